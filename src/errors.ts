@@ -1,0 +1,182 @@
+import { storeCode, type StoreErrorCode } from "./driver/error.ts";
+
+/** One row of the error table: exit code and HTTP status, whether a retry can help, and what to do next. */
+export interface ErrorRow {
+  /** process exit code, `docs/errors.md` */
+  readonly exit: number;
+  /** HTTP status */
+  readonly status: number;
+  readonly retryable?: true;
+  /** what to do next; a thrower that knows better passes its own */
+  readonly hint: readonly string[];
+}
+
+/** Every error code of Citadel, once. `docs/errors.md` has a section for each; a test compares both ways. */
+export const errors = {
+  E_FAILED: { exit: 1, status: 500, hint: ["run again with --verbose, and report it if it stays"] },
+  E_USAGE: { exit: 2, status: 400, hint: ["see --help"] },
+  E_CONFIG: { exit: 2, status: 500, hint: ["see where each value comes from: citadel config"] },
+
+  E_PACKAGE_NOT_FOUND: {
+    exit: 4,
+    status: 404,
+    hint: ["list what there is: citadel local:list-packages"],
+  },
+  E_VERSION_NOT_FOUND: {
+    exit: 4,
+    status: 404,
+    hint: ["list what there is: citadel local:list-packages"],
+  },
+  E_TAG_NOT_FOUND: { exit: 4, status: 404, hint: ["see the tags: npm dist-tag ls <package>"] },
+  E_USER_NOT_FOUND: { exit: 4, status: 404, hint: ["make the account first: npm adduser"] },
+  E_NOT_FOUND: { exit: 4, status: 404, hint: ["check the address"] },
+
+  E_VERSION_EXISTS: { exit: 5, status: 409, hint: ["publish under a new version number"] },
+  E_CONFLICT: {
+    exit: 5,
+    status: 409,
+    retryable: true,
+    hint: ["read the newest state and try again"],
+  },
+  E_USER_EXISTS: {
+    exit: 5,
+    status: 409,
+    hint: ["choose another name, or log in with the right password"],
+  },
+  E_PORT_IN_USE: { exit: 5, status: 500, hint: ["choose another port: citadel serve --port 4874"] },
+
+  E_INTEGRITY: { exit: 6, status: 500, hint: ["find the damage: citadel verify"] },
+  E_HISTORY: { exit: 6, status: 500, hint: ["find the damage: citadel verify"] },
+
+  E_STORE_UNAVAILABLE: {
+    exit: 7,
+    status: 503,
+    retryable: true,
+    hint: ["check the store's address: citadel config store"],
+  },
+  E_STORE_UNKNOWN: {
+    exit: 7,
+    status: 503,
+    retryable: true,
+    hint: ["look whether the change arrived, then try again"],
+  },
+  E_STORE_FULL: { exit: 7, status: 507, hint: ["free some space: citadel local:cleanup"] },
+
+  E_AUTH_REQUIRED: { exit: 8, status: 401, hint: ["log in: npm login --registry <this registry>"] },
+  E_AUTH_INVALID: {
+    exit: 8,
+    status: 401,
+    hint: ["log in again: npm login --registry <this registry>"],
+  },
+  E_FORBIDDEN: {
+    exit: 8,
+    status: 403,
+    hint: ["ask an owner of the package: npm owner ls <package>"],
+  },
+
+  E_INVALID_NAME: {
+    exit: 2,
+    status: 400,
+    hint: ["see the rules for package names: docs/publishing.md"],
+  },
+  E_INVALID_VERSION: { exit: 2, status: 400, hint: ["use a semantic version such as 1.2.3"] },
+  E_INVALID_TAG: {
+    exit: 2,
+    status: 400,
+    hint: ["use a word that is not a version range, such as next"],
+  },
+  E_INVALID_DOCUMENT: { exit: 2, status: 400, hint: ["publish with an unmodified client"] },
+  E_INVALID_TARBALL: { exit: 2, status: 400, hint: ["pack again: npm pack"] },
+  E_MANIFEST_MISMATCH: {
+    exit: 9,
+    status: 400,
+    hint: ["pack and publish from the same folder in one step"],
+  },
+  E_TOO_LARGE: {
+    exit: 2,
+    status: 413,
+    hint: ['leave files out with .npmignore or "files", or raise the limit'],
+  },
+  E_WRONG_HOST: {
+    exit: 2,
+    status: 421,
+    hint: ["name this host in server.hosts, or set server.publicUrl"],
+  },
+  E_CROSS_ORIGIN: {
+    exit: 8,
+    status: 403,
+    hint: ["send the request from the registry's own pages or from a client"],
+  },
+
+  E_CANCELLED: { exit: 10, status: 499, hint: ["run it again"] },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof errors;
+
+/** The one error that Citadel throws on purpose; everything else is a defect. */
+export class CitadelError extends Error {
+  override readonly name = "CitadelError";
+  readonly code: ErrorCode;
+  readonly hint: readonly string[];
+  constructor(
+    code: ErrorCode,
+    message: string,
+    more: { hint?: readonly string[]; cause?: unknown } = {},
+  ) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.code = code;
+    this.hint = more.hint ?? errors[code].hint;
+  }
+}
+
+const fromStore: Record<StoreErrorCode, ErrorCode> = {
+  CONFLICT: "E_CONFLICT",
+  UNKNOWN: "E_STORE_UNKNOWN",
+  UNAVAILABLE: "E_STORE_UNAVAILABLE",
+  INVALID: "E_FAILED",
+  TOO_LARGE: "E_TOO_LARGE",
+  RANGE: "E_FAILED",
+  CORRUPT: "E_INTEGRITY",
+  CHANGED: "E_CONFLICT",
+  DENIED: "E_STORE_UNAVAILABLE",
+  FULL: "E_STORE_FULL",
+  UNSUPPORTED: "E_CONFIG",
+  ABORTED: "E_CANCELLED",
+  CLOSED: "E_STORE_UNAVAILABLE",
+};
+
+/** The table's code of any thrown value; undefined for a defect. Works across copies of this package. */
+export function errorCode(error: unknown): ErrorCode | undefined {
+  const store = storeCode(error);
+  if (store) return fromStore[store];
+  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
+  return typeof code === "string" && Object.hasOwn(errors, code) ? (code as ErrorCode) : undefined;
+}
+
+/** The public form of an error: CLI `--json`, HTTP API. `E_FAILED` for defects, whose message stays inside. */
+export interface ErrorObject {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: readonly string[];
+  readonly docs: string;
+  readonly exit: number;
+  readonly status: number;
+  readonly retryable: boolean;
+}
+
+/** Any thrown value as the public error object; never carries a stack, an argument or an environment value. */
+export function errorObject(error: unknown): ErrorObject {
+  const code = errorCode(error) ?? "E_FAILED";
+  const row: ErrorRow = errors[code];
+  const known = errorCode(error) !== undefined;
+  const hint = (error as { hint?: unknown } | undefined)?.hint;
+  return {
+    code,
+    message: known ? (error as Error).message : "an unexpected error",
+    hint: Array.isArray(hint) ? hint.map(String) : row.hint,
+    docs: `errors#${code}`,
+    exit: row.exit,
+    status: row.status,
+    retryable: row.retryable === true,
+  };
+}
