@@ -1,0 +1,192 @@
+import type { Caller } from "../access/types.ts";
+import type { Document, Ledger } from "../store/types.ts";
+
+/** A manifest or package.json as parsed JSON; nothing in it is trusted. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+/** One live version in the package document; about 200 bytes there. Immutable: a change makes a new record. */
+export interface VersionRecord {
+  /** name (base64url SHA-256) of the stored manifest, see `manifest.ts` */
+  readonly manifest: string;
+  /** `sha512-<base64>` of the tarball */
+  readonly integrity: string;
+  /** bytes of the tarball */
+  readonly size: number;
+  /** ms since 1970 */
+  readonly time: number;
+  /** who published */
+  readonly by: string;
+  /** name of the stored readme, absent when the package has none */
+  readonly readme?: string;
+  readonly deprecated?: string;
+}
+
+/** A number that was unpublished and stays taken. */
+export interface RemovedRecord {
+  readonly manifest: string;
+  readonly time: number;
+  readonly removed: number;
+}
+
+/** State of `d/package/<name>`. Maps, so that `__proto__` is an ordinary key; in publish order. */
+export interface PackageState {
+  readonly name: string;
+  /** ms since 1970 */
+  readonly created: number;
+  readonly tags: ReadonlyMap<string, string>;
+  readonly owners: readonly string[];
+  readonly versions: ReadonlyMap<string, VersionRecord>;
+  readonly removed: ReadonlyMap<string, RemovedRecord>;
+  /** who starred it */
+  readonly stars: readonly string[];
+}
+export type PackageDocument = Document<PackageState>;
+
+export type PackageEvent =
+  | {
+      readonly type: "publish";
+      readonly version: string;
+      readonly record: VersionRecord;
+      readonly tags: readonly string[];
+    }
+  | { readonly type: "tag"; readonly tag: string; readonly version: string }
+  | { readonly type: "untag"; readonly tag: string }
+  /** an empty message takes the deprecation back */
+  | { readonly type: "deprecate"; readonly version: string; readonly message: string }
+  | { readonly type: "unpublish"; readonly versions: readonly string[] }
+  | { readonly type: "owners"; readonly owners: readonly string[] }
+  | { readonly type: "star"; readonly user: string; readonly on: boolean };
+
+/** One file to publish: bytes in memory, or a spooled file that can be read again. */
+export interface Tarball {
+  readonly size: number;
+  /** `sha512-<base64>` */
+  readonly integrity: string;
+  /** hex SHA-1 */
+  readonly shasum: string;
+  readonly content: Uint8Array | { readonly size: number; stream(): AsyncIterable<Uint8Array> };
+}
+
+export interface PublishInput {
+  readonly name: string;
+  readonly version: string;
+  /** the manifest as the client sent it; name, version, dependencies, scripts and bin must agree with the tarball */
+  readonly manifest: JsonObject;
+  readonly tarball: Tarball;
+  /** @default ["latest"] */
+  readonly tags?: readonly string[];
+  /** @default what the manifest or the tarball holds */
+  readonly readme?: string;
+}
+
+export interface Published {
+  readonly name: string;
+  readonly version: string;
+  /** stable id of this version, derived from name, version and manifest */
+  readonly uuid: string;
+  readonly integrity: string;
+  readonly shasum: string;
+  /** bytes of the tarball */
+  readonly size: number;
+  readonly document: PackageDocument;
+  /** true when the very same publish had been stored before (a repeated request whose answer got lost) */
+  readonly repeated: boolean;
+}
+
+/** A version as somebody asked for it. */
+export interface Resolved {
+  readonly name: string;
+  readonly version: string;
+  readonly record: VersionRecord;
+  readonly uuid: string;
+  /** tags that point to it */
+  readonly tags: readonly string[];
+  /** stored manifest, parsed: as published, with `_id`, `_npmUser`, `maintainers`, `dist` but without `dist.tarball` */
+  readonly manifest: JsonObject;
+}
+
+export interface RegistryLimits {
+  /** bytes of a tarball @default 100 MB */
+  readonly tarball: number;
+  /** bytes a tarball may unpack to */
+  readonly unpacked: number;
+  /** entries in a tarball */
+  readonly files: number;
+}
+
+/**
+ * What a registry does, whatever the door. Every function asks `may()` first, throws CitadelError, and is done or
+ * not done: the document's put is the only commit point. Names are npm names (`@scope/name`), validated here.
+ */
+export interface Registry {
+  readonly packages: Ledger<PackageState, PackageEvent>;
+  /**
+   * Verifies name, version, manifest against tarball (H7), stores blob, manifest and entry, then moves the document.
+   * An identical repeat (same bytes, same principal, within 10 minutes) resolves with `repeated: true`.
+   * @throws E_VERSION_EXISTS (also for a number once unpublished), E_FORBIDDEN, E_INVALID_*, E_MANIFEST_MISMATCH, E_TOO_LARGE
+   */
+  publish(input: PublishInput, caller: Caller): Promise<Published>;
+  /** @throws E_PACKAGE_NOT_FOUND, E_VERSION_NOT_FOUND, E_INVALID_TAG, E_FORBIDDEN */
+  tag(name: string, tag: string, version: string, caller: Caller): Promise<PackageDocument>;
+  /** `latest` is refused. @throws E_TAG_NOT_FOUND */
+  untag(name: string, tag: string, caller: Caller): Promise<PackageDocument>;
+  /** version → message; an empty message takes it back; versions left out stay as they are. */
+  deprecate(
+    name: string,
+    messages: ReadonlyMap<string, string>,
+    caller: Caller,
+  ): Promise<PackageDocument>;
+  /** Removes versions, re-points tags (`latest` to the newest release left), keeps the numbers taken. `rev` stale: E_CONFLICT. */
+  unpublish(
+    name: string,
+    versions: readonly string[] | "all",
+    caller: Caller,
+    options?: { readonly rev?: string },
+  ): Promise<PackageDocument>;
+  /** Replaces the owners; unknown users E_USER_NOT_FOUND, an empty list E_INVALID_DOCUMENT, a stale `rev` E_CONFLICT. */
+  setOwners(
+    name: string,
+    owners: readonly string[],
+    caller: Caller,
+    options?: { readonly rev?: string },
+  ): Promise<PackageDocument>;
+  /** Any reader may star. */
+  star(name: string, on: boolean, caller: Caller): Promise<PackageDocument>;
+  /** The newest document. @throws E_PACKAGE_NOT_FOUND, also when every version was unpublished and `live` is not false */
+  document(name: string, caller: Caller): Promise<PackageDocument>;
+  /** version, range or tag. @throws E_PACKAGE_NOT_FOUND, E_VERSION_NOT_FOUND with the nearest versions as hint */
+  resolve(name: string, spec: string, caller: Caller): Promise<Resolved>;
+}
+
+/** Revision as clients see it (`_rev`): `<rev>-<first 16 characters of the tip>`. */
+export type RevisionOf = (document: PackageDocument) => string;
+
+export type Form = "full" | "short";
+export type Encoding = "identity" | "gzip" | "br" | "zstd";
+
+/** The finished answer to `GET /<name>` in one form. */
+export interface View {
+  /** strong, without quotes; `encoded()` bytes other than identity append `-<encoding>` to it */
+  readonly etag: string;
+  /** ms since 1970 */
+  readonly modified: number;
+  readonly contentType: string;
+  /**
+   * The best ready encoding among those the client accepts; identity is always ready. Never compresses: what is missing
+   * is made in the background and is there for a later request.
+   */
+  pick(accepted: readonly Encoding[]): { readonly encoding: Encoding; readonly bytes: Uint8Array };
+}
+
+export interface Views {
+  /** The view when it is in memory and of this very document; never waits. */
+  peek(document: PackageDocument, form: Form, base: string): View | undefined;
+  /**
+   * Made from stored manifests, or from the view before plus what changed. `base` is the public URL with a trailing slash.
+   * One build per document and form at a time.
+   */
+  get(document: PackageDocument, form: Form, base: string): Promise<View>;
+  /** bytes held */
+  readonly size: number;
+}
