@@ -1,0 +1,1 @@
+export type { Dirs, Settings } from "./settings.ts";

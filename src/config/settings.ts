@@ -1,0 +1,51 @@
+/** All settings of Citadel with their final values. Sizes are bytes, durations milliseconds, paths and URLs absolute. */
+export interface Settings {
+  readonly store: {
+    /** URL of the driver for documents, entries and small blobs */
+    readonly documents: string;
+    /** URL of the driver for blobs above 64 KiB; equal to `documents` when one store holds both */
+    readonly blobs: string;
+    readonly compression: "zstd" | "gzip" | "none";
+    /** ms that garbage is kept before it may be collected */
+    readonly grace: number;
+  };
+  /** URLs, nearest first */
+  readonly cache: { readonly tiers: readonly string[] };
+  readonly redis: {
+    /** URL of the Redis that shares limits, blocks and a cache tier */
+    readonly url: string | undefined;
+  };
+  readonly server: {
+    readonly port: number;
+    /** addresses to listen on */
+    readonly host: readonly string[];
+    /** with a trailing slash; undefined: taken from each request */
+    readonly publicUrl: string | undefined;
+    /** host names that requests may name, besides loopback */
+    readonly hosts: readonly string[];
+    /** CIDR blocks of trusted proxies */
+    readonly trustProxy: readonly string[];
+    /** who may make an account: `auto` is open on loopback and closed elsewhere */
+    readonly signup: "auto" | "open" | "closed";
+    readonly workers: number;
+  };
+  readonly limits: {
+    /** bytes of a tarball */
+    readonly tarball: number;
+    /** bytes a tarball may unpack to */
+    readonly unpacked: number;
+    /** entries in a tarball */
+    readonly files: number;
+  };
+  /** bytes of finished packuments kept in memory */
+  readonly views: { readonly memory: number };
+  /** bytes of hot tarballs kept in memory */
+  readonly blobs: { readonly memory: number };
+}
+
+/** Folders that Citadel keeps things in; absolute, not necessarily there yet. */
+export interface Dirs {
+  readonly data: string;
+  readonly cache: string;
+  readonly config: string;
+}
