@@ -1,3 +1,17 @@
+export {
+  aborted,
+  checkDelete,
+  checkList,
+  checkPut,
+  checkRead,
+  checkSignal,
+  checkWrite,
+  rangeOf,
+  tooLarge,
+} from "./check.ts";
 export type * from "./driver.ts";
 export { StoreError, storeCode, type StoreErrorCode } from "./error.ts";
+export { gate, type Gate } from "./gate.ts";
+export { incoming } from "./incoming.ts";
 export { checkKey, prefixEnd, segment } from "./key.ts";
+export { update, type Codec, type Doc } from "./update.ts";
