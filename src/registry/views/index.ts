@@ -1,0 +1,1 @@
+export { createViews, type ViewOptions } from "./views.ts";

@@ -1,0 +1,171 @@
+import { createHash } from "node:crypto";
+import { promisify } from "node:util";
+import { brotliCompress, constants, zstdCompress } from "node:zlib";
+import { LRUCache } from "lru-cache";
+import { CitadelError } from "../../errors.ts";
+import { logger } from "../../log.ts";
+import type { Manifests } from "../../store/types.ts";
+import { revisionOf } from "../revision.ts";
+import type { Encoding, Form, JsonObject, PackageDocument, View, Views } from "../types.ts";
+import { build, improve, type Built } from "./build.ts";
+import type { About } from "./parts.ts";
+
+export interface ViewOptions {
+  readonly manifests: Manifests;
+  /** most bytes to hold */
+  readonly memory: number;
+  /** e-mail address of a user, "" when there is none */
+  readonly email: (user: string) => Promise<string>;
+}
+
+/** Part of every etag: goes up when the bytes of a view change for the same document. */
+const FORMAT = 1;
+const contentTypes: Readonly<Record<Form, string>> = {
+  full: "application/json",
+  short: "application/vnd.npm.install-v1+json",
+};
+const log = logger("views");
+
+/** The finished answers to `GET /<name>`, in memory, made once per document, form and public URL. */
+export function createViews({ manifests, memory, email }: ViewOptions): Views {
+  const kept = new LRUCache<string, Shown>({
+    maxSize: memory,
+    maxEntrySize: memory,
+    sizeCalculation: (shown) => shown.size(),
+  });
+  const builds = new Map<string, Promise<Shown>>();
+
+  const about = async (document: PackageDocument): Promise<About> => {
+    const { state } = document;
+    const latest = state.versions.get(state.tags.get("latest") ?? "");
+    const [manifest, readme, ...emails] = await Promise.all([
+      latest ? manifests.get(latest.manifest) : undefined,
+      latest?.readme ? manifests.get(latest.readme) : undefined,
+      ...state.owners.map((owner) => email(owner)),
+    ]);
+    return {
+      revision: revisionOf(document),
+      latest: manifest ? (JSON.parse(Buffer.from(manifest).toString("utf8")) as JsonObject) : {},
+      readme: readme ? Buffer.from(readme).toString("utf8") : "",
+      maintainers: state.owners.map((name, n) => ({ name, email: emails[n] ?? "" })),
+    };
+  };
+
+  const make = async (key: string, document: PackageDocument, form: Form, base: string) => {
+    const built = await build(
+      manifests,
+      form,
+      base,
+      document,
+      form === "full" ? await about(document) : undefined,
+      kept.peek(key)?.built,
+    );
+    const shown = show(built, form, base, () => kept.get(key) === shown && kept.set(key, shown));
+    const other = kept.peek(key);
+    if (!other || other.built.document.rev <= document.rev) kept.set(key, shown);
+    improve(built).then(
+      (better) => better && shown.grown(),
+      (error: unknown) => log("compressing %s again failed: %s", document.name, error),
+    );
+    return shown;
+  };
+
+  return {
+    peek(document, form, base) {
+      const shown = kept.get(form + base + document.name);
+      return shown?.built.document.tip === document.tip ? shown : undefined;
+    },
+    async get(document, form, base) {
+      const key = form + base + document.name;
+      const ready = kept.get(key);
+      if (ready?.built.document.tip === document.tip) return ready;
+      if (document.state.versions.size === 0)
+        throw new CitadelError("E_PACKAGE_NOT_FOUND", `${document.name} has no versions`);
+      const job = `${document.tip} ${key}`;
+      let building = builds.get(job);
+      if (!building) {
+        building = make(key, document, form, base).finally(() => builds.delete(job));
+        builds.set(job, building);
+      }
+      return building;
+    },
+    get size() {
+      return kept.calculatedSize;
+    },
+  };
+}
+
+interface Shown extends View {
+  readonly built: Built;
+  size(): number;
+  /** tells the holder that the bytes became more or fewer */
+  grown(): void;
+}
+
+/** A view over finished bytes; brotli and zstd are made the first time somebody could use them. */
+function show(built: Built, form: Form, base: string, grown: () => void): Shown {
+  const { document } = built;
+  const etag = createHash("sha256")
+    .update(`${FORMAT} ${form} ${base} ${document.tip}`)
+    .digest("base64url")
+    .slice(0, 22);
+  const extra = new Map<Encoding, Uint8Array>();
+  const asked = new Set<Encoding>();
+
+  const prepare = (encoding: "br" | "zstd") => {
+    if (asked.has(encoding)) return;
+    asked.add(encoding);
+    compress[encoding](built.plain).then(
+      (bytes) => {
+        if (bytes.length >= built.gzip.length) return;
+        extra.set(encoding, bytes);
+        grown();
+      },
+      (error: unknown) => log("compressing %s as %s failed: %s", document.name, encoding, error),
+    );
+  };
+
+  return {
+    built,
+    etag,
+    modified: document.modified,
+    contentType: contentTypes[form],
+    grown,
+    size() {
+      let size = built.plain.length + built.gzip.length + 1024;
+      for (const bytes of extra.values()) size += bytes.length;
+      return size;
+    },
+    pick(accepted) {
+      let best: Encoding = "identity";
+      let bytes = built.plain;
+      for (const encoding of accepted) {
+        if (encoding === "identity") continue;
+        const ready = encoding === "gzip" ? built.gzip : extra.get(encoding);
+        if (!ready) prepare(encoding as "br" | "zstd");
+        else if (ready.length < bytes.length) {
+          best = encoding;
+          bytes = ready;
+        }
+      }
+      return { encoding: best, bytes };
+    },
+  };
+}
+
+const brotli = promisify(brotliCompress);
+const zstd = promisify(zstdCompress);
+const compress = {
+  br: (plain: Uint8Array): Promise<Uint8Array> =>
+    brotli(plain, {
+      params: {
+        [constants.BROTLI_PARAM_QUALITY]: plain.length > 1024 * 1024 ? 5 : 9,
+        [constants.BROTLI_PARAM_SIZE_HINT]: plain.length,
+      },
+    }),
+  // RFC 9659: a window of at most 8 MiB
+  zstd: (plain: Uint8Array): Promise<Uint8Array> =>
+    zstd(plain, {
+      params: { [constants.ZSTD_c_compressionLevel]: 9, [constants.ZSTD_c_windowLog]: 23 },
+    }),
+};
