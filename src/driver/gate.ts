@@ -3,7 +3,7 @@ import { StoreError } from "./error.ts";
 
 /** The life of a driver: closed, open, closed again; and what is running meanwhile. See {@link gate}. */
 export interface Gate {
-  /** aborted when close() has waited long enough; give it to whatever runs longer than a moment */
+  /** aborted when close() has waited long enough; for whatever runs longer than a moment, and for watchers */
   readonly signal: AbortSignal;
   open(options?: OpOptions): Promise<void>;
   close(): Promise<void>;
@@ -81,10 +81,8 @@ export function gate(
           ready = false;
           opening = undefined;
           await settled();
-          if (running.size > 0) {
-            stop.abort(new StoreError("ABORTED", "the store was closed"));
-            await settled();
-          }
+          stop.abort(new StoreError("ABORTED", "the store was closed"));
+          if (running.size > 0) await settled();
           await hooks.close?.();
         } finally {
           closing = undefined;

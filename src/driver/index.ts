@@ -14,4 +14,4 @@ export { StoreError, storeCode, type StoreErrorCode } from "./error.ts";
 export { gate, type Gate } from "./gate.ts";
 export { incoming } from "./incoming.ts";
 export { checkKey, prefixEnd, segment } from "./key.ts";
-export { update, type Codec, type Doc } from "./update.ts";
+export { update, type Codec, type Doc, type Loaded } from "./update.ts";

@@ -1,4 +1,4 @@
-import type { Driver, Key } from "./driver.ts";
+import type { Driver, ETag, Key } from "./driver.ts";
 import { StoreError, storeCode } from "./error.ts";
 
 /** What every mutable document carries besides its own content: a revision that goes up by one, and the newest
@@ -14,36 +14,50 @@ export interface Codec<T> {
   bytes(document: T): Uint8Array;
 }
 
+/** A document and the etag under which it was found or stored. */
+export interface Loaded<T> {
+  readonly etag: ETag;
+  readonly doc: T;
+}
+
 const RING = 64;
 
 /**
  * Changes one document exactly once, whatever happens to requests and answers on the way: `change` gets the newest
  * state (undefined: there is none) and returns the wanted one, or undefined to leave things as they are. It may be
  * called again with a newer state, so it must not do anything else. What it throws is thrown. `rev` and `w` of what
- * it returns are replaced.
+ * it returns are replaced; `id` is the write id that this try puts first in `w`.
  *
- * Returns the document as it stands after this change. Throws CONFLICT after `attempts` lost races, UNKNOWN when
+ * `load` may come from a cache if it is as fresh as a read; `before` is awaited ahead of the first put of each try.
+ *
+ * Returns the document as it stands after this change, with its etag. Throws CONFLICT after `attempts` lost races, UNKNOWN when
  * nobody can tell any more whether the write arrived, and the driver's error when nothing can be written.
  */
 export async function update<T extends Doc>(
   driver: Driver,
   key: Key,
   codec: Codec<T>,
-  change: (now: T | undefined) => T | undefined,
+  change: (now: T | undefined, id: string) => T | undefined,
   {
     attempts = 64,
     id = () => crypto.randomUUID(),
-  }: { readonly attempts?: number; readonly id?: () => string } = {},
-): Promise<T | undefined> {
-  const load = async () => {
-    const item = await driver.get(key);
-    return item && { etag: item.etag, doc: codec.parse(item.body) };
-  };
+    load = async () => {
+      const item = await driver.get(key);
+      return item && { etag: item.etag, doc: codec.parse(item.body) };
+    },
+    before,
+  }: {
+    readonly attempts?: number;
+    readonly id?: () => string;
+    readonly load?: () => Promise<Loaded<T> | undefined>;
+    readonly before?: (document: T) => Promise<void>;
+  } = {},
+): Promise<Loaded<T> | undefined> {
   for (let n = 0; n < attempts; n++) {
     const base = await load();
-    const wanted = change(base?.doc);
-    if (wanted === undefined) return base?.doc;
     const me = id();
+    const wanted = change(base?.doc, me);
+    if (wanted === undefined) return base;
     const rev = base?.doc.rev ?? 0;
     const doc: T = {
       ...wanted,
@@ -51,15 +65,21 @@ export async function update<T extends Doc>(
       w: [me, ...(base?.doc.w ?? [])].slice(0, RING),
     };
     const bytes = codec.bytes(doc);
+    await before?.(doc);
     let unsure = false;
     // the same bytes under the same condition: doing it twice does it once
     for (let again = 0; ; again++) {
       try {
-        await driver.put(key, bytes, base ? { ifMatch: base.etag } : { ifAbsent: true });
-        return doc;
+        const { etag } = await driver.put(
+          key,
+          bytes,
+          base ? { ifMatch: base.etag } : { ifAbsent: true },
+        );
+        return { etag, doc };
       } catch (error) {
         const code = storeCode(error);
-        if (code !== "CONFLICT" && code !== "UNKNOWN" && code !== "UNAVAILABLE") throw error;
+        if (code !== "CONFLICT" && code !== "UNKNOWN" && code !== "UNAVAILABLE")
+          throw unsure ? unknown(key, error) : error;
         unsure ||= code === "UNKNOWN";
         let seen: Awaited<ReturnType<typeof load>>;
         try {
@@ -72,7 +92,7 @@ export async function update<T extends Doc>(
           throw unsure ? unknown(key, failed) : failed;
         }
         // an earlier try of this very write had arrived
-        if (seen?.doc.w.includes(me)) return seen.doc;
+        if (seen?.doc.w.includes(me)) return seen;
         if (seen?.etag !== base?.etag) {
           // somebody was faster, so ours can no longer arrive: decide anew, if the ring still tells for sure
           if (seen && seen.doc.rev - rev > RING) throw unknown(key, error);
