@@ -1,1 +1,2 @@
-export {};
+export { openCatalog, type CatalogOptions } from "./catalog.ts";
+export type * from "./types.ts";

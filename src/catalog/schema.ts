@@ -1,0 +1,72 @@
+/** Goes up with every change below; a file of another version is thrown away and made again. */
+export const version = 1;
+
+/**
+ * Tables of the catalog. Times are ms since 1970, sizes bytes.
+ *
+ * - `packages`: one row per live version.
+ * - `names`: one row per document, with its etag. `versions` is 0 when everything was unpublished; such rows are never shown.
+ *   `id` grows with `modified`, so that "newest first" is the order of row ids, which FTS5 gives without sorting.
+ * - `search`: full text of `names`, same ids, keeps no copy of the text.
+ */
+export const schema = `
+CREATE TABLE packages (
+  uuid TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  version TEXT NOT NULL,
+  scope TEXT,
+  metadata TEXT NOT NULL CHECK (json_valid(metadata)),
+  integrity TEXT NOT NULL,
+  compressed INTEGER NOT NULL CHECK (compressed IN (0, 1)),
+  encrypted INTEGER NOT NULL CHECK (encrypted IN (0, 1)),
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  UNIQUE (name, version)
+) WITHOUT ROWID;
+
+CREATE TABLE names (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  key TEXT NOT NULL UNIQUE,
+  etag TEXT NOT NULL,
+  scope TEXT,
+  bare TEXT NOT NULL,
+  version TEXT NOT NULL,
+  versions INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  created INTEGER NOT NULL,
+  modified INTEGER NOT NULL,
+  deprecated TEXT,
+  info TEXT NOT NULL CHECK (json_valid(info))
+);
+CREATE INDEX names_scope ON names (scope, name, versions, size);
+CREATE INDEX names_bare ON names (bare);
+
+CREATE VIRTUAL TABLE search USING fts5 (
+  name, keywords, description, author, maintainers,
+  content = '', contentless_delete = 1, tokenize = 'unicode61', prefix = '1 2 3'
+);
+
+CREATE TABLE secrets (
+  name TEXT NOT NULL,
+  scope TEXT NOT NULL DEFAULT '',
+  type TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  sealed BLOB NOT NULL,
+  PRIMARY KEY (scope, name)
+) WITHOUT ROWID;
+
+CREATE TABLE cache (
+  key TEXT PRIMARY KEY,
+  size INTEGER NOT NULL,
+  integrity TEXT,
+  timestamp INTEGER NOT NULL,
+  ttl INTEGER,
+  access_count INTEGER NOT NULL DEFAULT 0,
+  last_accessed INTEGER NOT NULL
+) WITHOUT ROWID;
+
+PRAGMA user_version = ${version};
+`;
