@@ -1,1 +1,17 @@
+export { findDirs } from "./dirs.ts";
+export { environment, logEverything, type Environment } from "./environment.ts";
+export { isLoopback } from "./hosts.ts";
+export {
+  formatOrigin,
+  formatSetting,
+  loadSettings,
+  settingKey,
+  settingOf,
+  type Loaded,
+  type LoadOptions,
+  type Origin,
+} from "./load.ts";
+export { mask, secretName } from "./mask.ts";
 export type { Dirs, Settings } from "./settings.ts";
+export { settingKeys, table as settingsTable, variablesOf, type SettingKey } from "./table.ts";
+export { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";

@@ -1,0 +1,15 @@
+const inUrl = /(:\/\/[^\s/:@]*):[^\s@/]+@/g;
+const inQuery = /([?&](?:password|secret|token|key|signature)[^=&\s]*=)[^&\s]+/gi;
+const tokens = /\b(?:npm_|ctdl_|ghp_|eyJ)[\w.-]{8,}/g;
+
+/** The text without what unlocks something: passwords in URLs, secret query parameters, tokens of known form. */
+export function mask(text: string): string {
+  return text.replace(inUrl, "$1:***@").replace(inQuery, "$1***").replace(tokens, "***");
+}
+
+/** Whether a variable or field of this name holds a secret. */
+export function secretName(name: string): boolean {
+  return /pass(word|wd|phrase)?$|secret|token|_auth|authorization|cookie|credential|private|(^|_|access)key(_?id)?$/i.test(
+    name,
+  );
+}

@@ -1,0 +1,148 @@
+import { join } from "node:path";
+import type { Dirs, Settings } from "./settings.ts";
+import {
+  choice,
+  cidr,
+  duration,
+  hostName,
+  integer,
+  list,
+  publicUrl,
+  redisUrl,
+  size,
+  storeUrl,
+  type ValueType,
+} from "./values.ts";
+
+/** Every setting by its full name: `server.port`. */
+export type SettingKey = {
+  [G in keyof Settings & string]: `${G}.${keyof Settings[G] & string}`;
+}[keyof Settings & string];
+
+type ValueOf<K extends SettingKey> = K extends `${infer G extends keyof Settings}.${infer N}`
+  ? N extends keyof Settings[G]
+    ? Settings[G][N]
+    : never
+  : never;
+
+export interface Setting<T> {
+  readonly type: ValueType<Exclude<T, undefined>>;
+  readonly default: T | ((dirs: Dirs) => T);
+  /** one line, for `citadel config` and the manual */
+  readonly description: string;
+  /** variables besides the one made of the key (`server.port`: CITADEL_SERVER_PORT) */
+  readonly variables?: readonly string[];
+}
+
+const fileUrl = (scheme: string, ...path: readonly string[]) =>
+  storeUrl.parse(`${scheme}:${join(...path)}`, "/") ?? "";
+
+/** The one table of settings. `docs/configuration.md` has a row for each; a test compares both ways. */
+export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
+  "store.documents": {
+    type: storeUrl,
+    default: (dirs) => fileUrl("sqlite", dirs.data, "registry.db"),
+    description: "store of package documents, history and small blobs",
+    variables: ["REGISTRY_DB_URL"],
+  },
+  "store.blobs": {
+    type: storeUrl,
+    default: (dirs) => fileUrl("file", dirs.data, "blobs"),
+    description: "store of tarballs above 64 KiB",
+  },
+  "store.compression": {
+    type: choice("zstd", "gzip", "none"),
+    default: "zstd",
+    description: "compression of stored content that gains from it",
+  },
+  "store.grace": {
+    type: duration,
+    default: 48 * 3_600_000,
+    description: "age at which unused objects may be collected",
+  },
+  "cache.tiers": {
+    type: list(storeUrl),
+    default: (dirs) => ["memory:", fileUrl("sqlite", dirs.cache, "cache.db")],
+    description: "caches, nearest first",
+    variables: ["CITADEL_CACHE"],
+  },
+  "redis.url": {
+    type: redisUrl,
+    default: undefined,
+    description: "Redis that shares limits and blocks, and is a cache tier",
+    variables: ["REDIS_URL"],
+  },
+  "server.port": {
+    type: integer(0, 65_535),
+    default: 4873,
+    description: "port of `citadel serve`; 0 takes a free one",
+    variables: ["CITADEL_PORT", "REGISTRY_PORT"],
+  },
+  "server.host": {
+    type: list(hostName),
+    default: ["127.0.0.1", "::1"],
+    description: "addresses to listen on",
+    variables: ["CITADEL_HOST", "REGISTRY_HOST"],
+  },
+  "server.publicUrl": {
+    type: publicUrl,
+    default: undefined,
+    description: "address that clients use, when a proxy stands in front",
+  },
+  "server.hosts": {
+    type: list(hostName),
+    default: [],
+    description: "host names that requests may use, besides loopback",
+  },
+  "server.trustProxy": {
+    type: list(cidr),
+    default: [],
+    description: "proxies whose forwarded addresses are believed",
+  },
+  "server.signup": {
+    type: choice("auto", "open", "closed"),
+    default: "auto",
+    description: "who may make an account; auto: anybody on loopback, else nobody",
+  },
+  "server.workers": {
+    type: integer(1, 1024),
+    default: 1,
+    description: "processes that serve",
+  },
+  "limits.tarball": {
+    type: size,
+    default: 100e6,
+    description: "largest tarball",
+  },
+  "limits.unpacked": {
+    type: size,
+    default: 2e9,
+    description: "largest sum of the files in a tarball",
+  },
+  "limits.files": {
+    type: integer(1, 10_000_000),
+    default: 200_000,
+    description: "most entries in a tarball",
+  },
+  "views.memory": {
+    type: size,
+    default: 128e6,
+    description: "memory for finished package documents",
+  },
+  "blobs.memory": {
+    type: size,
+    default: 64e6,
+    description: "memory for hot tarballs",
+  },
+};
+
+export const settingKeys = Object.keys(table) as readonly SettingKey[];
+
+/** `server.publicUrl` is set by CITADEL_SERVER_PUBLIC_URL and the setting's further variables. */
+export function variablesOf(key: SettingKey): readonly string[] {
+  return [variableOf(key), ...(table[key].variables ?? [])];
+}
+
+/** The variable made of a key. */
+export const variableOf = (key: string): string =>
+  `CITADEL_${key.replace(/[A-Z]/g, "_$&").replaceAll(".", "_").toUpperCase()}`;

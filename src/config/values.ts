@@ -1,0 +1,125 @@
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
+
+/** How the values of a setting look. */
+export interface ValueType<T> {
+  /** ends the sentence "expected …" */
+  readonly allowed: string;
+  /** The value, undefined when `raw` (text, or JSON from a file) is not allowed. Relative paths start at `base`. */
+  parse(raw: unknown, base: string): T | undefined;
+  /** for people @default JSON-like text */
+  format?(value: T): string;
+}
+
+export const size: ValueType<number> = {
+  allowed: "a size such as 100MB or 64MiB",
+  parse: parseSize,
+  format: formatSize,
+};
+
+export const duration: ValueType<number> = {
+  allowed: "a duration such as 48h or 15min",
+  parse: parseDuration,
+  format: formatDuration,
+};
+
+export const integer = (least: number, most: number): ValueType<number> => ({
+  allowed: `a whole number from ${least} to ${most}`,
+  parse(raw) {
+    const value = typeof raw === "string" && /^\d+$/.test(raw.trim()) ? Number(raw) : raw;
+    return Number.isInteger(value) && Number(value) >= least && Number(value) <= most
+      ? Number(value)
+      : undefined;
+  },
+  format: String,
+});
+
+export const choice = <const T extends string>(...options: readonly T[]): ValueType<T> => ({
+  allowed: `one of ${options.join(", ")}`,
+  parse: (raw) => options.find((option) => option === raw),
+});
+
+/** A JSON array, or text with commas or spaces between the items. */
+export const list = <T>(item: ValueType<T>): ValueType<readonly T[]> => ({
+  allowed: `a list, each ${item.allowed}`,
+  parse(raw, base) {
+    const items = typeof raw === "string" ? raw.split(/[\s,]+/).filter(Boolean) : raw;
+    if (!Array.isArray(items)) return undefined;
+    const values = items.map((one) => item.parse(one, base));
+    return values.includes(undefined) ? undefined : (values as T[]);
+  },
+  format: (values) => values.join(", "),
+});
+
+/** URL of a store. Paths of `file:` and `sqlite:` become absolute: `sqlite:./a b.db` is `sqlite:///…/a%20b.db`. */
+export const storeUrl: ValueType<string> = {
+  allowed: "a store's URL such as sqlite:./registry.db, file:./blobs or memory:",
+  parse(raw, base) {
+    if (typeof raw !== "string") return undefined;
+    const [, scheme, rest = ""] = /^([a-z][a-z0-9+.-]+):(.*)$/.exec(raw.trim()) ?? [];
+    if (scheme !== "file" && scheme !== "sqlite")
+      return scheme && URL.canParse(raw) ? raw.trim() : undefined;
+    const [, path = "", query = ""] = /^([^?]*)(\?.*)?$/.exec(rest) ?? [];
+    if (path === "") return undefined;
+    const absolute = path.startsWith("//") ? ofUrl(path) : resolve(base, path);
+    return absolute && pathToFileURL(absolute).href.replace(/^file/, scheme) + query;
+  },
+};
+
+function ofUrl(path: string): string | undefined {
+  try {
+    // four slashes, as SQLAlchemy writes absolute paths, mean the same
+    return fileURLToPath(`file:${path.replace(/^\/{3,}/, "///")}`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Public address of a server; gets a trailing slash. */
+export const publicUrl: ValueType<string> = {
+  allowed: "an address such as https://npm.example.org/",
+  parse(raw) {
+    if (typeof raw !== "string" || !URL.canParse(raw)) return undefined;
+    const url = new URL(raw);
+    const plain = !url.username && !url.password && !url.search && !url.hash;
+    if (!/^https?:$/.test(url.protocol) || !plain) return undefined;
+    return url.href.endsWith("/") ? url.href : `${url.href}/`;
+  },
+};
+
+export const redisUrl: ValueType<string> = {
+  allowed: "an address such as redis://localhost:6379",
+  parse: (raw) =>
+    typeof raw === "string" && /^rediss?:\/\//.test(raw) && URL.canParse(raw) ? raw : undefined,
+};
+
+/** A host name or address, in lower case, without port. */
+export const hostName: ValueType<string> = {
+  allowed: "a host name or address without port",
+  parse(raw) {
+    if (typeof raw !== "string") return undefined;
+    const name = raw
+      .trim()
+      .toLowerCase()
+      .replace(/^\[(.*)\]$/, "$1");
+    return isAddress(name) || /^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/.test(name) ? name : undefined;
+  },
+};
+
+/** Addresses as `10.0.0.0/8`; a single address is a block of one. */
+export const cidr: ValueType<string> = {
+  allowed: "a block of addresses such as 10.0.0.0/8",
+  parse(raw) {
+    if (typeof raw !== "string") return undefined;
+    const [address = "", bits, ...more] = raw.trim().split("/");
+    const family = isAddress(address);
+    if (!family || more.length > 0) return undefined;
+    const most = family === 4 ? 32 : 128;
+    const prefix = bits === undefined ? most : integer(0, most).parse(bits, "");
+    return prefix === undefined ? undefined : `${address}/${prefix}`;
+  },
+};
+
+/** 4, 6, or 0 for no address. Loaded when first asked: most command lines name no address. */
+const isAddress = (text: string): number => process.getBuiltinModule("node:net").isIP(text);
