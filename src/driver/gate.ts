@@ -76,7 +76,7 @@ export function gate(
     async close() {
       closing ??= (async () => {
         try {
-          await opening?.catch(() => {});
+          if (!ready) await opening?.catch(() => {});
           if (!ready) return;
           ready = false;
           opening = undefined;

@@ -1,1 +1,3 @@
-export {};
+export { defineDriverTests } from "./drivers/suite.ts";
+export type { Harness } from "./harness.ts";
+export { linearizable, type Operation } from "./linearizable.ts";
