@@ -164,5 +164,10 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** Steps of a publish after which a test may stop the process. */
+export type CrashPoint = "blob" | "manifest" | "entry" | "document";
+/** Called right after the write that it names. */
+export type Crash = (point: CrashPoint) => void;
+
 /** Where a blob lies: `b/sha512/<2 hex>/<128 hex>`. `integrity` is an SRI string with exactly one sha512. */
 export type BlobKey = (integrity: string) => Key;

@@ -1,0 +1,49 @@
+import { LRUCache } from "lru-cache";
+import type { Driver, Key } from "../driver/index.ts";
+import { openBlobs } from "./blobs.ts";
+import { collect } from "./collect.ts";
+import { openLedger, type Held, type OpenLedger } from "./ledger.ts";
+import { openManifests } from "./manifests.ts";
+import type { Crash, Kind, Ledger, Store } from "./types.ts";
+import { verify } from "./verify.ts";
+
+export interface StoreOptions {
+  /** opened already; the store closes it */
+  readonly driver: Driver;
+  /** ms that unreferenced things are safe from collection, and so the longest that a publish may take times two */
+  readonly grace: number;
+  /** bytes of memory for parsed documents and hot blobs together */
+  readonly memory: number;
+  /** for tests of faults */
+  readonly crash?: Crash;
+}
+
+/** Ledgers and objects over a driver: `docs/drivers.md` says what the driver promises. Nothing is read or written yet. */
+export function openStore({ driver, grace, memory, crash = () => {} }: StoreOptions): Store {
+  const documents = new LRUCache<Key, Held<unknown>>({
+    maxSize: Math.max(1, Math.floor(memory / 2)),
+  });
+  const ledgers = new Map<string, OpenLedger<unknown, unknown>>();
+  const blobs = openBlobs(driver, grace, Math.floor(memory / 2), crash);
+  const manifests = openManifests(driver, grace, crash);
+
+  return {
+    driver,
+    blobs,
+    manifests,
+    ledger<S, E>(kind: Kind<S, E>): Ledger<S, E> {
+      const known = ledgers.get(kind.name);
+      // a kind is known by its name, and so are the types of its states and events
+      if (known) return known as unknown as Ledger<S, E>;
+      const ledger = openLedger(driver, kind, documents, crash);
+      ledgers.set(kind.name, ledger as unknown as OpenLedger<unknown, unknown>);
+      return ledger;
+    },
+    collect: (options) => collect(driver, options),
+    verify: (options) => verify(driver, options),
+    async close() {
+      await Promise.all([...ledgers.values()].map((ledger) => ledger.idle()));
+      await driver.close();
+    },
+  };
+}

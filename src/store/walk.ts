@@ -1,0 +1,30 @@
+import type { Driver, Key, ListEntry } from "../driver/index.ts";
+
+/** Everything below `prefix`, in key order, a page at a time. */
+export async function* walk(driver: Driver, prefix: string): AsyncGenerator<ListEntry, void, void> {
+  let after: Key | undefined;
+  do {
+    const page = await driver.list({ prefix, ...(after === undefined ? {} : { after }) });
+    yield* page.entries;
+    after = page.next;
+  } while (after !== undefined);
+}
+
+/** Runs of neighbours for which `of` says the same. */
+export async function* groups<T>(
+  items: AsyncIterable<T>,
+  of: (item: T) => string,
+): AsyncGenerator<readonly [string, readonly T[]], void, void> {
+  let name: string | undefined;
+  let group: T[] = [];
+  for await (const item of items) {
+    const next = of(item);
+    if (next !== name && name !== undefined) {
+      yield [name, group];
+      group = [];
+    }
+    name = next;
+    group.push(item);
+  }
+  if (name !== undefined) yield [name, group];
+}
