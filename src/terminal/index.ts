@@ -1,0 +1,7 @@
+export { colourLevel, palette, type ColourLevel, type Palette } from "./colour.ts";
+export { causes, printError, type Failure } from "./error.ts";
+export { startProgress, type Progress } from "./progress.ts";
+export { confirm, confirmName } from "./prompt.ts";
+export { formatTable, type Column } from "./table.ts";
+export { createTerminal, type Mode, type Terminal } from "./terminal.ts";
+export { clean, columns, cut } from "./text.ts";

@@ -1,0 +1,48 @@
+import { CitadelError } from "../errors.ts";
+import type { Terminal } from "./terminal.ts";
+
+/**
+ * Asks a yes-or-no question; the answer that nothing is lost by is the default.
+ * @param flag what a script passes instead: `--yes`
+ * @throws E_USAGE that names the flag where nobody can be asked, E_CANCELLED when declined
+ */
+export async function confirm(terminal: Terminal, question: string, flag: string): Promise<void> {
+  mustBeAskable(terminal, question, flag);
+  const clack = await import("@clack/prompts");
+  const answer = await clack.confirm({
+    message: question,
+    initialValue: false,
+    input: process.stdin,
+    output: process.stderr,
+  });
+  if (answer !== true) throw new CitadelError("E_CANCELLED", "nothing was changed");
+}
+
+/** Asks for the name of what is about to be lost. A script passes it: `--confirm=<name>`. */
+export async function confirmName(
+  terminal: Terminal,
+  question: string,
+  name: string,
+  given: string | undefined,
+): Promise<void> {
+  if (given === name) return;
+  if (given !== undefined)
+    throw new CitadelError("E_USAGE", `--confirm is ${given}, not ${name}`, {
+      hint: [`pass --confirm=${name}`],
+    });
+  mustBeAskable(terminal, question, `--confirm=${name}`);
+  const clack = await import("@clack/prompts");
+  const answer = await clack.text({
+    message: `${question} Type ${name} to go on:`,
+    input: process.stdin,
+    output: process.stderr,
+  });
+  if (answer !== name) throw new CitadelError("E_CANCELLED", "nothing was changed");
+}
+
+function mustBeAskable({ interactive }: Terminal, question: string, flag: string): void {
+  if (interactive) return;
+  throw new CitadelError("E_USAGE", `${question} Nobody can be asked here`, {
+    hint: [`pass ${flag}`],
+  });
+}
