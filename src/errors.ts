@@ -97,6 +97,11 @@ export const errors = {
     status: 413,
     hint: ['leave files out with .npmignore or "files", or raise the limit'],
   },
+  E_BAD_REQUEST: {
+    exit: 2,
+    status: 400,
+    hint: ["send the request as a package manager would"],
+  },
   E_WRONG_HOST: {
     exit: 2,
     status: 421,
