@@ -1,2 +1,6 @@
 export * from "./errors.ts";
 export type * from "./citadel.ts";
+export * from "./config/index.ts";
+export { logger, type Logger } from "./log.ts";
+export { nearest } from "./nearest.ts";
+export { findSchemes } from "./plugins.ts";
