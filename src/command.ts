@@ -19,6 +19,8 @@ import { usageError } from "./usage.ts";
 const exits = { SIGINT: 130, SIGTERM: 143 } as const;
 type Signal = keyof typeof exits;
 
+type Values = Record<string, unknown>;
+
 /**
  * The base of every command: `--json`, errors and exit codes by the table, output that suits a pipe and a terminal,
  * the core context on demand, and an orderly end. A command parses, calls one function, prints, and returns what
@@ -160,11 +162,7 @@ export abstract class CitadelCommand extends Command {
     this.#listen();
   }
 
-  protected override async parse<
-    F extends Interfaces.OutputFlags<any>,
-    B extends Interfaces.OutputFlags<any>,
-    A extends Interfaces.OutputArgs<any>,
-  >(
+  protected override async parse<F extends Values, B extends Values, A extends Values>(
     options?: Interfaces.Input<F, B, A>,
     argv = this.argv,
   ): Promise<Interfaces.ParserOutput<F, B, A>> {

@@ -71,7 +71,8 @@ export const userFile = (configDir: string): string => join(configDir, fileName)
 
 function parse(text: string, path: string): object {
   // JSON5's parser is CommonJS and wanted only where a file exists
-  const json5 = createRequire(import.meta.url)("json5") as { parse(text: string): unknown };
+  const require = createRequire(import.meta.url);
+  const json5 = require("json5") as { parse(text: string): unknown };
   let value: unknown;
   try {
     value = json5.parse(text);

@@ -89,7 +89,7 @@ export function formatSetting(key: SettingKey, settings: Settings): string {
   const value = settingOf(key, settings);
   if (value === undefined) return "";
   const { format } = (table[key] as Setting<unknown>).type;
-  return mask(format ? format(value) : String(value));
+  return mask(format ? format(value) : String(value as string));
 }
 
 /** The value of a setting by its full name. */

@@ -16,8 +16,8 @@ import {
 
 /** Every setting by its full name: `server.port`. */
 export type SettingKey = {
-  [G in keyof Settings & string]: `${G}.${keyof Settings[G] & string}`;
-}[keyof Settings & string];
+  [G in keyof Settings]: `${G}.${keyof Settings[G] & string}`;
+}[keyof Settings];
 
 type ValueOf<K extends SettingKey> = K extends `${infer G extends keyof Settings}.${infer N}`
   ? N extends keyof Settings[G]
