@@ -5,13 +5,14 @@ import type { Accounts } from "./access/types.ts";
 import type { Catalog } from "./catalog/types.ts";
 import { isLoopback } from "./config/hosts.ts";
 import type { Dirs, Settings } from "./config/index.ts";
+import { mask } from "./config/mask.ts";
 import { crashAt, type CrashPoint } from "./crash.ts";
 import type { Driver, Key } from "./driver/driver.ts";
 import { compressed, observe, openDriver, split, type Observed } from "./driver/index.ts";
 import { createRegistry, kinds } from "./registry/registry.ts";
 import type { Registry, Views } from "./registry/types.ts";
-import { createViews } from "./registry/views/index.ts";
-import { openStore } from "./store/open.ts";
+import { createViews } from "./registry/views/views.ts";
+import { openStore } from "./store/store.ts";
 import type { Problem, Store } from "./store/types.ts";
 
 export interface OpenOptions {
@@ -59,4 +60,104 @@ export interface Citadel {
   /** Called at the points of a publish; does nothing outside of fault tests. */
   crash(point: CrashPoint): void;
   close(): Promise<void>;
+}
+
+/** The data below which a blob lies with the documents: one store, one fsync. */
+const SMALL = 64 * 1024;
+
+/**
+ * Opens the configured stores and builds the registry on them.
+ * @throws E_CONFIG for an unknown scheme or a store that cannot keep its promises, E_STORE_UNAVAILABLE
+ */
+export async function openCitadel({
+  settings,
+  schemes,
+  dirs,
+  crash,
+}: OpenOptions): Promise<Citadel> {
+  const [documents, blobs] = await openBackends(settings, schemes);
+  const backends = blobs ? [documents, blobs] : [documents];
+  const crashing = crashAt(crash);
+  const driver = blobs
+    ? split({ docs: documents.driver, blobs: blobs.driver, small: SMALL })
+    : documents.driver;
+  const store = openStore({
+    driver,
+    grace: settings.store.grace,
+    memory: 2 * settings.blobs.memory,
+    crash: crashing,
+  });
+  const accounts = createAccounts({ store });
+  const registry = createRegistry({
+    store,
+    accounts,
+    limits: settings.limits,
+    policy: { open: settings.server.host.every(isLoopback) },
+  });
+  const views = createViews({
+    manifests: store.manifests,
+    memory: settings.views.memory,
+    email: async (name) => (await accounts.user(name))?.email ?? "",
+  });
+
+  let catalog: Promise<Catalog> | undefined;
+  return {
+    settings,
+    dirs,
+    backends,
+    store,
+    registry,
+    views,
+    accounts,
+    crash: crashing,
+    catalog() {
+      catalog ??= import("./catalog/catalog.ts").then(({ openCatalog }) =>
+        openCatalog({ path: catalogPath(dirs, documents.url), registry, store }),
+      );
+      return catalog;
+    },
+    async verify() {
+      const checked: Record<Counted, number> = { documents: 0, entries: 0, manifests: 0, blobs: 0 };
+      const items: Problem[] = [];
+      for await (const problem of store.verify({
+        kinds: kinds(),
+        counted: (what) => checked[what]++,
+      }))
+        items.push(problem);
+      return { items, checked };
+    },
+    collect: ({ dryRun = false } = {}) =>
+      store.collect({ kinds: kinds(), grace: settings.store.grace, dryRun }),
+    async close() {
+      (await catalog?.catch(() => undefined))?.close();
+      await store.close();
+    },
+  };
+}
+
+async function openBackends(
+  { store: { documents, blobs, compression } }: Settings,
+  schemes: OpenOptions["schemes"],
+): Promise<[Backend, Backend?]> {
+  const docs = await openDriver(documents, schemes);
+  if (blobs === documents) return [backend("documents", documents, docs)];
+  try {
+    // tarballs are compressed already and are left as they are; documents are small and hot
+    const big = compressed(await openDriver(blobs, schemes), { algorithm: compression });
+    return [backend("documents", documents, docs), backend("blobs", blobs, big)];
+  } catch (error) {
+    await docs.close();
+    throw error;
+  }
+}
+
+function backend(role: Backend["role"], url: string, driver: Driver): Backend {
+  const observing = observe(driver);
+  return { role, url: mask(url), driver: observing, observed: observing.observed };
+}
+
+/** One catalog per store, so that two stores on one machine never mix. */
+function catalogPath(dirs: Dirs, documents: string): string {
+  const id = createHash("sha256").update(documents).digest("hex").slice(0, 16);
+  return join(dirs.data, "catalog", `${id}.db`);
 }

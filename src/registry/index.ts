@@ -1,1 +1,16 @@
-export {};
+export { checkManifest, shortManifest, storeManifest, type ManifestInput } from "./manifest.ts";
+export {
+  baseName,
+  checkName,
+  checkNewName,
+  checkTag,
+  checkVersion,
+  scopeOf,
+  tarballFile,
+} from "./names.ts";
+export { createRegistry, kinds, type RegistryOptions } from "./registry.ts";
+export { revisionOf, uuidOf } from "./revision.ts";
+export { spool, tarballOf, type Spooled, type SpoolOptions } from "./spool.ts";
+export { inspect, type Inspected } from "./tarball.ts";
+export type * from "./types.ts";
+export { createViews, type ViewOptions } from "./views/views.ts";

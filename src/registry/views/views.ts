@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { brotliCompress, constants, zstdCompress } from "node:zlib";
 import { LRUCache } from "lru-cache";
 import { CitadelError } from "../../errors.ts";
-import { logger } from "../../log.ts";
+import { logger, type Logger } from "../../log.ts";
 import type { Manifests } from "../../store/types.ts";
 import { revisionOf } from "../revision.ts";
 import type { Encoding, Form, JsonObject, PackageDocument, View, Views } from "../types.ts";
@@ -24,7 +24,6 @@ const contentTypes: Readonly<Record<Form, string>> = {
   full: "application/json",
   short: "application/vnd.npm.install-v1+json",
 };
-const log = logger("views");
 
 /** The finished answers to `GET /<name>`, in memory, made once per document, form and public URL. */
 export function createViews({ manifests, memory, email }: ViewOptions): Views {
@@ -34,6 +33,7 @@ export function createViews({ manifests, memory, email }: ViewOptions): Views {
     sizeCalculation: (shown) => shown.size(),
   });
   const builds = new Map<string, Promise<Shown>>();
+  const log = logger("views");
 
   const about = async (document: PackageDocument): Promise<About> => {
     const { state } = document;
@@ -60,12 +60,17 @@ export function createViews({ manifests, memory, email }: ViewOptions): Views {
       form === "full" ? await about(document) : undefined,
       kept.peek(key)?.built,
     );
-    const shown = show(built, form, base, () => kept.get(key) === shown && kept.set(key, shown));
+    const grown = () => {
+      if (kept.peek(key) === shown) kept.set(key, shown);
+    };
+    const shown: Shown = show(built, form, base, grown, log);
     const other = kept.peek(key);
     if (!other || other.built.document.rev <= document.rev) kept.set(key, shown);
     improve(built).then(
-      (better) => better && shown.grown(),
-      (error: unknown) => log("compressing %s again failed: %s", document.name, error),
+      (better) => {
+        if (better) grown();
+      },
+      (error: unknown) => log("compressing again failed", { package: document.name, error }),
     );
     return shown;
   };
@@ -98,12 +103,13 @@ export function createViews({ manifests, memory, email }: ViewOptions): Views {
 interface Shown extends View {
   readonly built: Built;
   size(): number;
-  /** tells the holder that the bytes became more or fewer */
-  grown(): void;
 }
 
-/** A view over finished bytes; brotli and zstd are made the first time somebody could use them. */
-function show(built: Built, form: Form, base: string, grown: () => void): Shown {
+/**
+ * A view over finished bytes; brotli and zstd are made the first time somebody could use them.
+ * @param grown hears that the bytes became more or fewer
+ */
+function show(built: Built, form: Form, base: string, grown: () => void, log: Logger): Shown {
   const { document } = built;
   const etag = createHash("sha256")
     .update(`${FORMAT} ${form} ${base} ${document.tip}`)
@@ -121,7 +127,7 @@ function show(built: Built, form: Form, base: string, grown: () => void): Shown 
         extra.set(encoding, bytes);
         grown();
       },
-      (error: unknown) => log("compressing %s as %s failed: %s", document.name, encoding, error),
+      (error: unknown) => log("compressing failed", { package: document.name, encoding, error }),
     );
   };
 
@@ -130,7 +136,6 @@ function show(built: Built, form: Form, base: string, grown: () => void): Shown 
     etag,
     modified: document.modified,
     contentType: contentTypes[form],
-    grown,
     size() {
       let size = built.plain.length + built.gzip.length + 1024;
       for (const bytes of extra.values()) size += bytes.length;

@@ -1,1 +1,0 @@
-export { createViews, type ViewOptions } from "./views.ts";
