@@ -53,7 +53,7 @@ export type PackageEvent =
   | { readonly type: "tag"; readonly tag: string; readonly version: string }
   | { readonly type: "untag"; readonly tag: string }
   /** an empty message takes the deprecation back */
-  | { readonly type: "deprecate"; readonly version: string; readonly message: string }
+  | { readonly type: "deprecate"; readonly versions: readonly string[]; readonly message: string }
   | { readonly type: "unpublish"; readonly versions: readonly string[] }
   | { readonly type: "owners"; readonly owners: readonly string[] }
   | { readonly type: "star"; readonly user: string; readonly on: boolean };

@@ -1,0 +1,213 @@
+import { blobKey, manifestKey } from "../store/index.ts";
+import type { Kind } from "../store/types.ts";
+import type { PackageEvent, PackageState, RemovedRecord, VersionRecord } from "./types.ts";
+
+/** A version in the stored document. Columns are only ever added at the end. */
+type VersionRow = [
+  version: string,
+  manifest: string,
+  integrity: string,
+  size: number,
+  time: number,
+  by: string,
+  readme?: string | null,
+  deprecated?: string,
+];
+type RemovedRow = [version: string, manifest: string, time: number, removed: number];
+
+interface Stored {
+  readonly name: string;
+  readonly created: number;
+  readonly tags: readonly (readonly [string, string])[];
+  readonly owners: readonly string[];
+  readonly stars: readonly string[];
+  readonly removed: readonly RemovedRow[];
+  readonly versions: readonly VersionRow[];
+}
+
+/** Packages: `d/package/<name>`. */
+export function packageKind(): Required<Kind<PackageState, PackageEvent>> {
+  // A record never changes, so its text is made once; a publish adds one row to the text of all before it.
+  const rows = new WeakMap<VersionRecord, string>();
+  const texts = new WeakMap<PackageState["versions"], string>();
+
+  function rowText(version: string, record: VersionRecord): string {
+    let text = rows.get(record);
+    if (text === undefined) rows.set(record, (text = JSON.stringify(toRow(version, record))));
+    return text;
+  }
+
+  function versionsText(versions: PackageState["versions"]): string {
+    let text = texts.get(versions);
+    if (text === undefined) {
+      const parts: string[] = [];
+      for (const [version, record] of versions) parts.push(rowText(version, record));
+      texts.set(versions, (text = parts.join(",")));
+    }
+    return text;
+  }
+
+  function added(
+    before: PackageState["versions"],
+    version: string,
+    record: VersionRecord,
+  ): PackageState["versions"] {
+    const after = new Map(before).set(version, record);
+    const text = texts.get(before);
+    if (text !== undefined)
+      texts.set(
+        after,
+        text === "" ? rowText(version, record) : `${text},${rowText(version, record)}`,
+      );
+    return after;
+  }
+
+  return {
+    name: "package",
+
+    reduce(before, event, { at, name }) {
+      const state = before ?? {
+        name,
+        created: at,
+        tags: new Map(),
+        owners: event.type === "publish" ? [event.record.by] : [],
+        versions: new Map(),
+        removed: new Map(),
+        stars: [],
+      };
+      switch (event.type) {
+        case "publish": {
+          const tags = new Map(state.tags);
+          for (const tag of event.tags) tags.set(tag, event.version);
+          return { ...state, tags, versions: added(state.versions, event.version, event.record) };
+        }
+        case "tag":
+          return { ...state, tags: new Map(state.tags).set(event.tag, event.version) };
+        case "untag":
+          return { ...state, tags: without(state.tags, [event.tag]) };
+        case "deprecate":
+          return deprecated(state, event.versions, event.message);
+        case "unpublish":
+          return unpublished(state, event.versions, at);
+        case "owners":
+          return { ...state, owners: event.owners };
+        case "star": {
+          const others = state.stars.filter((user) => user !== event.user);
+          return { ...state, stars: event.on ? [...others, event.user] : others };
+        }
+      }
+    },
+
+    encode({ name, created, tags, owners, stars, removed, versions }) {
+      const rest: Omit<Stored, "versions"> = {
+        name,
+        created,
+        tags: [...tags],
+        owners,
+        stars,
+        removed: Array.from(removed, ([version, r]) => [version, r.manifest, r.time, r.removed]),
+      };
+      return `${JSON.stringify(rest).slice(0, -1)},"versions":[${versionsText(versions)}]}`;
+    },
+
+    decode(json) {
+      const { name, created, tags, owners, stars, removed, versions } = json as Stored;
+      return {
+        name,
+        created,
+        tags: new Map(tags),
+        owners,
+        versions: new Map(versions.map((row) => [row[0], fromRow(row)])),
+        removed: new Map(
+          removed.map(([version, manifest, time, at]): [string, RemovedRecord] => [
+            version,
+            { manifest, time, removed: at },
+          ]),
+        ),
+        stars,
+      };
+    },
+
+    // the content of an unpublished version may go; its manifest stays as evidence of what the number was
+    *references({ versions, removed }) {
+      for (const { integrity, manifest, readme } of versions.values()) {
+        yield blobKey(integrity);
+        yield manifestKey(manifest);
+        if (readme !== undefined) yield manifestKey(readme);
+      }
+      for (const { manifest } of removed.values()) yield manifestKey(manifest);
+    },
+  };
+}
+
+function toRow(version: string, record: VersionRecord): VersionRow {
+  const { manifest, integrity, size, time, by, readme, deprecated } = record;
+  const row: VersionRow = [version, manifest, integrity, size, time, by];
+  if (deprecated !== undefined) row.push(readme ?? null, deprecated);
+  else if (readme !== undefined) row.push(readme);
+  return row;
+}
+
+function fromRow(row: VersionRow): VersionRecord {
+  const [, manifest, integrity, size, time, by, readme, deprecated] = row;
+  return {
+    manifest,
+    integrity,
+    size,
+    time,
+    by,
+    ...(typeof readme === "string" ? { readme } : {}),
+    ...(deprecated === undefined ? {} : { deprecated }),
+  };
+}
+
+function deprecated(
+  state: PackageState,
+  affected: readonly string[],
+  message: string,
+): PackageState {
+  const versions = new Map(state.versions);
+  for (const version of affected) {
+    const record = versions.get(version);
+    if (!record) continue;
+    const { deprecated: _, ...plain } = record;
+    versions.set(version, message === "" ? plain : { ...plain, deprecated: message });
+  }
+  return { ...state, versions };
+}
+
+function unpublished(state: PackageState, gone: readonly string[], at: number): PackageState {
+  const removed = new Map(state.removed);
+  for (const version of gone) {
+    const record = state.versions.get(version);
+    if (record) removed.set(version, { manifest: record.manifest, time: record.time, removed: at });
+  }
+  const versions = without(state.versions, gone);
+  const tags = new Map(Array.from(state.tags).filter(([, version]) => versions.has(version)));
+  return { ...state, versions, removed, tags };
+}
+
+function without<V>(map: ReadonlyMap<string, V>, keys: readonly string[]): Map<string, V> {
+  const copy = new Map(map);
+  for (const key of keys) copy.delete(key);
+  return copy;
+}
+
+/** Who owns a scope that is nobody's user name: its first publisher. */
+export interface ScopeState {
+  readonly owner: string;
+  /** ms since 1970 */
+  readonly created: number;
+}
+export interface ScopeEvent {
+  readonly type: "claim";
+  readonly owner: string;
+}
+
+/** Scopes: `d/scope/<scope>`, without the `@`. */
+export function scopeKind(): Kind<ScopeState, ScopeEvent> {
+  return {
+    name: "scope",
+    reduce: (before, event, { at }) => ({ owner: event.owner, created: before?.created ?? at }),
+  };
+}

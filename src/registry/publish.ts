@@ -1,0 +1,190 @@
+import type { Caller } from "../access/types.ts";
+import { CitadelError } from "../errors.ts";
+import { agree } from "./agree.ts";
+import { actorOf, demand, type Context } from "./context.ts";
+import { checkManifest, deprecationOf, readmeOf, storeManifest, type Person } from "./manifest.ts";
+import { checkName, checkNewName, checkTag, checkVersion, scopeOf } from "./names.ts";
+import { uuidOf } from "./revision.ts";
+import { inspect } from "./tarball.ts";
+import type {
+  JsonObject,
+  PackageDocument,
+  PackageState,
+  PublishInput,
+  Registry,
+  VersionRecord,
+} from "./types.ts";
+
+/** ms within which the same publish again is a repeat whose answer got lost */
+const repeatable = 10 * 60_000;
+
+/** See {@link Registry.publish}. Everything is checked before anything is written; the document's put is the commit. */
+export function publisher(context: Context): Registry["publish"] {
+  const { store, packages, limits } = context;
+
+  return async function publish(input, caller) {
+    const name = checkName(input.name);
+    const version = checkVersion(input.version);
+    const tags = [...new Set(input.tags ?? ["latest"])].map(checkTag);
+    const { tarball } = input;
+    if (tarball.size > limits.tarball)
+      throw new CitadelError(
+        "E_TOO_LARGE",
+        `the tarball of ${name}@${version} has ${tarball.size} bytes; at most ${limits.tarball} are allowed`,
+      );
+    const manifest = checkIdentity(checkManifest(input.manifest), name, version);
+    checkDist(manifest, tarball);
+
+    // a refusal that is certain by now must not cost an upload to the store
+    const before = await packages.read(name);
+    const scopeOwner = before ? undefined : await ownerOfScope(context, name);
+    const { principal } = caller;
+    const { by, integrity } = { by: principal.name, integrity: tarball.integrity };
+    const check = (state: PackageState | undefined): "new" | "repeated" => {
+      if (!state) checkNewName(name);
+      demand(context, caller, "write", name, state, scopeOwner);
+      return occupied(state, version, { by, integrity, tags });
+    };
+    check(before?.state);
+
+    const [inspected, people] = await Promise.all([
+      inspect(tarball.content, limits),
+      maintainers(context, caller, before),
+    ]);
+    await agree(inspected, manifest);
+    const bytes = storeManifest({ manifest, name, version, ...people, tarball, inspected });
+    const readme = input.readme ?? readmeOf(manifest) ?? inspected.readme;
+    const [manifestHash, readmeHash] = await Promise.all([
+      store.manifests.put(bytes),
+      readme ? store.manifests.put(Buffer.from(readme)) : undefined,
+      store.blobs.put(tarball.content, tarball),
+    ]);
+    if (!before) await claimScope(context, name, caller, scopeOwner);
+
+    const deprecated = deprecationOf(manifest);
+    let repeated = false;
+    const document = await packages.change(name, actorOf(caller), (state) => {
+      repeated = check(state) === "repeated";
+      if (repeated) return [];
+      const record: VersionRecord = {
+        manifest: manifestHash,
+        integrity,
+        size: tarball.size,
+        time: Date.now(),
+        by,
+        ...(readmeHash === undefined ? {} : { readme: readmeHash }),
+        ...(deprecated === undefined ? {} : { deprecated }),
+      };
+      const first = !state?.tags.has("latest") && !tags.includes("latest");
+      return [{ type: "publish", version, record, tags: first ? [...tags, "latest"] : tags }];
+    });
+    if (!document) throw new Error(`the publish of ${name}@${version} left no document`);
+    return {
+      name,
+      version,
+      uuid: uuidOf(name, version, document.state.versions.get(version)?.manifest ?? manifestHash),
+      integrity,
+      shasum: tarball.shasum,
+      size: tarball.size,
+      document,
+      repeated,
+    };
+  };
+}
+
+/** Right before the commit; the first publisher of a scope owns it unless it is somebody's user name. */
+async function claimScope(
+  context: Context,
+  name: string,
+  caller: Caller,
+  owner: string | undefined,
+): Promise<void> {
+  const scope = scopeOf(name);
+  if (scope === undefined) return;
+  const claimed = await context.scopes.change(scope, actorOf(caller), (state) =>
+    state ? [] : [{ type: "claim", owner: owner ?? caller.principal.name }],
+  );
+  // somebody may have been faster since the first look
+  demand(context, caller, "write", name, undefined, claimed?.state.owner);
+}
+
+/** Is the number free? @throws E_VERSION_EXISTS, unless it is taken by this very publish, minutes ago */
+function occupied(
+  state: PackageState | undefined,
+  version: string,
+  mine: { by: string; integrity: string; tags: readonly string[] },
+): "new" | "repeated" {
+  const record = state?.versions.get(version);
+  if (record) {
+    const same = record.integrity === mine.integrity && record.by === mine.by;
+    const recent = Date.now() - record.time < repeatable;
+    // with a tag that does not exist it is another wish, not the same one again
+    if (same && recent && mine.tags.every((tag) => state?.tags.has(tag))) return "repeated";
+  }
+  if (record || state?.removed.has(version))
+    throw new CitadelError(
+      "E_VERSION_EXISTS",
+      `You cannot publish over the previously published versions: ${version}.`,
+      record
+        ? {}
+        : { hint: ["this number was unpublished and stays taken: publish under a new one"] },
+    );
+  return "new";
+}
+
+/** Owner of the scope of a name that is free: who claimed it, else the user of the same name. */
+async function ownerOfScope(
+  { scopes, accounts }: Context,
+  name: string,
+): Promise<string | undefined> {
+  const scope = scopeOf(name);
+  if (scope === undefined) return undefined;
+  const claimed = await scopes.read(scope);
+  if (claimed) return claimed.state.owner;
+  return (await accounts.user(scope))?.name;
+}
+
+async function maintainers(
+  { accounts }: Context,
+  { principal }: Caller,
+  before: PackageDocument | undefined,
+): Promise<{ publisher: Person; maintainers: readonly Person[] }> {
+  const person = async (name: string): Promise<Person> => ({
+    name,
+    email: (await accounts.user(name))?.email ?? "",
+  });
+  const owners = before?.state.owners ?? [principal.name];
+  const [publisher, ...people] = await Promise.all([principal.name, ...owners].map(person));
+  return { publisher: publisher ?? { name: principal.name, email: "" }, maintainers: people };
+}
+
+/** The manifest must be about this version; the client's `+build` is cut off as npm does. */
+function checkIdentity(manifest: JsonObject, name: string, version: string): JsonObject {
+  if (manifest["name"] !== name)
+    throw mismatch(`the manifest is that of ${JSON.stringify(manifest["name"])}, not of ${name}`);
+  if (checkVersion(manifest["version"]) !== version)
+    throw mismatch(
+      `the manifest is that of version ${String(manifest["version"])}, not ${version}`,
+    );
+  return manifest;
+}
+
+function checkDist(manifest: JsonObject, tarball: { integrity: string; shasum: string }): void {
+  const { integrity, shasum } = (manifest["dist"] ?? {}) as JsonObject;
+  const hashes = typeof integrity === "string" ? integrity.split(/\s+/) : [];
+  const sha512 = hashes.filter((hash) => hash.startsWith("sha512-"));
+  if (sha512.length > 0 && !sha512.includes(tarball.integrity))
+    throw new CitadelError(
+      "E_INVALID_TARBALL",
+      `the tarball is not the one that dist.integrity names: it has ${tarball.integrity}`,
+    );
+  if (typeof shasum === "string" && shasum.toLowerCase() !== tarball.shasum)
+    throw new CitadelError(
+      "E_INVALID_TARBALL",
+      `the tarball is not the one that dist.shasum names: it has ${tarball.shasum}`,
+    );
+}
+
+function mismatch(message: string): CitadelError {
+  return new CitadelError("E_MANIFEST_MISMATCH", message);
+}

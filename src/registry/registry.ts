@@ -1,0 +1,50 @@
+import { tokenKind, userKind } from "../access/kinds.ts";
+import type { AccessPolicy, Accounts } from "../access/types.ts";
+import type { Kind, Store } from "../store/types.ts";
+import type { Context } from "./context.ts";
+import { deprecator } from "./deprecate.ts";
+import { packageKind, scopeKind } from "./kind.ts";
+import { ownership } from "./owners.ts";
+import { publisher } from "./publish.ts";
+import { resolver } from "./resolve.ts";
+import { starrer } from "./star.ts";
+import { tagger } from "./tag.ts";
+import type { Registry, RegistryLimits } from "./types.ts";
+import { unpublisher } from "./unpublish.ts";
+
+export interface RegistryOptions {
+  readonly store: Store;
+  readonly accounts: Pick<Accounts, "user">;
+  readonly limits: RegistryLimits;
+  readonly policy: AccessPolicy;
+}
+
+/** The registry over a store: every door publishes, resolves and changes packages through this. */
+export function createRegistry({ store, accounts, limits, policy }: RegistryOptions): Registry {
+  const kind = packageKind();
+  const packages = store.ledger(kind);
+  const context: Context = {
+    store,
+    packages,
+    scopes: store.ledger(scopeKind()),
+    accounts,
+    limits,
+    policy,
+    same: (a, b) => a === b || kind.encode(a) === kind.encode(b),
+  };
+  return {
+    packages,
+    publish: publisher(context),
+    ...tagger(context),
+    deprecate: deprecator(context),
+    unpublish: unpublisher(context),
+    setOwners: ownership(context),
+    star: starrer(context),
+    ...resolver(context),
+  };
+}
+
+/** Every kind of document that the core keeps, for the store's `verify` and `collect`. */
+export function kinds(): readonly Kind<any, any>[] {
+  return [packageKind(), scopeKind(), userKind(), tokenKind()];
+}

@@ -1,0 +1,95 @@
+import { CitadelError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+import { demand, packageNotFound, type Context } from "./context.ts";
+import { checkName } from "./names.ts";
+import { uuidOf } from "./revision.ts";
+import type { JsonObject, PackageState, Registry } from "./types.ts";
+
+/** versions that a hint names at most */
+const proposals = 5;
+
+/** See {@link Registry.document} and {@link Registry.resolve}. */
+export function resolver(context: Context): Pick<Registry, "document" | "resolve"> {
+  const document: Registry["document"] = async (name, caller) => {
+    const found = await context.packages.read(checkName(name));
+    if (!found || found.state.versions.size === 0) throw packageNotFound(name);
+    demand(context, caller, "read", name, found.state);
+    return found;
+  };
+
+  return {
+    document,
+
+    async resolve(name, spec, caller) {
+      const { state } = await document(name, caller);
+      const version = await versionFor(state, spec.trim());
+      const record = version === undefined ? undefined : state.versions.get(version);
+      if (version === undefined || !record) throw versionNotFound(state, spec);
+      const bytes = await context.store.manifests.get(record.manifest);
+      if (!bytes)
+        throw new CitadelError(
+          "E_INTEGRITY",
+          `the manifest of ${name}@${version} (${record.manifest}) is missing from the store`,
+        );
+      return {
+        name,
+        version,
+        record,
+        uuid: uuidOf(name, version, record.manifest),
+        tags: Array.from(state.tags)
+          .filter(([, target]) => target === version)
+          .map(([tag]) => tag),
+        manifest: JSON.parse(Buffer.from(bytes).toString()) as JsonObject,
+      };
+    },
+  };
+}
+
+/**
+ * The version that npm would take: an exact one, what a tag points to, or of a range the one tagged `latest` when it fits, else
+ * the highest that is not deprecated, else the highest.
+ */
+async function versionFor(state: PackageState, spec: string): Promise<string | undefined> {
+  if (state.versions.has(spec)) return spec;
+  const tagged = state.tags.get(spec === "" ? "latest" : spec);
+  if (tagged !== undefined) return tagged;
+  const [{ default: Range }, { default: rcompare }] = await Promise.all([
+    import("semver/classes/range.js"),
+    import("semver/functions/rcompare.js"),
+  ]);
+  let range: InstanceType<typeof Range>;
+  try {
+    range = new Range(spec);
+  } catch {
+    return undefined;
+  }
+  const latest = state.tags.get("latest");
+  if (latest !== undefined && range.test(latest)) return latest;
+  const fitting = [...state.versions.keys()].filter((v) => range.test(v)).toSorted(rcompare);
+  return fitting.find((v) => state.versions.get(v)?.deprecated === undefined) ?? fitting[0];
+}
+
+/** Names what there is instead: the numbers most alike, else the newest published. */
+export function versionNotFound(state: PackageState, spec: string): CitadelError {
+  const { name, versions, tags, removed } = state;
+  if (removed.has(spec))
+    return new CitadelError("E_VERSION_NOT_FOUND", `${name}@${spec} was unpublished`);
+  const alike = nearest(spec, [...versions.keys(), ...tags.keys()]);
+  const shown = alike.length > 0 ? alike : [...versions.keys()].slice(-proposals).toReversed();
+  return new CitadelError(
+    "E_VERSION_NOT_FOUND",
+    `${name} has no version ${JSON.stringify(spec.slice(0, 80))}`,
+    {
+      hint: [
+        shown.length === 0 ? `${name} has no versions left` : `there is ${shown.join(", ")}`,
+        ...(tags.size > 0
+          ? [
+              `tags: ${Array.from(tags, ([t, v]) => `${t} (${v})`)
+                .slice(0, proposals)
+                .join(", ")}`,
+            ]
+          : []),
+      ],
+    },
+  );
+}
