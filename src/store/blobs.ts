@@ -19,15 +19,42 @@ export function openBlobs(driver: Driver, grace: number, memory: number, crash: 
     sizeCalculation: (bytes) => bytes.byteLength + 256,
   });
   const fits = ({ size }: BlobRef): boolean => size + 256 <= cache.maxEntrySize;
+  /** bytes of streams under way that are kept for the cache; without a bound, many readers could hold any amount */
+  let gathering = 0;
 
-  const openChecked = async (ref: BlobRef, options: OpOptions): Promise<Opened | undefined> => {
+  /** Where a stream leaves its bytes for the cache; undefined when there is no room for them. */
+  const gather = (ref: BlobRef): Gather | undefined => {
+    if (!fits(ref) || gathering + ref.size > cache.maxSize / 2) return undefined;
+    gathering += ref.size;
+    const bytes = new Uint8Array(ref.size);
+    let at = 0;
+    let over = false;
+    return {
+      add(chunk) {
+        if (at + chunk.byteLength <= ref.size) bytes.set(chunk, at);
+        at += chunk.byteLength;
+      },
+      end(whole) {
+        if (over) return;
+        over = true;
+        gathering -= ref.size;
+        if (whole) cache.set(ref.integrity, bytes);
+      },
+    };
+  };
+
+  const openChecked = async (
+    ref: BlobRef,
+    options: OpOptions,
+    gathered?: () => Gather | undefined,
+  ): Promise<Opened | undefined> => {
     const key = blobKey(ref.integrity);
     const opened = await driver.read(key, options);
     if (opened && opened.size !== ref.size) {
       await opened.stream.cancel();
       throw new Damage("damaged", key, `the blob ${key} has ${opened.size} bytes, not ${ref.size}`);
     }
-    return opened && { ...opened, stream: checked(opened.stream, ref) };
+    return opened && { ...opened, stream: checked(opened.stream, ref, gathered?.()) };
   };
 
   return {
@@ -79,13 +106,20 @@ export function openBlobs(driver: Driver, grace: number, memory: number, crash: 
     async open(ref, { start = 0, end = ref.size, ...options } = {}) {
       const isWhole = start === 0 && end >= ref.size;
       const known = cache.get(ref.integrity);
-      if (known && start <= ref.size) return streamOf(known.subarray(start, end));
-      if (isWhole) return (await openChecked(ref, options))?.stream;
+      if (known && (start < ref.size || start === 0)) return streamOf(known.subarray(start, end));
+      if (isWhole) return (await openChecked(ref, options, () => gather(ref)))?.stream;
       return (await driver.read(blobKey(ref.integrity), { ...options, start, end }))?.stream;
     },
 
     cached: (integrity) => cache.get(integrity),
   };
+}
+
+/** Takes the chunks of one stream. */
+interface Gather {
+  add(chunk: Uint8Array): void;
+  /** only the first call counts */
+  end(whole: boolean): void;
 }
 
 /** `sha512-<base64>` of the bytes. */
@@ -106,31 +140,41 @@ const missing = (ref: BlobRef): Damage => {
  * The same bytes, hashed on the way: the last chunk is held back until all are known to be right, so that whoever
  * trusts a stream that ended has what was stored. Errors with E_INTEGRITY.
  */
-function checked(source: ReadableStream<Uint8Array>, ref: BlobRef): ReadableStream<Uint8Array> {
+function checked(
+  source: ReadableStream<Uint8Array>,
+  ref: BlobRef,
+  gathered?: Gather,
+): ReadableStream<Uint8Array> {
   const reader = source.getReader();
   const hash = createHash("sha512");
   let held: Uint8Array | undefined;
+
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        for (;;) {
-          const next = await reader.read();
-          const ready = held;
-          if (next.done) {
-            if (`sha512-${hash.digest("base64")}` !== ref.integrity) throw damaged(ref);
-            if (ready) controller.enqueue(ready);
-            controller.close();
-            return;
+        try {
+          for (;;) {
+            const next = await reader.read();
+            if (next.done) break;
+            const ready = held;
+            held = next.value;
+            hash.update(held);
+            gathered?.add(held);
+            if (ready) return controller.enqueue(ready);
           }
-          hash.update(next.value);
-          held = next.value;
-          if (ready) {
-            controller.enqueue(ready);
-            return;
-          }
+          if (`sha512-${hash.digest("base64")}` !== ref.integrity) throw damaged(ref);
+        } catch (error) {
+          gathered?.end(false);
+          throw error;
         }
+        gathered?.end(true);
+        if (held) controller.enqueue(held);
+        controller.close();
       },
-      cancel: (reason) => reader.cancel(reason),
+      cancel(reason) {
+        gathered?.end(false);
+        return reader.cancel(reason);
+      },
     },
     { highWaterMark: 0 },
   );

@@ -149,7 +149,9 @@ export interface Store {
   ledger<S, E>(kind: Kind<S, E>): Ledger<S, E>;
   /**
    * Removes what no document refers to and is older than `grace` ms: blobs, manifests, entries that lost, expired and
-   * temporary things of the driver. Safe beside running publishes.
+   * temporary things of the driver. Safe beside running publishes as long as `grace` is at least that of the store.
+   * `kinds` must hold every kind that refers to blobs or manifests.
+   * @throws E_INTEGRITY, with nothing removed, when a document is missing or cannot be read
    */
   collect(options: {
     readonly kinds: readonly Kind<any, any>[];
