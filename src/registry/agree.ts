@@ -65,7 +65,7 @@ function differences(
   manifest: JsonObject,
   git?: HostedGit,
 ): string[] {
-  const name = String(manifest["name"]);
+  const name = typeof manifest["name"] === "string" ? manifest["name"] : "";
   const inside = describe(packageJson, name);
   const outside = describe(manifest, name);
 
@@ -101,7 +101,7 @@ function differences(
   compare("scripts", inside.scripts, outside.scripts, (a, b, key) =>
     b === undefined ? publishScripts.has(key) : a === undefined && addedScript(key, b, gyp),
   );
-  if (!sameBin(packageJson, inside, outside.bin)) compare("bin", inside.bin, outside.bin);
+  if (!sameBin(packageJson, inside.bin, outside.bin, name)) compare("bin", inside.bin, outside.bin);
   return found;
 }
 
@@ -173,13 +173,13 @@ function tidy(path: string): string {
   return posix.join("/", path.replaceAll(/[\\:]/g, "/")).slice(1);
 }
 
-function sameBin(packageJson: JsonObject, inside: { bin: Strings }, bin: Strings): boolean {
-  if (equal(inside.bin, bin)) return true;
-  const { publishConfig, directories, name } = packageJson;
+function sameBin(packageJson: JsonObject, inside: Strings, bin: Strings, name: string): boolean {
+  if (equal(inside, bin)) return true;
+  const { publishConfig, directories } = packageJson;
   if (isObject(publishConfig) && publishConfig["bin"] !== undefined)
-    if (equal(binOf(publishConfig["bin"], String(name)), bin)) return true;
+    if (equal(binOf(publishConfig["bin"], name), bin)) return true;
   const folder = isObject(directories) ? directories["bin"] : undefined;
-  if (inside.bin.size > 0 || typeof folder !== "string") return false;
+  if (inside.size > 0 || typeof folder !== "string") return false;
   const root = tidy(`${folder}/`);
   return [...bin.values()].every((path) => path.startsWith(root));
 }

@@ -107,7 +107,9 @@ export function storeManifest(input: ManifestInput): Uint8Array {
   const { bin, _hasShrinkwrap } = manifest;
   if (typeof bin === "string") known["bin"] = { [baseName(name)]: bin };
   else if (Array.isArray(bin))
-    known["bin"] = Object.fromEntries(bin.map((path) => [baseName(String(path)), path]));
+    known["bin"] = Object.fromEntries(
+      bin.flatMap((path) => (typeof path === "string" ? [[baseName(path), path]] : [])),
+    );
   if (inspected.hasShrinkwrap || _hasShrinkwrap !== undefined)
     known["_hasShrinkwrap"] = inspected.hasShrinkwrap;
   // npm says it like this when it finds a binding.gyp; other clients leave it to the registry

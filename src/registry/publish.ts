@@ -10,7 +10,6 @@ import type {
   JsonObject,
   PackageDocument,
   PackageState,
-  PublishInput,
   Registry,
   VersionRecord,
 } from "./types.ts";
@@ -164,7 +163,7 @@ function checkIdentity(manifest: JsonObject, name: string, version: string): Jso
     throw mismatch(`the manifest is that of ${JSON.stringify(manifest["name"])}, not of ${name}`);
   if (checkVersion(manifest["version"]) !== version)
     throw mismatch(
-      `the manifest is that of version ${String(manifest["version"])}, not ${version}`,
+      `the manifest is that of version ${JSON.stringify(manifest["version"])}, not ${version}`,
     );
   return manifest;
 }

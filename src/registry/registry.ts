@@ -45,6 +45,7 @@ export function createRegistry({ store, accounts, limits, policy }: RegistryOpti
 }
 
 /** Every kind of document that the core keeps, for the store's `verify` and `collect`. */
+// oxlint-disable-next-line no-explicit-any -- each kind has states and events of its own
 export function kinds(): readonly Kind<any, any>[] {
   return [packageKind(), scopeKind(), userKind(), tokenKind()];
 }

@@ -1,6 +1,7 @@
 import { createGunzip, gunzipSync } from "node:zlib";
 
 import type { Parser } from "tar/parse";
+import type { ReadEntry } from "tar/read-entry";
 
 import { CitadelError } from "../errors.ts";
 import { isObject } from "./manifest.ts";
@@ -34,8 +35,8 @@ export interface Inspected {
  * Reads a package tarball to its end without writing anything: gzip, tar, one root folder of any name (npm takes the first
  * part off each path), in it exactly one package.json. Memory does not grow with the size.
  *
- * Links, devices, absolute paths and `..` are refused as on npmjs; so is a second package.json, of which each client
- * would believe another one. What follows the end of the archive is ignored, as npm does.
+ * Refused are devices, absolute paths, `..`, links that lead out of the folder, and a second package.json, of which each client
+ * would believe another one. Links inside count as nothing, as npm leaves them out; so does what follows the archive's end.
  * @throws E_INVALID_TARBALL, E_TOO_LARGE
  */
 export async function inspect(
@@ -64,7 +65,7 @@ function unpackedAtOnce(content: Uint8Array, limits: RegistryLimits): Buffer | u
 async function* unpacked(content: Tarball["content"]): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip({ chunkSize: 2 ** 16 });
   const source = content instanceof Uint8Array ? [content] : content.stream();
-  const fed = feed(source, gunzip).catch((error: unknown) => {
+  const poured = pour(source, gunzip).catch((error: unknown) => {
     gunzip.destroy(error instanceof Error ? error : new Error(String(error)));
     return error;
   });
@@ -74,11 +75,11 @@ async function* unpacked(content: Tarball["content"]): AsyncGenerator<Uint8Array
     throw (error as { errno?: unknown }).errno === undefined ? error : badGzip(error);
   } finally {
     gunzip.destroy();
-    await fed;
+    await poured;
   }
 }
 
-async function feed(
+async function pour(
   source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   gunzip: ReturnType<typeof createGunzip>,
 ): Promise<void> {
@@ -98,6 +99,8 @@ async function feed(
 
 function createReader(parser: Parser, limits: RegistryLimits) {
   let plain = 0;
+  let head = Buffer.alloc(0);
+  let begun = false;
   let entries = 0;
   let fileCount = 0;
   let unpackedSize = 0;
@@ -107,6 +110,7 @@ function createReader(parser: Parser, limits: RegistryLimits) {
   let failure: Error | undefined;
   let packageJson: Buffer[] | undefined;
   let readme: { name: string; parts: Buffer[] } | undefined;
+  const links = new Set<string>();
 
   const refuse = (message: string): void => {
     failure ??= new CitadelError("E_INVALID_TARBALL", message);
@@ -121,13 +125,14 @@ function createReader(parser: Parser, limits: RegistryLimits) {
 
   parser.on("entry", (entry) => {
     count();
-    const problem = failure ? undefined : entryProblem(entry);
+    const path = segments(entry.path);
+    const problem = failure ? undefined : (entryProblem(entry, path) ?? throughLink(path, links));
     if (problem !== undefined) refuse(problem);
     const parts: Buffer[] = [];
-    if (!failure && entry.type !== "Directory") {
+    if (!failure && isLink(entry)) links.add(folded(path));
+    else if (!failure && entry.type !== "Directory") {
       fileCount++;
       unpackedSize += entry.size;
-      const path = segments(entry.path);
       if (path.length <= 2) seen(path.at(-1) ?? "", path.length === 2, entry.size, parts);
     }
     if (parts === packageJson || parts === readme?.parts)
@@ -147,10 +152,9 @@ function createReader(parser: Parser, limits: RegistryLimits) {
 
   /** A file in the root folder, or beside it: some clients take the folder off, some do not. */
   function seen(name: string, inRoot: boolean, size: number, parts: Buffer[]): void {
-    const folded = name.normalize("NFC").toLowerCase();
-    if (folded === "package.json") {
+    if (folded([name]) === "package.json") {
       if (packageJson) return refuse("the tarball has more than one package.json");
-      if (name !== folded || !inRoot)
+      if (name !== "package.json" || !inRoot)
         return refuse(`the tarball has no package.json in its root folder, but a ${name}`);
       if (size > largestPackageJson) return refuse("package.json is too large");
       packageJson = parts;
@@ -162,21 +166,27 @@ function createReader(parser: Parser, limits: RegistryLimits) {
     if (better && size <= largestReadme && /^readme(?:\.|$)/i.test(name)) readme = { name, parts };
   }
 
+  function feed(bytes: Buffer): void {
+    if (!failure && !ended) parser.write(bytes);
+    if (failure) throw failure;
+  }
+
   return {
     /** @throws what is wrong with the archive, as soon as it is known */
     write(chunk: Uint8Array): void {
-      // the parser would unpack a gzip inside the gzip, which no client does
-      if (plain === 0 && chunk[0] === 0x1f && chunk[1] === 0x8b)
-        refuse("the tarball is compressed twice");
       plain += chunk.length;
       if (plain > limits.unpacked)
         failure ??= new CitadelError(
           "E_TOO_LARGE",
           `the tarball unpacks to more than ${limits.unpacked} bytes`,
         );
-      if (!failure && !ended)
-        parser.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
-      if (failure) throw failure;
+      if (begun) return feed(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+      // the parser would unpack a gzip inside the gzip, which no client does
+      head = Buffer.concat([head, chunk]);
+      if (head.length < 4) return;
+      if (head[0] === 0x1f && head[1] === 0x8b) refuse("the tarball is compressed twice");
+      begun = true;
+      feed(head);
     },
     end(): Inspected {
       parser.end();
@@ -210,14 +220,51 @@ const plainTypes: ReadonlySet<string> = new Set([
   "GNUDumpDir",
 ]);
 
-function entryProblem({ path, type }: { path: string; type: string }): string | undefined {
-  const shown = JSON.stringify(path.slice(0, 200));
-  if (type === "SymbolicLink" || type === "Link")
-    return `the tarball has a link: ${shown}; a package may hold files only`;
-  if (!plainTypes.has(type)) return `the tarball has an entry that is no file: ${shown} (${type})`;
-  if (/^(?:[\\/]|[a-z]:)/i.test(path)) return `the tarball has an absolute path: ${shown}`;
-  if (segments(path).includes("..")) return `the tarball has a path that leads outside: ${shown}`;
+type Header = Pick<ReadEntry, "path" | "type" | "linkpath">;
+
+function isLink({ type }: Pick<Header, "type">): boolean {
+  return type === "SymbolicLink" || type === "Link";
+}
+
+function entryProblem(entry: Header, path: readonly string[]): string | undefined {
+  const shown = JSON.stringify(entry.path.slice(0, 200));
+  if (isAbsolute(entry.path)) return `the tarball has an absolute path: ${shown}`;
+  if (path.includes("..")) return `the tarball has a path that leads outside: ${shown}`;
+  if (isLink(entry))
+    return leadsOut(entry, path)
+      ? `the tarball has a link that leads outside: ${shown} to ${JSON.stringify(entry.linkpath?.slice(0, 200))}`
+      : undefined;
+  if (!plainTypes.has(entry.type))
+    return `the tarball has an entry that is no file: ${shown} (${entry.type})`;
   return undefined;
+}
+
+/** Only links whose way can be told from their text: `..` first, names after. */
+function leadsOut({ type, linkpath = "" }: Header, path: readonly string[]): boolean {
+  if (isAbsolute(linkpath) || folded(path.slice(1)) === "package.json") return true;
+  const target = segments(linkpath);
+  if (type === "Link") return target.length < 2 || target[0] !== path[0] || target.includes("..");
+  const up = target.findIndex((part) => part !== "..");
+  return up < 0
+    ? target.length > path.length - 2
+    : up > path.length - 2 || target.lastIndexOf("..") >= up;
+}
+
+function throughLink(path: readonly string[], links: ReadonlySet<string>): string | undefined {
+  if (links.size === 0) return undefined;
+  const through = path.some((_, i) => links.has(folded(path.slice(0, i + 1))));
+  return through
+    ? `the tarball has a path through a link: ${JSON.stringify(path.join("/"))}`
+    : undefined;
+}
+
+function isAbsolute(path: string): boolean {
+  return /^(?:[\\/]|[a-z]:)/i.test(path);
+}
+
+/** As a disk that does not tell upper from lower case compares. */
+function folded(path: readonly string[]): string {
+  return path.join("/").normalize("NFC").toLowerCase();
 }
 
 /** Both slashes part a path: which one does depends on the machine that unpacks. */
