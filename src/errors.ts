@@ -1,3 +1,4 @@
+import { mask } from "./config/mask.ts";
 import { storeCode, type StoreErrorCode } from "./driver/error.ts";
 
 /** One row of the error table: exit code and HTTP status, whether a retry can help, and what to do next. */
@@ -52,7 +53,7 @@ export const errors = {
     exit: 7,
     status: 503,
     retryable: true,
-    hint: ["check the store's address: citadel config store"],
+    hint: ["check the store's address: citadel config --get store.documents"],
   },
   E_STORE_UNKNOWN: {
     exit: 7,
@@ -177,7 +178,7 @@ export function errorObject(error: unknown): ErrorObject {
   const hint = (error as { hint?: unknown } | undefined)?.hint;
   return {
     code,
-    message: known ? (error as Error).message : "an unexpected error",
+    message: known ? mask((error as Error).message) : "an unexpected error",
     hint: Array.isArray(hint) ? hint.map(String) : row.hint,
     docs: `errors#${code}`,
     exit: row.exit,
