@@ -1,0 +1,384 @@
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { StoreError, type Condition, type ETag, type Key } from "@citadel/core/driver";
+import type { Disk } from "./disk.ts";
+import { errno, failure, orMissing, tryRemoval } from "./failure.ts";
+import type { Feed } from "./feed.ts";
+import { start, type Header, type Started } from "./header.ts";
+import { isImmutable, placeOf, versionName, versionsIn } from "./names.ts";
+import type { Syncs } from "./syncs.ts";
+import type { Temps } from "./temps.ts";
+
+const MOST_HINTS = 10_000;
+
+/** What is at a key: the number of its newest version, 0 when there never was one, and that version's file. */
+export interface Current<T> {
+  readonly n: number;
+  readonly file?: T;
+}
+export interface OpenFile extends Started {
+  readonly fd: number;
+}
+
+export interface Objects {
+  /** the newest version, opened, also when it says "deleted" or has expired; whoever asks closes it */
+  open(key: Key, hint?: number): Promise<Current<OpenFile>>;
+  header(key: Key): Promise<Current<Header>>;
+  /** the header of the file or folder at `place`; undefined when there is none */
+  headerAt(place: string, immutable: boolean): Promise<Header | undefined>;
+  /** throws CONFLICT when the condition does not hold at this moment */
+  check(key: Key, condition: Condition): Promise<void>;
+  /** makes the file of `temp` the newest version; `last` is called just before. Throws CONFLICT, UNKNOWN */
+  replace(
+    key: Key,
+    condition: Condition,
+    temp: () => Promise<string>,
+    last: () => void,
+  ): Promise<void>;
+  /** `tombstone` makes a file that says "deleted". Throws CONFLICT, UNKNOWN */
+  remove(
+    key: Key,
+    condition: Condition,
+    tombstone: () => Promise<string>,
+    last: () => void,
+  ): Promise<void>;
+  /** removes what has expired under this etag; false when something else is there by now */
+  expire(key: Key, etag: ETag, tombstone: () => Promise<string>): Promise<boolean>;
+  /** removes versions that were replaced more than the grace time ago, oldest first; the number of them */
+  prune(folder: string, versions: readonly number[]): Promise<number>;
+}
+
+export interface Surroundings {
+  readonly disk: Disk;
+  /** the folder of all keys */
+  readonly keys: string;
+  /** ms that a replaced version stays, for slow readers and frozen writers */
+  readonly grace: number;
+  readonly now: () => number;
+  readonly syncs: Syncs;
+  readonly temps: Temps;
+  readonly feed: Feed;
+}
+
+/** Keys as folders of numbered versions, where a new one is linked to the next free number; immutable ones as files. */
+export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surroundings): Objects {
+  type Moment = { readonly wall: number; readonly steady: number };
+  const moment = (): Moment => ({ wall: now(), steady: performance.now() });
+  // the wall clock may be set and the steady one may stand still while the machine sleeps
+  const age = (at: Moment): number => Math.max(now() - at.wall, performance.now() - at.steady);
+
+  // The newest number of a folder is the newest still unless the next one exists: that could be gone again only when
+  // it was replaced a grace time ago.
+  const hints = new Map<string, { readonly n: number; readonly at: Moment }>();
+  const remember = (folder: string, n: number, at: Moment): void => {
+    hints.delete(folder);
+    if (n === 0) return;
+    if (hints.size >= MOST_HINTS)
+      for (const oldest of hints.keys()) {
+        hints.delete(oldest);
+        break;
+      }
+    hints.set(folder, { n, at });
+  };
+  const newest = async (folder: string): Promise<number> => {
+    const at = moment();
+    const hint = hints.get(folder);
+    if (hint && age(hint.at) < grace / 2)
+      for (let n = hint.n; n < hint.n + 4; n++)
+        if (!(await orMissing(disk.stat(join(folder, versionName(n + 1)))))) {
+          remember(folder, n, at);
+          return n;
+        }
+    const n = versionsIn((await orMissing(disk.readdir(folder))) ?? []).at(-1) ?? 0;
+    remember(folder, n, at);
+    return n;
+  };
+
+  const begin = async (path: string, key?: Key, hint?: number): Promise<OpenFile | undefined> => {
+    const fd = await orMissing(disk.open(path, "r"));
+    if (fd === undefined) return undefined;
+    try {
+      return { fd, ...(await start(disk, fd, key, hint)) };
+    } catch (error) {
+      await disk.close(fd);
+      throw error;
+    }
+  };
+  const openAt = async (
+    place: string,
+    immutable: boolean,
+    key?: Key,
+    hint?: number,
+  ): Promise<Current<OpenFile>> => {
+    if (immutable) {
+      const file = await begin(place, key, hint);
+      return file ? { n: 1, file } : { n: 0 };
+    }
+    for (let tries = 0; tries < 100; tries++) {
+      const n = await newest(place);
+      if (n === 0) return { n };
+      const file = await begin(join(place, versionName(n)), key, hint);
+      if (file) return { n, file };
+      hints.delete(place); // swept away since
+    }
+    throw new StoreError("UNAVAILABLE", `${place} changes faster than it can be read`);
+  };
+  const open = (key: Key, hint?: number) => openAt(placeOf(keys, key), isImmutable(key), key, hint);
+  const headerOf = async (current: Current<OpenFile>): Promise<Current<Header>> => {
+    if (!current.file) return { n: current.n };
+    await disk.close(current.file.fd);
+    return { n: current.n, file: current.file.header };
+  };
+  const header = async (key: Key) => headerOf(await open(key));
+
+  const demand = (key: Key, found: Header | undefined, { ifMatch, ifAbsent }: Condition): void => {
+    if (ifMatch === undefined && !ifAbsent) return;
+    const current = alive(found, now())?.etag;
+    if (ifAbsent ? current === undefined : current === ifMatch) return;
+    throw new StoreError(
+      "CONFLICT",
+      current === undefined ? `${key} does not exist` : `${key} is another version`,
+      { key, ...(current !== undefined && { current }) },
+    );
+  };
+  const conditional = ({ ifMatch, ifAbsent }: Condition): boolean =>
+    ifMatch !== undefined || ifAbsent === true;
+
+  const check = async (key: Key, condition: Condition): Promise<Header | undefined> => {
+    if (!conditional(condition)) return undefined;
+    const { file } = await header(key);
+    try {
+      demand(key, file, condition);
+    } catch (error) {
+      // whoever hears "it is there already" builds on that, so its name must hold
+      if (condition.ifAbsent && isImmutable(key)) await syncs.folder(dirname(placeOf(keys, key)));
+      throw error;
+    }
+    return file;
+  };
+
+  /** Runs what gives a file its name. */
+  const named = async (work: () => Promise<void>): Promise<"done" | "taken" | "no folder"> => {
+    try {
+      await work();
+      return "done";
+    } catch (error) {
+      if (errno(error) === "EEXIST") return "taken";
+      if (errno(error) === "ENOENT") return "no folder";
+      if (errno(error) === "EIO") throw unknown(error);
+      throw error;
+    }
+  };
+  /** What follows a change that everybody can see by now, and that may get lost until this is through. */
+  const settle = async (key: Key, folder: string, also?: Promise<void>): Promise<void> => {
+    try {
+      await Promise.all([syncs.folder(folder), feed.changed(key), also]);
+    } catch (error) {
+      throw unknown(error, key);
+    }
+  };
+  const vanished = (key: Key): StoreError =>
+    new StoreError("UNAVAILABLE", `a sweep took this write for abandoned; write it again`, { key });
+
+  /** After a long time between reading version `n` and adding the next: was that number new? */
+  const confirm = async (key: Key, folder: string, n: number, readAt: Moment): Promise<void> => {
+    if (age(readAt) <= grace / 2) return;
+    const there = versionsIn((await orMissing(disk.readdir(folder))) ?? []);
+    // versions go oldest first: as long as the one before is there, none after it has come and gone
+    if (n === 0 ? there.at(-1) === 1 : there.includes(n)) return;
+    throw new StoreError("UNKNOWN", "this process was frozen while it wrote, see what is there", {
+      key,
+    });
+  };
+
+  /** Adds what `temp` makes as the next version when `wanted` says so of the newest, which it is told if it `asks`. */
+  const addVersion = async (
+    key: Key,
+    { asks, wanted }: { asks: boolean; wanted: (newest: Header | undefined) => boolean },
+    temp: () => Promise<string>,
+    last: () => void,
+  ): Promise<boolean> => {
+    const folder = placeOf(keys, key);
+    let made: string | undefined;
+    try {
+      for (let tries = 0, missing = 0; ; tries++) {
+        const readAt = moment();
+        const { n, file } = asks ? await header(key) : { n: await newest(folder) };
+        if (!wanted(file)) {
+          // somebody else's tombstone must hold before we say that it is gone
+          if (n > 0) await syncs.folder(folder);
+          return false;
+        }
+        made ??= await temp();
+        last();
+        syncs.check();
+        const from = made;
+        const done = await feed.begin();
+        try {
+          const outcome = await named(() => disk.link(from, join(folder, versionName(n + 1))));
+          if (outcome === "done") {
+            await confirm(key, folder, n, readAt);
+            remember(folder, n + 1, readAt);
+            await settle(key, folder, temps.drop(from));
+            return true;
+          }
+          if (outcome === "no folder") {
+            if (missing++ > 2) throw vanished(key);
+            await syncs.makeFolder(folder);
+          } else if (tries > 3) await sleep(Math.random() * Math.min(tries, 20));
+        } finally {
+          done();
+        }
+      }
+    } finally {
+      if (made !== undefined) await temps.drop(made);
+    }
+  };
+
+  // Two processes may not write different things to an immutable key, so conditions need to hold within one only.
+  const locks = new Map<Key, Promise<unknown>>();
+  const locked = async <T>(key: Key, work: () => Promise<T>): Promise<T> => {
+    const before = locks.get(key);
+    const mine = (async () => {
+      await before?.catch(() => {});
+      return work();
+    })();
+    locks.set(key, mine);
+    try {
+      return await mine;
+    } finally {
+      if (locks.get(key) === mine) locks.delete(key);
+    }
+  };
+  const setFile = async (
+    key: Key,
+    condition: Condition,
+    temp: () => Promise<string>,
+    last: () => void,
+  ): Promise<void> => {
+    const path = placeOf(keys, key);
+    const folder = dirname(path);
+    let made: string | undefined;
+    try {
+      for (let missing = 0; ;) {
+        const file = await check(key, condition);
+        made ??= await temp();
+        last();
+        syncs.check();
+        const from = made;
+        const done = await feed.begin();
+        try {
+          const create = condition.ifAbsent && !file;
+          const outcome = await named(() =>
+            create ? disk.link(from, path) : disk.rename(from, path),
+          );
+          if (outcome === "done") return await settle(key, folder, temps.drop(from));
+          if (outcome === "no folder") {
+            if (missing++ > 2) throw vanished(key);
+            await syncs.makeFolder(folder);
+          }
+        } finally {
+          done();
+        }
+      }
+    } finally {
+      if (made !== undefined) await temps.drop(made);
+    }
+  };
+  const removeFile = async (
+    key: Key,
+    { asks, wanted }: { asks: boolean; wanted: (found: Header | undefined) => boolean },
+    last: () => void,
+  ): Promise<boolean> => {
+    const path = placeOf(keys, key);
+    if (asks && !wanted((await header(key)).file)) return false;
+    last();
+    syncs.check();
+    const done = await feed.begin();
+    try {
+      if ((await named(() => disk.unlink(path))) === "done") await settle(key, dirname(path));
+      return true;
+    } finally {
+      done();
+    }
+  };
+
+  const guarded = async <T>(key: Key, work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw failure(error, key);
+    }
+  };
+
+  return {
+    open: (key, hint) => guarded(key, open(key, hint)),
+    header: (key) => guarded(key, header(key)),
+    async headerAt(place, immutable) {
+      return (await headerOf(await openAt(place, immutable))).file;
+    },
+    async check(key, condition) {
+      await guarded(key, check(key, condition));
+    },
+    async replace(key, condition, temp, last) {
+      if (isImmutable(key))
+        return guarded(
+          key,
+          locked(key, () => setFile(key, condition, temp, last)),
+        );
+      const wanted = (found: Header | undefined): boolean => {
+        demand(key, found, condition);
+        return true;
+      };
+      await guarded(key, addVersion(key, { asks: conditional(condition), wanted }, temp, last));
+    },
+    async remove(key, condition, tombstone, last) {
+      const wanted = (found: Header | undefined): boolean => {
+        demand(key, found, condition);
+        return alive(found, now()) !== undefined;
+      };
+      await guarded(
+        key,
+        isImmutable(key)
+          ? locked(key, () => removeFile(key, { asks: conditional(condition), wanted }, last))
+          : addVersion(key, { asks: true, wanted }, tombstone, last),
+      );
+    },
+    expire(key, etag, tombstone) {
+      const wanted = (found: Header | undefined): boolean => found?.etag === etag;
+      const last = (): void => {};
+      return guarded(
+        key,
+        isImmutable(key)
+          ? locked(key, () => removeFile(key, { asks: true, wanted }, last))
+          : addVersion(key, { asks: true, wanted }, tombstone, last),
+      );
+    },
+    async prune(folder, versions) {
+      let removed = 0;
+      for (const [i, n] of versions.entries()) {
+        const next = versions[i + 1];
+        if (next === undefined) break;
+        const replaced = await orMissing(disk.stat(join(folder, versionName(next))));
+        if (replaced && now() - replaced.ctimeMs <= grace) break;
+        // in order, or the check after a long freeze would not see a gap
+        if (!(await tryRemoval(disk.unlink(join(folder, versionName(n)))))) break;
+        removed++;
+      }
+      return removed;
+    },
+  };
+}
+
+/** The header unless it says "deleted" or has expired. */
+export function alive(header: Header | undefined, now: number): Header | undefined {
+  return header && !header.deleted && (header.expires ?? Infinity) > now ? header : undefined;
+}
+
+function unknown(cause: unknown, key?: Key): StoreError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new StoreError("UNKNOWN", `the disk failed after the change was made (${why})`, {
+    cause,
+    ...(key !== undefined && { key }),
+  });
+}
