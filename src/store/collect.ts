@@ -22,7 +22,7 @@ export async function collect(
   const keys: Key[] = [];
   let bytes = 0;
 
-  const remove = async ({ key, size }: ListEntry): Promise<void> => {
+  const remove = async ({ key }: ListEntry): Promise<void> => {
     const now = await driver.head(key);
     if (!now || now.modified >= before) return;
     try {
@@ -33,7 +33,7 @@ export async function collect(
       throw error;
     }
     keys.push(key);
-    bytes += size;
+    bytes += now.stored ?? now.size;
   };
 
   const used = fingerprints();

@@ -34,9 +34,9 @@ export function openStore({ driver, grace, memory, crash = () => {} }: StoreOpti
     ledger<S, E>(kind: Kind<S, E>): Ledger<S, E> {
       const known = ledgers.get(kind.name);
       // a kind is known by its name, and so are the types of its states and events
-      if (known) return known as unknown as Ledger<S, E>;
+      if (known) return known as Ledger<S, E>;
       const ledger = openLedger(driver, kind, documents, crash);
-      ledgers.set(kind.name, ledger as unknown as OpenLedger<unknown, unknown>);
+      ledgers.set(kind.name, ledger);
       return ledger;
     },
     collect: (options) => collect(driver, options),

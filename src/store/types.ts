@@ -154,13 +154,13 @@ export interface Store {
    * @throws E_INTEGRITY, with nothing removed, when a document is missing or cannot be read
    */
   collect(options: {
-    readonly kinds: readonly Kind<any, any>[];
+    readonly kinds: readonly Kind<unknown, unknown>[];
     readonly grace: number;
     readonly dryRun?: boolean;
   }): Promise<{ readonly removed: number; readonly bytes: number; readonly keys: readonly Key[] }>;
   /** Recomputes every chain, state, blob and manifest. Yields problems as they are found. */
   verify(options: {
-    readonly kinds: readonly Kind<any, any>[];
+    readonly kinds: readonly Kind<unknown, unknown>[];
     readonly counted?: (what: "documents" | "entries" | "manifests" | "blobs") => void;
   }): AsyncIterable<Problem>;
   close(): Promise<void>;

@@ -21,6 +21,8 @@ import {
   type Fault,
 } from "./store-harness.ts";
 
+const possible = { in: [1], out: [0], unknown: [0, 1] };
+
 describe("behind a line that loses requests and answers", () => {
   test("every change is in exactly once, or certainly not, or reported as unknown (H4)", async () => {
     await fc.assert(
@@ -46,7 +48,7 @@ describe("behind a line that loses requests and answers", () => {
               ),
             ),
           );
-          const outcomes = new Map<string, "in" | "out" | "unknown">();
+          const outcomes = new Map<string, keyof typeof possible>();
           await Promise.all(
             servers.flatMap(({ driver }, s) => {
               const ledger = storeOver(driver).ledger(counts);
@@ -70,9 +72,7 @@ describe("behind a line that loses requests and answers", () => {
           const doc = await store.ledger(counts).read("a");
           for (const [of, outcome] of outcomes) {
             const times = doc?.state.get(of) ?? 0;
-            if (outcome === "in") expect(times).toBe(1);
-            if (outcome === "out") expect(times).toBe(0);
-            if (outcome === "unknown") expect(times).toBeLessThan(2);
+            expect(possible[outcome], `${of}, which is ${outcome}`).toContain(times);
           }
           const entries = await Array.fromAsync(store.ledger(counts).history("a"));
           expect(entries.flatMap((entry) => entry.changes)).toHaveLength(doc?.state.size ?? 0);

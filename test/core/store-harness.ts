@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import { memoryStore } from "@citadel/driver-memory";
 import { StoreError, type Driver } from "@citadel/core/driver";
 import {
@@ -135,9 +136,9 @@ export function faulty(
           throw unknown(args[0]);
         case "late":
           late.push(
-            new Promise((resolve) => {
-              setTimeout(() => act(...args).then(resolve, resolve), Math.random() * 30);
-            }),
+            pause(Math.random() * 30)
+              .then(() => act(...args))
+              .catch(() => {}),
           );
           throw unknown(args[0]);
         case "never":

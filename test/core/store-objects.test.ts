@@ -80,7 +80,7 @@ describe("blobs", () => {
       }
     for (const bytes of [small, large]) {
       const liar = { ...source(bytes), stream: () => source(content("lie", 10)).stream() };
-      await expect(store.blobs.put(liar, refOf(bytes))).rejects.toThrow();
+      await expect(store.blobs.put(liar, refOf(bytes))).rejects.toThrow(/bytes came/);
     }
     expect((await store.driver.list()).entries).toEqual([]);
   });
@@ -183,12 +183,7 @@ describe("blobs", () => {
     calls.clear();
     for (const bytes of [small, large]) await store.blobs.put(bytes, refOf(bytes));
     await store.manifests.put(manifest);
-    expect([...calls].toSorted()).toEqual([
-      ["head b", 2],
-      ["head m", 1],
-      ["put b", 1],
-      ["put m", 1],
-    ]);
+    expect(Object.fromEntries(calls)).toEqual({ "put b": 1, "head b": 2, "put m": 1, "head m": 1 });
   });
 
   test("a store without conditions keeps them all the same", async () => {
