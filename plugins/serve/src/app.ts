@@ -1,0 +1,98 @@
+import type { Citadel } from "@citadel/core";
+import { isLoopback } from "@citadel/core/config";
+import type { Shared } from "./context.ts";
+import { errorAnswer } from "./http/errors.ts";
+import { AskedRequest, toResponse, type Asked, type Peer } from "./http/exchange.ts";
+import { createGuard } from "./http/guard.ts";
+import { createRouter, type Route } from "./http/path.ts";
+import { createRequestIds } from "./http/request-id.ts";
+import { createInstall, type Install } from "./install.ts";
+
+export interface AppOptions {
+  readonly citadel: Citadel;
+  /** addresses that the server listens on besides those in the settings */
+  readonly hosts?: readonly string[];
+}
+
+export interface App {
+  /** Answers any request; never rejects. */
+  fetch(request: Request, peer?: Peer): Promise<Response>;
+  /** The install path without Request and Response, for runtimes that can send bytes more cheaply. */
+  readonly install: Install;
+}
+
+/** The registry as a function of requests; needs no port. */
+export function createApp({ citadel, hosts = [] }: AppOptions): App {
+  const { server } = citadel.settings;
+  const guard = createGuard({
+    publicUrl: server.publicUrl,
+    hosts: [...server.hosts, ...server.host, ...hosts],
+    trustProxy: server.trustProxy,
+  });
+  const shared: Shared = {
+    citadel,
+    guard,
+    signup: signupRule(citadel, (asked) => guard.forwarded(asked)),
+  };
+  const routeOf = createRouter(
+    server.publicUrl === undefined ? "/" : new URL(server.publicUrl).pathname,
+  );
+  const install = createInstall(shared, routeOf);
+  const requestId = createRequestIds();
+  let rooms: Promise<ReturnType<typeof import("./rooms.ts").createRooms>> | undefined;
+
+  return {
+    install,
+    async fetch(request, peer = {}) {
+      const asked = new AskedRequest(request, peer);
+      const quick = install(asked);
+      if (quick) return toResponse(await quick);
+      const id = requestId(asked);
+      try {
+        const site = guard.site(asked);
+        const route = routeOf(asked.path);
+        if (route.kind === "bad") throw route.error;
+        if (!harmless.has(asked.method)) guard.sameOrigin(asked, site);
+        // the first answer must not wait for the router and the schemas
+        rooms ??= import("./rooms.ts").then(({ createRooms }) => createRooms(shared));
+        const visit = { shared, asked, site, path: pathOf(route), requestId: id };
+        return await (
+          await rooms
+        )(request, visit);
+      } catch (error) {
+        return toResponse(errorAnswer(error, id));
+      }
+    },
+  };
+}
+
+const harmless = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/**
+ * `auto` lets people sign up where nobody but this machine can ask: every address is loopback, no other name is configured and
+ * no proxy stands in front.
+ */
+function signupRule({ settings }: Citadel, forwarded: (asked: Asked) => boolean): Shared["signup"] {
+  const { signup, host, hosts, publicUrl } = settings.server;
+  if (signup !== "auto") return () => signup === "open";
+  const names = [
+    ...host,
+    ...hosts,
+    ...(publicUrl === undefined ? [] : [new URL(publicUrl).hostname]),
+  ];
+  const closed = !names.every(isLoopback);
+  return (asked) => !closed && !forwarded(asked);
+}
+
+function pathOf(route: Exclude<Route, { kind: "bad" }>): string {
+  switch (route.kind) {
+    case "ping":
+      return "/-/ping";
+    case "packument":
+      return `/${encodeURIComponent(route.name)}`;
+    case "tarball":
+      return `/${encodeURIComponent(route.name)}/-/${encodeURIComponent(route.file)}`;
+    case "other":
+      return route.path;
+  }
+}

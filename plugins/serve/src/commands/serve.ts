@@ -1,0 +1,83 @@
+import { CitadelCommand } from "@citadel/core/command";
+import { boolean, integer, string } from "@oclif/core/flags";
+import type { Serving } from "../server/serve.ts";
+
+/** ms that requests in flight have to finish */
+const grace = 30_000;
+
+export default class Serve extends CitadelCommand {
+  static override summary = "Run the registry for npm, pnpm, yarn, bun and deno";
+  static override description =
+    "Needs no set-up: packages, accounts and everything else lie in the data folder. Listens on this machine only unless --host names other addresses. Ctrl-C lets requests in flight finish; a second one cuts them off. With --verbose there is one line per request on stderr.";
+  static override examples = [
+    "<%= config.bin %> <%= command.id %>",
+    "<%= config.bin %> <%= command.id %> --port 8080 --host 0.0.0.0",
+    "<%= config.bin %> <%= command.id %> --workers 4",
+    "<%= config.bin %> <%= command.id %> --port 0 --json",
+  ];
+  static override flags = {
+    port: integer({
+      min: 0,
+      max: 65_535,
+      description: "port to listen on; 0 takes a free one (4873)",
+    }),
+    host: string({
+      multiple: true,
+      description: "address to listen on, also several times (127.0.0.1 and ::1)",
+    }),
+    workers: integer({ min: 1, max: 256, description: "processes that share the work (1)" }),
+    open: boolean({ description: "show the registry in the browser" }),
+  };
+  static override settingFlags = {
+    port: "server.port",
+    host: "server.host",
+    workers: "server.workers",
+  };
+
+  #serving: Serving | undefined;
+  #stopped = Promise.withResolvers<void>();
+
+  async run(): Promise<object> {
+    const { flags } = await this.parse(Serve);
+    const { settings } = await this.settings();
+    const { serve } = await import("../server/serve.ts");
+    const serving = await serve({
+      settings: settings.server,
+      citadel: () => this.citadel(),
+      log: flags.verbose,
+    });
+    this.#serving = serving;
+    const { url, registry } = serving;
+    if (serving.primary) {
+      this.#say(serving);
+      if (flags.open) {
+        const { openInBrowser } = await import("../server/browser.ts");
+        if (!(await openInBrowser(url))) this.note("there is no browser to open here");
+      }
+    }
+    await this.#stopped.promise;
+    return { url, registry };
+  }
+
+  #say({ url, registry }: Serving): void {
+    if (this.terminal.json)
+      return this.emit({ event: "listening", url, registry, pid: process.pid });
+    this.out(`citadel listens on ${url}`);
+    this.out("");
+    this.out(`  registry   ${registry}`);
+    this.out(`  npm        npm set registry ${registry}`);
+    this.out(`  one scope  npm set @acme:registry ${registry}`);
+    this.out(`  account    npm adduser --registry ${registry}`);
+    this.out("");
+    this.note("Ctrl-C stops it; how to set up pnpm, yarn, bun and deno: docs/clients.md");
+  }
+
+  /** Ends `run()`, and with it the command, in the ordinary way: a server that was told to stop has not failed. */
+  protected override async stopping(): Promise<void> {
+    if (!this.#serving) return;
+    this.note("stopping: requests in flight finish; Ctrl-C again cuts them off");
+    await this.#serving.stop(grace);
+    this.#stopped.resolve();
+    await new Promise(() => {});
+  }
+}

@@ -1,0 +1,63 @@
+import type { Caller, Principal } from "@citadel/core/access";
+import { anonymous } from "@citadel/core/access";
+import { CitadelError, errorCode } from "@citadel/core";
+import type { Citadel } from "@citadel/core";
+import { authenticate, credentialsOf } from "./http/credentials.ts";
+import type { Asked } from "./http/exchange.ts";
+import type { Guard } from "./http/guard.ts";
+
+/** What all routes share. */
+export interface Shared {
+  readonly citadel: Citadel;
+  readonly guard: Guard;
+  /** whether new names may make an account, see `server.signup` */
+  readonly signup: (asked: Asked) => boolean;
+}
+
+const nobody: Caller = { principal: anonymous, via: "npm" };
+
+/** Who makes this request. @throws E_AUTH_INVALID, E_BAD_REQUEST */
+export async function callerOf({ citadel, guard }: Shared, asked: Asked): Promise<Caller> {
+  const shown = credentialsOf(asked);
+  const principal = shown ? await authenticate(citadel.accounts, shown) : anonymous;
+  return withAddress(principal, guard.client(asked));
+}
+
+/** The same, but somebody. @throws E_AUTH_REQUIRED */
+export async function signedIn(shared: Shared, asked: Asked): Promise<Caller> {
+  const caller = await callerOf(shared, asked);
+  if (caller.principal.kind === "anonymous")
+    throw new CitadelError("E_AUTH_REQUIRED", "this needs an account: log in first");
+  return caller;
+}
+
+/**
+ * Reads something as nobody first, and only when that is refused as whoever the request says to come from: a token costs
+ * nothing where everybody may read, and one that has died does not stop an install of public packages.
+ */
+export function readAs<T>(
+  shared: Shared,
+  asked: Asked,
+  read: (caller: Caller) => Promise<T>,
+): Promise<T> {
+  const shown = credentialsOf(asked);
+  const reading = read(nobody);
+  if (!shown) return reading;
+  return reading.catch(async (error: unknown) => {
+    if (!hidden.has(errorCode(error) ?? "")) throw error;
+    const principal = await authenticate(shared.citadel.accounts, shown);
+    return read(withAddress(principal, shared.guard.client(asked)));
+  });
+}
+
+/** What a reader without rights is told. */
+const hidden = new Set([
+  "E_AUTH_REQUIRED",
+  "E_FORBIDDEN",
+  "E_PACKAGE_NOT_FOUND",
+  "E_VERSION_NOT_FOUND",
+]);
+
+function withAddress(principal: Principal, address: string | undefined): Caller {
+  return { principal, via: "npm", ...(address === undefined ? {} : { address }) };
+}

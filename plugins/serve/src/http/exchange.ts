@@ -1,0 +1,63 @@
+/**
+ * A request as the install path sees it: no runtime's own types, nothing parsed in advance.
+ * Node, Bun and the web's Request each have one small class for it.
+ */
+export interface Asked {
+  readonly method: string;
+  /** request target as sent: path and query, not decoded */
+  readonly path: string;
+  /** address of the peer that the connection comes from */
+  readonly peer: string | undefined;
+  /** `name` in lower case; repeated fields are joined with ", " */
+  header(name: string): string | undefined;
+}
+
+/** A finished answer. */
+export interface Answer {
+  readonly status: number;
+  /** names and values in turn; shared between answers, never changed */
+  readonly headers: readonly string[];
+  /** a stream that fails means: cut the connection */
+  readonly body: Uint8Array | ReadableStream<Uint8Array> | null;
+}
+
+/** {@link Asked} over a web-standard request. */
+export class AskedRequest implements Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly peer: string | undefined;
+  readonly #headers: Headers;
+
+  constructor(request: Request, peer: Peer) {
+    this.method = request.method;
+    this.path = peer.path ?? targetOf(request.url);
+    this.peer = peer.address;
+    this.#headers = request.headers;
+  }
+  header(name: string): string | undefined {
+    return this.#headers.get(name) ?? undefined;
+  }
+}
+
+/** What a Request does not tell. */
+export interface Peer {
+  /** address of the other end of the connection */
+  readonly address?: string | undefined;
+  /** request target as it was sent, before any URL parser made it nicer */
+  readonly path?: string | undefined;
+}
+
+/** Path and query of an absolute URL. */
+function targetOf(url: string): string {
+  const slash = url.indexOf("/", url.indexOf("//") + 2);
+  return slash < 0 ? "/" : url.slice(slash);
+}
+
+export function toResponse({ status, headers, body }: Answer): Response {
+  const fields = new Headers();
+  for (let n = 0; n < headers.length; n += 2) fields.append(headers[n] ?? "", headers[n + 1] ?? "");
+  return new Response(body as ConstructorParameters<typeof Response>[0], {
+    status,
+    headers: fields,
+  });
+}

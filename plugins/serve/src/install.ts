@@ -1,0 +1,75 @@
+import type { Shared } from "./context.ts";
+import { errorAnswer } from "./http/errors.ts";
+import type { Answer, Asked } from "./http/exchange.ts";
+import type { Site } from "./http/guard.ts";
+import { apiHeaders } from "./http/headers.ts";
+import type { Route } from "./http/path.ts";
+import { createRequestIds, incomingId } from "./http/request-id.ts";
+import { createPackument } from "./npm/packument.ts";
+import { createTarball } from "./npm/tarball.ts";
+
+/** Answers the install path; undefined when the request is for something else. Never throws. */
+export type Install = (asked: Asked) => Promise<Answer> | Answer | undefined;
+
+/** Packuments, tarballs and ping: plain functions over views and blobs, the same for every runtime. */
+export function createInstall(shared: Shared, routeOf: (target: string) => Route): Install {
+  const { guard } = shared;
+  const requestId = createRequestIds();
+  const packument = createPackument(shared);
+  const tarball = createTarball(shared);
+  const failed = (asked: Asked) => (error: unknown) =>
+    withoutBody(asked, errorAnswer(error, requestId(asked)));
+
+  return (asked) => {
+    const { method } = asked;
+    if (method !== "GET" && method !== "HEAD") return undefined;
+    const route = routeOf(asked.path);
+    if (route.kind === "other") return undefined;
+    let site: Site;
+    try {
+      site = guard.site(asked);
+    } catch (error) {
+      return failed(asked)(error);
+    }
+    const answer = answerTo(asked, route, site);
+    if (!(answer instanceof Promise)) return withId(asked, answer);
+    return asked.header("x-request-id") === undefined
+      ? answer.catch(failed(asked))
+      : answer.then((done) => withId(asked, done)).catch(failed(asked));
+  };
+
+  function answerTo(asked: Asked, route: Exclude<Route, { kind: "other" }>, site: Site) {
+    switch (route.kind) {
+      case "packument":
+        return packument(asked, site, route.name);
+      case "tarball":
+        return tarball(asked, route.name, route.file);
+      case "ping":
+        return asked.method === "HEAD" ? { ...pong, body: null } : pong;
+      case "bad":
+        return failed(asked)(route.error);
+    }
+  }
+}
+
+const pong: Answer = {
+  status: 200,
+  headers: [
+    ...["content-length", "2"],
+    ...["content-type", "application/json"],
+    ...["cache-control", "no-store"],
+    ...apiHeaders,
+  ],
+  body: new TextEncoder().encode("{}"),
+};
+
+/** Echoes an id that the client chose; answers that caches may share get none of ours. */
+function withId(asked: Asked, answer: Answer): Answer {
+  const id = incomingId(asked);
+  if (id === undefined || answer.headers.includes("x-request-id")) return answer;
+  return { ...answer, headers: [...answer.headers, "x-request-id", id] };
+}
+
+function withoutBody(asked: Asked, answer: Answer): Answer {
+  return asked.method === "HEAD" ? { ...answer, body: null } : answer;
+}

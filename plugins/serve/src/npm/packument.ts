@@ -1,0 +1,68 @@
+import type { Encoding, Form, View } from "@citadel/core/registry";
+import { readAs, type Shared } from "../context.ts";
+import { notModified } from "../http/conditional.ts";
+import type { Answer, Asked } from "../http/exchange.ts";
+import type { Site } from "../http/guard.ts";
+import { apiHeaders, httpDate } from "../http/headers.ts";
+import { encodingsOf, formOf, remember } from "../http/negotiate.ts";
+
+const suffixes = ["-gzip", "-br", "-zstd"];
+
+/** vlt takes `max-age=0` for no answer and keeps what it has for days: it gets headers of its own. */
+type PerClient = readonly [others: readonly string[], vlt: readonly string[]];
+
+/**
+ * `GET /<name>`: a look at the document, a look-up of its finished bytes, and out they go.
+ * Nothing is parsed, cloned or compressed here.
+ */
+export function createPackument(
+  shared: Shared,
+): (asked: Asked, site: Site, name: string) => Promise<Answer> {
+  const { registry, views } = shared.citadel;
+  const form = remember<Form>(formOf);
+  const encodings = remember(encodingsOf);
+  /** of a 200, by its body */
+  const headersFor = new WeakMap<Uint8Array, PerClient>();
+
+  const answer = (asked: Asked, view: View): Answer => {
+    const vlt = asked.header("user-agent")?.startsWith("@vltpkg/") ? 1 : 0;
+    const same = notModified(asked, view.etag, suffixes, view.modified);
+    if (same !== undefined)
+      return { status: 304, headers: ["etag", `"${same}"`, ...revalidated[vlt]], body: null };
+    const { encoding, bytes } = view.pick(encodings(asked.header("accept-encoding")));
+    let headers = headersFor.get(bytes);
+    if (!headers) headersFor.set(bytes, (headers = headersOf(view, encoding, bytes.length)));
+    return { status: 200, headers: headers[vlt], body: asked.method === "HEAD" ? null : bytes };
+  };
+
+  return async (asked, { base }, name) => {
+    const wanted = form(asked.header("accept"));
+    const document = await readAs(shared, asked, (caller) => registry.document(name, caller));
+    const view = views.peek(document, wanted, base) ?? (await views.get(document, wanted, base));
+    return answer(asked, view);
+  };
+}
+
+function headersOf(view: View, encoding: Encoding, length: number): PerClient {
+  const coded = encoding !== "identity";
+  const own = [
+    ...["content-length", String(length)],
+    ...["content-type", view.contentType],
+    ...["etag", `"${view.etag}${coded ? `-${encoding}` : ""}"`],
+    ...["last-modified", httpDate(view.modified)],
+    ...(coded ? ["content-encoding", encoding] : []),
+  ];
+  return [
+    [...own, ...revalidated[0]],
+    [...own, ...revalidated[1]],
+  ];
+}
+
+const revalidated: PerClient = [
+  cached("max-age=0, must-revalidate"),
+  cached("max-age=1, stale-while-revalidate=0"),
+];
+
+function cached(control: string): readonly string[] {
+  return ["cache-control", control, "vary", "accept, accept-encoding", ...apiHeaders];
+}

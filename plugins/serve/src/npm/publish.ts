@@ -1,0 +1,73 @@
+import { join } from "node:path";
+import { CitadelError } from "@citadel/core";
+import type { Caller } from "@citadel/core/access";
+import { baseName, revisionOf, type JsonObject } from "@citadel/core/registry";
+import { signedIn } from "../context.ts";
+import { putDocument } from "./document.ts";
+import { check, publishSchema } from "./schemas.ts";
+import { attachmentsOf, isObject, readUpload, type Upload } from "./upload.ts";
+import { param, type Handler, type Visit } from "./room.ts";
+
+/** `PUT /<name>`: a publish when it carries a tarball, else a changed document. */
+export const putPackage: Handler = async (c) => {
+  const { asked, shared } = c.env;
+  const { citadel } = shared;
+  const name = param(c, "name");
+  const caller = await signedIn(shared, asked);
+  await using upload = await readUpload(c.req.raw, {
+    limit: citadel.settings.limits.tarball,
+    dir: join(citadel.dirs.data, "tmp"),
+  });
+  const attachments = attachmentsOf(upload.document);
+  return isObject(attachments) && Object.keys(attachments).length > 0
+    ? c.json(await publish(c.env, name, upload, caller), 201)
+    : c.json(await putDocument(c.env, name, upload.document, caller));
+};
+
+async function publish(
+  { shared }: Visit,
+  name: string,
+  { document, tarball }: Upload,
+  caller: Caller,
+): Promise<object> {
+  const body = check(publishSchema, document);
+  if (!tarball) throw invalid("the publish carries no tarball");
+  const [version = "", ...others] = Object.keys(body.versions);
+  const manifest = body.versions[version] as JsonObject | undefined;
+  if (!manifest || others.length > 0) throw invalid("a publish carries exactly one version");
+  for (const [field, value] of [
+    ["name", body.name],
+    ["_id", body._id],
+  ] as const)
+    if (value !== undefined && value !== name)
+      throw invalid(`${field} is ${JSON.stringify(value)}, but the address names ${name}`);
+
+  const files = [`${name}-${version}.tgz`, `${baseName(name)}-${version}.tgz`];
+  if (!files.includes(tarball.file))
+    throw invalid(`the tarball is called ${JSON.stringify(tarball.file)}, not ${files[0]}`);
+  const { length } = body._attachments[tarball.file] ?? {};
+  if (length !== undefined && length !== tarball.content.size)
+    throw invalid(`the tarball has ${tarball.content.size} bytes, not ${length} as it says`);
+
+  const tags = Object.entries(body["dist-tags"]).filter(([, target]) => target === version);
+  if (tags.length < Object.keys(body["dist-tags"]).length)
+    throw invalid(`a publish of ${version} may only move tags to it`);
+  const { citadel } = shared;
+  const published = await citadel.registry.publish(
+    {
+      name,
+      version,
+      manifest,
+      tarball: tarball.content,
+      ...(tags.length > 0 ? { tags: tags.map(([tag]) => tag) } : {}),
+      ...(body.readme ? { readme: body.readme } : {}),
+    },
+    caller,
+  );
+  citadel.crash("answer");
+  return { ok: true, success: true, id: name, rev: revisionOf(published.document) };
+}
+
+function invalid(message: string): CitadelError {
+  return new CitadelError("E_INVALID_DOCUMENT", message);
+}

@@ -1,0 +1,22 @@
+import type { Context } from "hono";
+import type { Shared } from "../context.ts";
+import type { Asked } from "../http/exchange.ts";
+import type { Site } from "../http/guard.ts";
+
+/** What a route's handler finds in `c.env`. */
+export interface Visit {
+  readonly shared: Shared;
+  readonly asked: Asked;
+  readonly site: Site;
+  /** decoded and encoded once again, a scoped name as one segment */
+  readonly path: string;
+  readonly requestId: string;
+}
+
+export type Env = { Bindings: Visit };
+export type Handler = (c: Context<Env>) => Promise<Response>;
+
+/** A part of the path, which the route's pattern guarantees. */
+export function param(c: Context<Env>, name: string): string {
+  return c.req.param(name) ?? "";
+}

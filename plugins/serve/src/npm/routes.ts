@@ -1,0 +1,46 @@
+import type { Citadel } from "@citadel/core";
+import { Hono } from "hono";
+import { deletePackage, deleteTarball, putRevision } from "./document.ts";
+import { getManifest } from "./manifest.ts";
+import { deleteOwner, getOwners, putOwner } from "./owners.ts";
+import { putPackage } from "./publish.ts";
+import type { Env } from "./room.ts";
+import { createSearch } from "./search.ts";
+import { bulkAdvisories, retiredAudit } from "./security.ts";
+import { deleteTag, getTags, putTag } from "./tags.ts";
+import { deleteToken, getUser, putUser, whoami } from "./users.ts";
+
+/** The npm registry protocol but for the install path, which needs no router. */
+export function npmRoutes(citadel: Citadel): Hono<Env> {
+  return new Hono<Env>({ getPath })
+    .get("/", async (c) => c.json({ registry: c.env.site.base }))
+
+    .get("/-/whoami", whoami)
+    .get("/-/user/:id", getUser)
+    .put("/-/user/:id", putUser)
+    .put("/-/user/:id/-rev/:rev", putUser)
+    .delete("/-/user/token/:token", deleteToken)
+
+    .get("/-/v1/search", createSearch(citadel))
+    .post("/-/npm/v1/security/advisories/bulk", bulkAdvisories)
+    .post("/-/npm/v1/security/audits", retiredAudit)
+    .post("/-/npm/v1/security/audits/quick", retiredAudit)
+
+    .get("/-/package/:name/dist-tags", getTags)
+    .on(["PUT", "POST"], "/-/package/:name/dist-tags/:tag", putTag)
+    .delete("/-/package/:name/dist-tags/:tag", deleteTag)
+    .get("/-/package/:name/owners", getOwners)
+    .put("/-/package/:name/owners", putOwner)
+    .delete("/-/package/:name/owners/:user", deleteOwner)
+
+    .put("/:name", putPackage)
+    .get("/:name/:spec", getManifest)
+    .put("/:name/-rev/:rev", putRevision)
+    .delete("/:name/-rev/:rev", deletePackage)
+    .delete("/:name/-/:file/-rev/:rev", deleteTarball);
+}
+
+/** Routes by the path that `path.ts` has put in order, not by the one in the URL. */
+export function getPath(_request: Request, options?: { env?: Env["Bindings"] }): string {
+  return options?.env?.path ?? "/";
+}

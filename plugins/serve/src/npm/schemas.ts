@@ -1,0 +1,54 @@
+import { CitadelError } from "@citadel/core";
+import * as z from "zod";
+
+const text = z.string();
+
+/** Body of `npm publish`, protocol section 5.1; what a manifest may hold is the registry's to say. */
+export const publishSchema = z.looseObject({
+  _id: text.optional(),
+  name: text.optional(),
+  "dist-tags": z.record(text, text).default({}),
+  versions: z.record(text, z.looseObject({})),
+  readme: text.nullish(),
+  _attachments: z.record(text, z.looseObject({ length: z.number().optional() })),
+});
+
+const person = z.union([text, z.looseObject({ name: text })]);
+
+/** A document that comes back changed: from deprecate, star, owner and unpublish. */
+export const documentSchema = z.looseObject({
+  versions: z
+    .record(
+      text,
+      z.looseObject({
+        deprecated: z.union([text, z.boolean()]).nullish(),
+        dist: z.looseObject({ integrity: text.optional(), shasum: text.optional() }).optional(),
+      }),
+    )
+    .optional(),
+  users: z.record(text, z.unknown()).optional(),
+  maintainers: z.array(person).optional(),
+});
+export type PutDocument = z.infer<typeof documentSchema>;
+
+export const loginSchema = z.looseObject({
+  name: text,
+  password: text,
+  email: text.nullish(),
+});
+
+export const versionSchema = text;
+export const userSchema = z.looseObject({ user: text });
+
+/** The value in the schema's shape. @throws E_INVALID_DOCUMENT, naming the first field that is wrong */
+export function check<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const where =
+    issue && issue.path.length > 0 ? `${issue.path.map(String).join(".").slice(0, 200)}: ` : "";
+  throw new CitadelError(
+    "E_INVALID_DOCUMENT",
+    `${where}${issue?.message ?? "not what was expected"}`,
+  );
+}

@@ -1,0 +1,95 @@
+import { CitadelError } from "@citadel/core";
+import type { Catalog, PackageRow, SearchHit } from "@citadel/core/catalog";
+import type { Citadel } from "@citadel/core";
+import { type Handler } from "./room.ts";
+
+const usual = 20;
+const most = 250;
+/** ms between two looks at what other processes published */
+const fresh = 1000;
+
+/** `GET /-/v1/search` */
+export function createSearch(citadel: Citadel): Handler {
+  const catalog = keepFresh(citadel);
+  return async (c) => {
+    const query = {
+      text: (c.req.query("text") ?? "").slice(0, 512),
+      size: number(c.req.query("size"), usual, most),
+      from: number(c.req.query("from"), 0, 1_000_000),
+    };
+    const { accounts } = citadel;
+    const { total, items } = (await catalog()).search(query);
+    const people = new Set(
+      items.flatMap(({ package: row }) => [row.publisher, ...row.maintainers]),
+    );
+    const emails = new Map(
+      await Promise.all(
+        [...people].map(async (name) => [name, (await accounts.user(name))?.email ?? ""] as const),
+      ),
+    );
+    const base = c.env.site.base;
+    return c.json({
+      objects: items.map((hit) => objectOf(hit, base, (name) => emails.get(name) ?? "")),
+      total,
+      time: new Date().toISOString(),
+    });
+  };
+}
+
+/** The catalog; what this process did not publish itself is found by comparing etags, at most once a second. */
+function keepFresh(citadel: Citadel): () => Promise<Catalog> {
+  let synced = 0;
+  let syncing: Promise<unknown> | undefined;
+  return async () => {
+    const catalog = await citadel.catalog();
+    if (Date.now() - synced > fresh)
+      await (syncing ??= catalog.sync().finally(() => {
+        synced = Date.now();
+        syncing = undefined;
+      }));
+    return catalog;
+  };
+}
+
+function objectOf(
+  { package: row, score }: SearchHit,
+  base: string,
+  email: (name: string) => string,
+): object {
+  const person = (username: string) => ({ username, email: email(username) });
+  return {
+    package: {
+      name: row.name,
+      scope: row.scope ?? "unscoped",
+      version: row.version,
+      description: row.description,
+      keywords: row.keywords,
+      date: new Date(row.modified).toISOString(),
+      links: linksOf(row, base),
+      ...(row.author === undefined ? {} : { author: { name: row.author } }),
+      ...(row.license === undefined ? {} : { license: row.license }),
+      publisher: person(row.publisher),
+      maintainers: row.maintainers.map(person),
+    },
+    score: { final: score, detail: { quality: score, popularity: score, maintenance: score } },
+    searchScore: score,
+    ...(row.deprecated === undefined ? {} : { flags: { deprecated: row.deprecated } }),
+  };
+}
+
+/** People click on these: only what leads to a web page. */
+function linksOf(row: PackageRow, base: string): Record<string, string> {
+  const links: Record<string, string> = { npm: base + row.name };
+  for (const key of ["homepage", "repository", "bugs"] as const) {
+    const url = row[key];
+    if (url !== undefined && /^https?:\/\//i.test(url) && URL.canParse(url)) links[key] = url;
+  }
+  return links;
+}
+
+function number(text: string | undefined, usually: number, highest: number): number {
+  if (text === undefined || text === "") return usually;
+  if (!/^\d{1,9}$/.test(text))
+    throw new CitadelError("E_BAD_REQUEST", "size and from are whole numbers");
+  return Math.min(Number(text), highest);
+}

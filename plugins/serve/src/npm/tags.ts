@@ -1,0 +1,36 @@
+import { revisionOf } from "@citadel/core/registry";
+import { readAs, signedIn } from "../context.ts";
+import { readJson } from "../http/body.ts";
+import { notModified } from "../http/conditional.ts";
+import { param, type Handler } from "./room.ts";
+import { check, versionSchema } from "./schemas.ts";
+
+/** `GET /-/package/<name>/dist-tags` */
+export const getTags: Handler = async (c) => {
+  const { asked, shared } = c.env;
+  const document = await readAs(shared, asked, (caller) =>
+    shared.citadel.registry.document(param(c, "name"), caller),
+  );
+  const etag = revisionOf(document);
+  const headers = { "cache-control": "max-age=0, must-revalidate", etag: `"${etag}"` };
+  if (notModified(asked, etag, [], document.modified) !== undefined)
+    return c.body(null, 304, headers);
+  return c.json(Object.fromEntries(document.state.tags), 200, headers);
+};
+
+/** `PUT` and `POST /-/package/<name>/dist-tags/<tag>`, the version as a JSON string */
+export const putTag: Handler = async (c) => {
+  const { asked, shared } = c.env;
+  const caller = await signedIn(shared, asked);
+  const version = check(versionSchema, await readJson(c.req.raw, 4096));
+  await shared.citadel.registry.tag(param(c, "name"), param(c, "tag"), version, caller);
+  return c.json({ ok: true }, 201);
+};
+
+/** `DELETE /-/package/<name>/dist-tags/<tag>` */
+export const deleteTag: Handler = async (c) => {
+  const { asked, shared } = c.env;
+  const caller = await signedIn(shared, asked);
+  await shared.citadel.registry.untag(param(c, "name"), param(c, "tag"), caller);
+  return c.json({ ok: true });
+};

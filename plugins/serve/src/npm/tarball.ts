@@ -1,0 +1,100 @@
+import { CitadelError } from "@citadel/core";
+import { baseName, type VersionRecord } from "@citadel/core/registry";
+import { readAs, type Shared } from "../context.ts";
+import { notModified, rangeOf } from "../http/conditional.ts";
+import type { Answer, Asked } from "../http/exchange.ts";
+import { contentHeaders, httpDate } from "../http/headers.ts";
+
+/** Bytes up to which a tarball is read and checked as a whole before the first byte goes out. */
+const inOnePiece = 4 * 2 ** 20;
+
+/** `GET /<name>/-/<file>`: the bytes as published, from memory where they are hot, else as a stream that checks itself. */
+export function createTarball(
+  shared: Shared,
+): (asked: Asked, name: string, file: string) => Promise<Answer> {
+  const { registry, store } = shared.citadel;
+  const ready = new WeakMap<VersionRecord, readonly string[]>();
+
+  return async (asked, name, file) => {
+    const { state } = await readAs(shared, asked, (caller) => registry.document(name, caller));
+    const version = versionOf(name, file);
+    const record = version === undefined ? undefined : state.versions.get(version);
+    if (!record)
+      throw new CitadelError(
+        "E_VERSION_NOT_FOUND",
+        `${name} has no file ${JSON.stringify(file.slice(0, 300))}`,
+      );
+    let headers = ready.get(record);
+    if (!headers) ready.set(record, (headers = headersOf(record)));
+
+    if (notModified(asked, record.integrity, [], record.time) !== undefined)
+      return { status: 304, headers: headers.slice(2), body: null };
+    const range = asked.header("range");
+    if (range !== undefined) return part(asked, record, headers, range);
+    if (asked.method === "HEAD") return { status: 200, headers, body: null };
+    return { status: 200, headers, body: await content(record) };
+  };
+
+  async function content(record: VersionRecord): Promise<Answer["body"]> {
+    const { integrity, size } = record;
+    const hot = store.blobs.cached(integrity);
+    if (hot) return hot;
+    if (size <= inOnePiece) return store.blobs.bytes(record);
+    return (await store.blobs.open(record)) ?? gone(integrity);
+  }
+
+  async function part(
+    asked: Asked,
+    record: VersionRecord,
+    headers: readonly string[],
+    field: string,
+  ): Promise<Answer> {
+    const { integrity, size } = record;
+    const condition = asked.header("if-range");
+    const range =
+      condition === undefined || condition === `"${integrity}"` ? rangeOf(field, size) : undefined;
+    const head = asked.method === "HEAD";
+    if (range === undefined)
+      return { status: 200, headers, body: head ? null : await content(record) };
+    if (range === "none")
+      return {
+        status: 416,
+        headers: ["content-range", `bytes */${size}`, "content-length", "0", ...headers.slice(2)],
+        body: null,
+      };
+    const { start, end } = range;
+    const partial = [
+      ...["content-length", String(end - start)],
+      ...headers.slice(2),
+      ...["content-range", `bytes ${start}-${end - 1}/${size}`],
+    ];
+    const body = head
+      ? null
+      : ((await store.blobs.open(record, { start, end })) ?? gone(integrity));
+    return { status: 206, headers: partial, body };
+  }
+}
+
+/** The version in `p-1.0.0.tgz`; publishers also write the scope in front. Undefined for any other file. */
+export function versionOf(name: string, file: string): string | undefined {
+  const base = baseName(name);
+  const plain = file.startsWith(`${name}-`) ? file.slice(name.length - base.length) : file;
+  if (!plain.startsWith(`${base}-`) || !plain.endsWith(".tgz")) return undefined;
+  return plain.slice(base.length + 1, -".tgz".length);
+}
+
+function headersOf({ integrity, size, time }: VersionRecord): readonly string[] {
+  return [
+    ...["content-length", String(size)],
+    ...["content-type", "application/octet-stream"],
+    ...["etag", `"${integrity}"`],
+    ...["last-modified", httpDate(time)],
+    ...["cache-control", "public, max-age=31536000, immutable"],
+    ...["accept-ranges", "bytes"],
+    ...contentHeaders,
+  ];
+}
+
+function gone(integrity: string): never {
+  throw new CitadelError("E_INTEGRITY", `the tarball ${integrity} is missing in the store`);
+}

@@ -1,0 +1,195 @@
+import { CitadelError } from "@citadel/core";
+import { spool, tarballOf, type Tarball } from "@citadel/core/registry";
+import { getManyValues, isMany, none } from "stream-chain/defs.js";
+import Assembler from "stream-json/core/assembler.js";
+import { jsonParser, type Token } from "stream-json/core/parser.js";
+import {
+  bodyOf,
+  countJson,
+  isCoded,
+  lengthOf,
+  parseJson,
+  tooLarge,
+  type Json,
+} from "../http/body.ts";
+
+/** Bytes up to which a body is read as a whole. */
+const small = 2 ** 20;
+/** Bytes of a body besides its tarball: a document of thousands of versions is sent back whole. */
+const room = 32 * 2 ** 20;
+/** Characters of base64 that are decoded at a time; a multiple of 4. */
+const slice = 2 ** 18;
+
+export interface UploadOptions {
+  /** bytes of a tarball */
+  readonly limit: number;
+  /** folder of temporary files */
+  readonly dir: string;
+}
+
+/** A document that a client put, with the tarball that came in it. */
+export interface Upload extends AsyncDisposable {
+  /** attachments without their data */
+  readonly document: Json;
+  readonly tarball: { readonly file: string; readonly content: Tarball } | undefined;
+}
+
+/**
+ * Reads `PUT /<name>`. A large body is parsed while it comes in and its tarball goes to a temporary file, so that memory does
+ * not grow with it. When it fails nothing is left behind.
+ * @throws E_TOO_LARGE, E_BAD_REQUEST, E_INVALID_DOCUMENT, E_CANCELLED
+ */
+export async function readUpload(request: Request, options: UploadOptions): Promise<Upload> {
+  const limit = Math.ceil((options.limit * 4) / 3) + room;
+  const length = lengthOf(request, limit);
+  if (length !== undefined && length <= small && !isCoded(request)) {
+    const text = await request.text().catch((error: unknown) => {
+      throw new CitadelError("E_CANCELLED", "the client went away", { cause: error });
+    });
+    return takeTarball(parseJson(text), options);
+  }
+  return readLarge(bodyOf(request, limit), options);
+}
+
+function takeTarball(document: Json, { limit }: UploadOptions): Upload {
+  let tarball: Upload["tarball"];
+  for (const [file, attachment] of entriesOf(attachmentsOf(document))) {
+    if (!isTarball(file)) continue;
+    if (tarball) throw several();
+    const data = isObject(attachment) ? attachment["data"] : undefined;
+    if (typeof data !== "string") throw invalid("the tarball has no data");
+    const content = tarballOf(decode(data));
+    if (content.size > limit) throw tooLarge(limit);
+    tarball = { file, content };
+    (attachment as { [key: string]: Json })["data"] = "";
+  }
+  return { document, tarball, async [Symbol.asyncDispose]() {} };
+}
+
+async function readLarge(
+  body: AsyncGenerator<Uint8Array>,
+  options: UploadOptions,
+): Promise<Upload> {
+  const tokens = tokensOf(body);
+  const assembler = new Assembler<Json>();
+  const counter = countJson();
+  let spooled: Awaited<ReturnType<typeof spool>> | undefined;
+  let file: string | undefined;
+  let text = "";
+  let size = 0;
+  try {
+    for (let token = await tokens.next(); token; token = tokens.ready() ?? (await tokens.next())) {
+      if (token.name === "startString") {
+        const [top, name] = assembler.key === "data" && assembler.depth === 3 ? assembler.path : [];
+        if (top === "_attachments" && isTarball(String(name))) {
+          if (file !== undefined) throw several();
+          file = String(name);
+          spooled = await spool(base64(tokens), options);
+          assembler.consume({ name: "stringValue", value: "" });
+        }
+        text = "";
+      } else if (token.name === "stringChunk") {
+        text += token.value;
+        if ((size += token.value.length) > room) throw tooLarge(room);
+      } else if (token.name === "endString")
+        assembler.consume({ name: "stringValue", value: text });
+      else {
+        if (token.name === "keyValue") counter.key(token.value);
+        assembler.consume(token);
+        counter.depth(assembler.depth);
+        if (++size > room) throw tooLarge(room);
+      }
+    }
+    if (!assembler.done) throw invalid("the document ends too early");
+    return {
+      document: assembler.current as Json,
+      tarball: file === undefined || !spooled ? undefined : { file, content: spooled },
+      [Symbol.asyncDispose]: async () => spooled?.dispose(),
+    };
+  } catch (error) {
+    await spooled?.dispose();
+    await body.return(undefined);
+    throw error;
+  }
+}
+
+interface Tokens {
+  /** the next one, undefined at the end */
+  next(): Promise<Token | undefined>;
+  /** the next one if it has been parsed already */
+  ready(): Token | undefined;
+}
+
+function tokensOf(body: AsyncGenerator<Uint8Array>): Tokens {
+  const parse = jsonParser({ packStrings: false, streamKeys: false, streamNumbers: false });
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let batch: readonly Token[] = [];
+  let at = 0;
+  let ended = false;
+  const more = (input: string | typeof none): void => {
+    const made = parse(input as string);
+    batch = isMany(made) ? (getManyValues(made) as Token[]) : [];
+    at = 0;
+  };
+  return {
+    ready: () => batch[at++],
+    async next() {
+      while (at >= batch.length && !ended) {
+        const { done, value } = await body.next();
+        try {
+          more(done ? decoder.decode() : decoder.decode(value, { stream: true }));
+          if (done) {
+            const last = batch;
+            more(none);
+            batch = [...last, ...batch];
+            ended = true;
+          }
+        } catch (error) {
+          throw new CitadelError("E_BAD_REQUEST", "the body is not JSON", { cause: error });
+        }
+      }
+      return batch[at++];
+    },
+  };
+}
+
+/** The bytes of the string that the tokens are in. */
+async function* base64(tokens: Tokens): AsyncGenerator<Uint8Array, void, void> {
+  let text = "";
+  for (;;) {
+    const token = tokens.ready() ?? (await tokens.next());
+    if (token?.name === "stringChunk") text += token.value;
+    if (token?.name === "endString") break;
+    if (!token) throw invalid("the tarball ends too early");
+    if (text.length < slice) continue;
+    const whole = text.length - (text.length % 4);
+    yield decode(text.slice(0, whole), true);
+    text = text.slice(whole);
+  }
+  if (text !== "") yield decode(text);
+}
+
+/** @throws E_INVALID_DOCUMENT for anything that is not base64, which Node would skip over */
+function decode(data: string, middle = false): Uint8Array {
+  const bytes = Buffer.from(data, "base64");
+  const padding = data.endsWith("==") ? 2 : data.endsWith("=") ? 1 : 0;
+  const expected = Math.floor(((data.length - padding) * 3) / 4);
+  if (bytes.length !== expected || (middle && padding > 0))
+    throw invalid("the data of the tarball is not base64");
+  return bytes;
+}
+
+/** `_attachments` of a document, if it has any. */
+export function attachmentsOf(document: Json): Json | undefined {
+  return isObject(document) ? document["_attachments"] : undefined;
+}
+
+export function isObject(value: unknown): value is { [key: string]: Json } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const isTarball = (file: string): boolean => file.endsWith(".tgz");
+const entriesOf = (value: Json | undefined): [string, Json][] =>
+  isObject(value) ? Object.entries(value) : [];
+const invalid = (message: string): CitadelError => new CitadelError("E_INVALID_DOCUMENT", message);
+const several = (): CitadelError => invalid("a publish carries one tarball");

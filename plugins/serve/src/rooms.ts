@@ -1,0 +1,27 @@
+import { CitadelError } from "@citadel/core";
+import { Hono } from "hono";
+import type { Shared } from "./context.ts";
+import { errorAnswer } from "./http/errors.ts";
+import { toResponse } from "./http/exchange.ts";
+import { apiHeaders } from "./http/headers.ts";
+import { getPath, npmRoutes } from "./npm/routes.ts";
+import type { Env, Visit } from "./npm/room.ts";
+
+/** Everything but the install path: one app with a room for each API. */
+export function createRooms(shared: Shared): (request: Request, visit: Visit) => Promise<Response> {
+  const app = new Hono<Env>({ getPath });
+  app.notFound(() => {
+    throw new CitadelError("E_NOT_FOUND", "there is nothing at this address");
+  });
+  app.onError((error, c) => toResponse(errorAnswer(error, c.env.requestId)));
+  app.use(async (c, next) => {
+    await next();
+    const { headers } = c.res;
+    for (let n = 0; n < apiHeaders.length; n += 2)
+      headers.set(apiHeaders[n] ?? "", apiHeaders[n + 1] ?? "");
+    if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+    headers.set("x-request-id", c.env.requestId);
+  });
+  app.route("/", npmRoutes(shared.citadel));
+  return async (request, visit) => app.fetch(request, visit);
+}

@@ -1,0 +1,29 @@
+/** Notes the start of a request; the function that comes back notes its end. */
+export type RequestLog = (
+  method: string,
+  path: string,
+  client: string | undefined,
+  status: () => number,
+) => () => void;
+
+/** One line of JSON per request on stderr; loaded only when it is asked for. Paths lose queries and tokens. */
+export async function createRequestLog(): Promise<RequestLog> {
+  const { default: pino } = await import("pino");
+  const logger = pino(
+    { base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ fd: 2, sync: true }),
+  );
+  return (method, path, client, status) => {
+    const started = performance.now();
+    return () => {
+      const ms = Math.round((performance.now() - started) * 10) / 10;
+      logger.info({ method, path: redacted(path), status: status(), ms, client }, "request");
+    };
+  };
+}
+
+/** A request target that may be kept: logout carries a token in its path. */
+export function redacted(target: string): string {
+  const [path = ""] = target.split("?", 1);
+  return path.replace(/(\/token\/|%2ftoken%2f|npm_|ctdl_)[^/]+/gi, "$1***").slice(0, 500);
+}

@@ -1,0 +1,151 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { ServerRequest } from "srvx";
+import { toNodeHandler } from "srvx/node";
+import type { App } from "../app.ts";
+import type { Answer, Asked } from "../http/exchange.ts";
+import type { RequestLog } from "./log.ts";
+
+/** What a server is made of, whatever the runtime. */
+export interface Listener {
+  readonly port: number;
+  /** No new connections; requests in flight finish. Resolves when the last connection is closed. */
+  close(): Promise<void>;
+  /** Ends every connection at once. */
+  cut(): void;
+}
+
+export interface ListenOptions {
+  readonly app: App;
+  readonly host: string;
+  /** 0: a free one */
+  readonly port: number;
+  readonly log?: RequestLog | undefined;
+}
+
+const seconds = 1000;
+
+/** Listens with `node:http`. The install path is answered without Request and Response objects, the rest through srvx. */
+export async function listenOnNode({ app, host, port, log }: ListenOptions): Promise<Listener> {
+  const handler = toNodeHandler((request) => {
+    const { req } = (request as ServerRequest).runtime?.node ?? {};
+    return app.fetch(request, { address: req?.socket?.remoteAddress, path: req?.url });
+  });
+  // its type wants a request of HTTP/2 as well
+  const rest = handler as (request: IncomingMessage, response: ServerResponse) => unknown;
+  let closing = false;
+
+  const server = createServer(limits, (request, response) => {
+    if (closing) response.shouldKeepAlive = false;
+    if (log)
+      response.once(
+        "close",
+        log(
+          request.method ?? "",
+          request.url ?? "",
+          request.socket.remoteAddress,
+          () => response.statusCode,
+        ),
+      );
+    const answer = app.install(new NodeAsked(request));
+    if (answer === undefined) void rest(request, response);
+    else if (answer instanceof Promise) void answer.then((done) => send(response, done));
+    else send(response, answer);
+  });
+  server.maxConnections = 10_000;
+  server.maxRequestsPerSocket = 100_000;
+  // a connection on which nothing moves
+  server.timeout = 120 * seconds;
+  await listen(server, host, port);
+  const address = server.address();
+
+  return {
+    port: typeof address === "object" && address ? address.port : port,
+    close: () =>
+      new Promise((resolve) => {
+        closing = true;
+        server.close(() => {
+          clearInterval(idle);
+          resolve();
+        });
+        const idle = setInterval(() => server.closeIdleConnections(), 50);
+      }),
+    cut: () => server.closeAllConnections(),
+  };
+}
+
+const limits = {
+  headersTimeout: 30 * seconds,
+  // a large upload over a slow line; one that stalls is cut much earlier
+  requestTimeout: 3600 * seconds,
+  keepAliveTimeout: 75 * seconds,
+  connectionsCheckingInterval: 10 * seconds,
+  requireHostHeader: false,
+};
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+/** {@link Asked} over Node's request: the few headers that are looked at are found in the raw list. */
+class NodeAsked implements Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly #request: IncomingMessage;
+
+  constructor(request: IncomingMessage) {
+    this.method = request.method ?? "";
+    this.path = request.url ?? "";
+    this.#request = request;
+  }
+  get peer(): string | undefined {
+    return this.#request.socket.remoteAddress;
+  }
+  header(name: string): string | undefined {
+    const { rawHeaders } = this.#request;
+    let found: string | undefined;
+    for (let n = 0; n < rawHeaders.length; n += 2) {
+      const key = rawHeaders[n] as string;
+      if (key.length !== name.length || (key !== name && key.toLowerCase() !== name)) continue;
+      const value = rawHeaders[n + 1] as string;
+      found = found === undefined ? value : `${found}, ${value}`;
+    }
+    return found;
+  }
+}
+
+function send(response: ServerResponse, { status, headers, body }: Answer): void {
+  response.writeHead(status, headers as string[]);
+  if (body === null) response.end();
+  else if (body instanceof Uint8Array) response.end(body);
+  else void pump(response, body);
+}
+
+/** Sends a stream. When it fails the connection is cut, so that nobody takes what has arrived for the whole. */
+async function pump(response: ServerResponse, body: ReadableStream<Uint8Array>): Promise<void> {
+  const reader = body.getReader();
+  let wake = (): void => {};
+  const left = (): void => {
+    wake();
+    reader.cancel().catch(() => {}); // the client went away; nobody is left to be told
+  };
+  response.once("close", left).on("drain", () => wake());
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      if (!response.write(value) && !response.destroyed)
+        await new Promise<void>((resolve) => (wake = resolve));
+      if (response.destroyed) return;
+    }
+    response.off("close", left);
+    response.end();
+  } catch {
+    response.destroy();
+  }
+}

@@ -1,0 +1,76 @@
+import type { Citadel } from "@citadel/core";
+import { isLoopback, type Settings } from "@citadel/core/config";
+import { createApp } from "../app.ts";
+import { addressesOf, startServer } from "./listen.ts";
+
+export interface ServeOptions {
+  readonly settings: Settings["server"];
+  readonly citadel: () => Promise<Citadel>;
+  /** one line per request to stderr */
+  readonly log: boolean;
+}
+
+/** A registry that is up. */
+export interface Serving {
+  /** where this machine reaches it, with a trailing slash */
+  readonly url: string;
+  /** what clients are to be given: the public URL where there is one */
+  readonly registry: string;
+  /** false in a copy, whose parent speaks for it */
+  readonly primary: boolean;
+  /** Requests in flight have `grace` ms to finish. */
+  stop(grace: number): Promise<void>;
+}
+
+/**
+ * Starts the registry in this process, or in `workers` copies of it.
+ * @throws E_PORT_IN_USE, E_CONFIG, and what opening the store throws
+ */
+export async function serve(options: ServeOptions): Promise<Serving> {
+  const { settings } = options;
+  if (settings.workers <= 1) return serving(settings, await serveHere(options), true);
+  const workers = await import("./workers.ts");
+  if (!workers.isWorker())
+    return serving(settings, await workers.startWorkers(settings.workers), true);
+  try {
+    const server = await serveHere(options);
+    workers.reportListening(server.port);
+    const stop = async (grace: number): Promise<void> => {
+      await server.stop(grace);
+      workers.leave();
+    };
+    return serving(settings, { port: server.port, stop }, false);
+  } catch (error) {
+    workers.reportFailure(error);
+    throw error;
+  }
+}
+
+interface Server {
+  readonly port: number;
+  stop(grace: number): Promise<void>;
+}
+
+async function serveHere({ settings, citadel, log }: ServeOptions): Promise<Server> {
+  const { host, port } = settings;
+  const app = createApp({ citadel: await citadel(), hosts: addressesOf(host) });
+  const requestLog = log ? await (await import("./log.ts")).createRequestLog() : undefined;
+  return startServer({ app, hosts: host, port, log: requestLog });
+}
+
+function serving(
+  { host, publicUrl }: Settings["server"],
+  { port, stop }: Server,
+  primary: boolean,
+): Serving {
+  const url = `http://${nameFor(host)}:${port}/`;
+  return { url, registry: publicUrl ?? url, primary, stop };
+}
+
+/** What to call a server that listens on these addresses. */
+function nameFor(hosts: readonly string[]): string {
+  const [only = "localhost"] = hosts;
+  if (hosts.length > 1 ? hosts.every(isLoopback) : only === "0.0.0.0" || only === "::")
+    return "localhost";
+  return only.includes(":") ? `[${only}]` : only;
+}
