@@ -2,13 +2,15 @@ import { setImmediate as breathe } from "node:timers/promises";
 import type { DatabaseSync } from "node:sqlite";
 import { LRUCache } from "lru-cache";
 import { CitadelError, errorCode } from "../errors.ts";
+import { logger } from "../log.ts";
+import { uuidOf } from "../registry/revision.ts";
 import type { JsonObject, PackageDocument, PackageState, Registry } from "../registry/types.ts";
 import type { Store } from "../store/types.ts";
 import { damaged, openDatabase, removeDatabase, whenFree } from "./database.ts";
 import { metadataOf, projection, type Fold, type VersionRow } from "./projection.ts";
 import { rowOf, type NameRecord } from "./rows.ts";
 import { search } from "./search.ts";
-import { storedAs, versionId } from "./stored.ts";
+import { storedAs } from "./stored.ts";
 import { latestOf, summarize } from "./summary.ts";
 import type { Catalog } from "./types.ts";
 
@@ -17,7 +19,7 @@ export interface CatalogOptions {
   readonly path: string;
   readonly registry: Pick<Registry, "packages">;
   readonly store: Pick<Store, "driver" | "manifests">;
-  /** hears of what was skipped and will be healed by a later sync @default nobody */
+  /** hears of what was skipped and will be healed by a later sync @default the log `citadel:catalog` */
   readonly warn?: (message: string) => void;
 }
 
@@ -31,7 +33,7 @@ const readers = 16;
  * thrown away and made again.
  */
 export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
-  const { path, registry, store, warn = () => {} } = options;
+  const { path, registry, store, warn = logger("catalog") } = options;
   const closing = new AbortController();
   const open = () => openDatabase(path, (db) => projection(db));
   let { db, prepared: rows } = await open();
@@ -93,10 +95,10 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
     );
     const written: VersionRow[] = [];
     for await (const row of mapped(changed, readers, async ([version, record]) => ({
-      uuid: versionId(name, version, record),
+      uuid: uuidOf(name, version, record.manifest),
       version,
       record,
-      ...(await storedAs(store.driver, record.integrity)),
+      stored: await storedAs(store.driver, record.integrity),
     })))
       written.push(row);
     const removed = known
@@ -230,6 +232,9 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
           packages: total("packages"),
           versions: total("versions"),
           bytes: total("bytes"),
+          storedBytes: Number(
+            db.prepare("SELECT sum(stored_size) AS n FROM packages").get()?.["n"],
+          ),
           scopes: scopes.map(({ scope, packages, bytes }) => ({ scope, packages, bytes })),
         };
       }),

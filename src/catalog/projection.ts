@@ -4,19 +4,15 @@ import { segment } from "../driver/key.ts";
 import type { PackageState, VersionRecord } from "../registry/types.ts";
 import { infoOf } from "./rows.ts";
 import { transaction } from "./database.ts";
+import type { Stored } from "./stored.ts";
 import type { PackageRow } from "./types.ts";
 
-/** How a tarball lies in the store. */
-export interface Stored {
-  readonly compressed: boolean;
-  readonly encrypted: boolean;
-}
-
 /** A version as the table `packages` has it. */
-export interface VersionRow extends Stored {
+export interface VersionRow {
   readonly uuid: string;
   readonly version: string;
   readonly record: VersionRecord;
+  readonly stored: Stored;
 }
 
 /** One document as it is to stand in the catalog. */
@@ -52,8 +48,8 @@ export function projection(db: DatabaseSync) {
   );
   const addVersion = db.prepare(
     `INSERT OR REPLACE INTO packages
-     (uuid, name, version, scope, metadata, integrity, compressed, encrypted, created_at, updated_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     (uuid, name, version, scope, metadata, integrity, compressed, encrypted, size, stored_size, created_at, updated_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const dropVersion = db.prepare("DELETE FROM packages WHERE name = ? AND version = ?");
   const dropVersions = db.prepare(
@@ -93,7 +89,7 @@ export function projection(db: DatabaseSync) {
       state.created,
       modified,
       row?.deprecated ?? null,
-      row ? JSON.stringify(infoOf(row)) : "{}",
+      row ? infoOf(row) : "{}",
     );
     if (row)
       addText.run(
@@ -105,7 +101,7 @@ export function projection(db: DatabaseSync) {
         `${row.author ?? ""} ${row.publisher}`,
         row.maintainers.join("\n"),
       );
-    for (const { uuid, version, record, compressed, encrypted } of written)
+    for (const { uuid, version, record, stored } of written)
       addVersion.run(
         uuid,
         name,
@@ -113,8 +109,10 @@ export function projection(db: DatabaseSync) {
         scope,
         metadataOf(record),
         record.integrity,
-        Number(compressed),
-        Number(encrypted),
+        Number(stored.compressed),
+        Number(stored.encrypted),
+        record.size,
+        stored.size ?? record.size,
         record.time,
         record.time,
       );
@@ -148,9 +146,9 @@ export function projection(db: DatabaseSync) {
   };
 }
 
-/** What `packages.metadata` holds: the version's record. */
-export const metadataOf = ({ integrity, ...record }: VersionRecord): string =>
-  JSON.stringify(record);
+/** What `packages.metadata` holds; alike for a record just published and the same one read back. */
+export const metadataOf = ({ manifest, size, by, readme, deprecated }: VersionRecord): string =>
+  JSON.stringify({ manifest, size, by, readme, deprecated });
 
 /** Seconds of `modified` above 20 bits of the name's hash: newer is greater, and a rebuild gives the same. */
 function rowId(modified: number, name: string): number {

@@ -16,15 +16,20 @@ export interface NameRecord {
 }
 
 /** What `info` holds: the fields that are only shown. */
-export type Info = Omit<
-  PackageRow,
-  "name" | "scope" | "version" | "versions" | "size" | "created" | "modified" | "deprecated"
->;
+type Info = Pick<PackageRow, (typeof shown)[number]>;
+const shown = [
+  "description",
+  "keywords",
+  "license",
+  "homepage",
+  "repository",
+  "bugs",
+  "author",
+  "publisher",
+  "maintainers",
+] as const satisfies readonly (keyof PackageRow)[];
 
-export const infoOf = (row: PackageRow): Info => {
-  const { name, scope, version, versions, size, created, modified, deprecated, ...info } = row;
-  return info;
-};
+export const infoOf = (row: PackageRow): string => JSON.stringify(row, [...shown]);
 
 export const rowOf = (record: NameRecord): PackageRow => ({
   name: record.name,

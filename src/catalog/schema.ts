@@ -19,6 +19,8 @@ CREATE TABLE packages (
   integrity TEXT NOT NULL,
   compressed INTEGER NOT NULL CHECK (compressed IN (0, 1)),
   encrypted INTEGER NOT NULL CHECK (encrypted IN (0, 1)),
+  size INTEGER NOT NULL,
+  stored_size INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   UNIQUE (name, version)

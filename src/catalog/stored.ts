@@ -1,13 +1,20 @@
-import { createHash } from "node:crypto";
 import type { Driver } from "../driver/driver.ts";
-import type { VersionRecord } from "../registry/types.ts";
-import type { Stored } from "./projection.ts";
+import { blobKey } from "../store/keys.ts";
 
-export async function storedAs(driver: Driver, integrity: string): Promise<Stored> {
-  const hex = Buffer.from(integrity.slice(7), "base64").toString("hex");
-  const entry = await driver.head(`b/sha512/${hex.slice(0, 2)}/${hex}`);
-  return { compressed: entry?.meta?.["encoding"] !== undefined, encrypted: false };
+/** How a tarball lies in the store. */
+export interface Stored {
+  /** bytes that it takes; undefined when it is missing, which `citadel verify` reports */
+  readonly size: number | undefined;
+  readonly compressed: boolean;
+  readonly encrypted: boolean;
 }
 
-export const versionId = (name: string, version: string, record: VersionRecord): string =>
-  createHash("sha256").update(`${name}@${version}:${record.manifest}`).digest("hex");
+/** Asks the store how it keeps the blob named by `integrity`: one head(). */
+export async function storedAs(driver: Driver, integrity: string): Promise<Stored> {
+  const entry = await driver.head(blobKey(integrity));
+  return {
+    size: entry && (entry.stored ?? entry.size),
+    compressed: entry?.stored !== undefined,
+    encrypted: false,
+  };
+}

@@ -61,7 +61,10 @@ export interface Catalog {
     readonly versions: number;
     /** bytes of tarballs */
     readonly bytes: number;
+    /** bytes that they take in the store, each version counted */
+    readonly storedBytes: number;
     readonly scopes: readonly {
+      /** empty for names without one */
       readonly scope: string;
       readonly packages: number;
       readonly bytes: number;

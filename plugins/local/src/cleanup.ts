@@ -1,0 +1,37 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Citadel } from "@citadel/core";
+import { leftovers } from "./pack.ts";
+
+export interface CleanedUp {
+  /** objects of the store that nothing refers to */
+  readonly objects: { readonly removed: number; readonly bytes: number };
+  /** files and folders that killed processes left behind */
+  readonly temporary: { readonly removed: number; readonly bytes: number };
+  /** bytes of both */
+  readonly bytes: number;
+  /** what was removed: keys of the store and paths */
+  readonly items: readonly string[];
+  readonly dryRun: boolean;
+}
+
+/**
+ * Frees what nothing needs any more and is older than the setting `store.grace`, so that publishes under way are safe.
+ * @param dryRun finds and counts, removes nothing
+ */
+export async function cleanUp(citadel: Citadel, dryRun = false): Promise<CleanedUp> {
+  const { removed, bytes, keys } = await citadel.collect({ dryRun });
+  const old = await leftovers(join(citadel.dirs.cache, "tmp"), citadel.settings.store.grace);
+  if (!dryRun) {
+    for (const { path } of old) await rm(path, { recursive: true, force: true });
+    await (await citadel.catalog()).sync();
+  }
+  const spare = old.reduce((sum, each) => sum + each.bytes, 0);
+  return {
+    objects: { removed, bytes },
+    temporary: { removed: old.length, bytes: spare },
+    bytes: bytes + spare,
+    items: [...keys, ...old.map(({ path }) => path)],
+    dryRun,
+  };
+}

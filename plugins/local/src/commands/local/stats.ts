@@ -1,0 +1,73 @@
+import { findSchemes } from "@citadel/core";
+import { CitadelCommand } from "@citadel/core/command";
+import { formatTable } from "@citadel/core/terminal";
+import { factColumns, facts, sizeText, type Fact } from "../../cli.ts";
+import { gatherStats, type RegistryStats } from "../../stats.ts";
+
+export default class LocalStats extends CitadelCommand {
+  static override summary = "Show what is in the registry and how its stores are";
+  static override description =
+    "Counts packages and bytes by scope and asks every configured store. One that is down is shown as such; it is no failure of this command.";
+  static override examples = [
+    "<%= config.bin %> <%= command.id %>",
+    "<%= config.bin %> <%= command.id %> --json",
+  ];
+
+  async run(): Promise<object> {
+    await this.parse(LocalStats);
+    const { settings } = await this.settings();
+    const stats = await gatherStats(this.citadel(), settings, findSchemes(this.config));
+    await this.table(facts(this.#facts(stats)), factColumns);
+    await this.#scopes(stats);
+    this.#backends(stats);
+    if (stats.packages?.current === false)
+      this.warn("the store cannot be read: the packages are those of the last time");
+    return stats;
+  }
+
+  #facts({ packages, compression, encryption, responses }: RegistryStats): Fact[] {
+    const size = (bytes: number): string => sizeText(this.terminal, bytes);
+    const { averageMs } = responses;
+    return [
+      ["packages", packages?.total ?? "unknown"],
+      ["versions", packages?.versions],
+      ["size", packages ? size(packages.bytes) : undefined],
+      ["stored", packages ? size(packages.storedBytes) : undefined],
+      ["compression ratio", packages?.compressionRatio],
+      ["compression", compression.enabled ? compression.algorithm : "off"],
+      ["encryption", encryption.enabled ? "on" : "off"],
+      ["average response", averageMs === null ? undefined : `${averageMs} ms`],
+    ];
+  }
+
+  async #scopes({ packages }: RegistryStats): Promise<void> {
+    await this.table(packages?.scopes ?? [], [
+      { name: "scope", value: ({ scope }) => (scope === "" ? "-" : `@${scope}`), importance: 0 },
+      { name: "packages", value: (row) => row.packages, align: "right", importance: 0 },
+      { name: "size", value: ({ bytes }) => sizeText(this.terminal, bytes), align: "right" },
+    ]);
+  }
+
+  /** The row of a store that is down is red, and says so in words. */
+  #backends({ backends }: RegistryStats): void {
+    const { palette, tty, width } = this.terminal.out;
+    const lines = formatTable(
+      backends,
+      [
+        { name: "store", value: ({ role }) => role, importance: 0 },
+        { name: "state", value: ({ ok }) => (ok ? "up" : "down"), importance: 0 },
+        {
+          name: "latency",
+          value: ({ latencyMs }) => (latencyMs === undefined ? "" : `${latencyMs.toFixed(1)} ms`),
+          align: "right",
+        },
+        { name: "address", value: ({ url }) => url, importance: 2 },
+        { name: "error", value: ({ error }) => error, importance: 3 },
+      ],
+      { width: tty ? width : undefined, palette, unicode: this.terminal.unicode },
+    );
+    const header = lines.length - backends.length;
+    for (const [at, line] of lines.entries())
+      this.out(backends[at - header]?.ok === false ? palette.bad(line) : line);
+  }
+}
