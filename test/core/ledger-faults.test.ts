@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import fc from "fast-check";
 import { memoryStore } from "@citadel/driver-memory";
-import { storeCode } from "@citadel/core/driver";
+import { StoreError, storeCode } from "@citadel/core/driver";
 import { openStore } from "@citadel/core/store";
 import { describe, expect, test } from "vitest";
 import {
@@ -93,6 +93,42 @@ describe("behind a line that loses requests and answers", () => {
     expect(doc?.etag).toBe((await inner.head("d/counts/a"))?.etag);
     expect((await ledger.change("a", me, () => [{ of: "x", by: 1 }]))?.state.get("x")).toBe(2);
     expect(await entriesIn(inner, "counts", "a")).toHaveLength(2);
+  });
+
+  test("a write that may have happened is never reported as one that did not", async () => {
+    const inner = await memoryDriver();
+    const fails = (code: "UNKNOWN" | "CLOSED", key: string) => new StoreError(code, "!", { key });
+    let puts = 0;
+    const driver = wrapped(inner, {
+      put: async (key, body, options) => {
+        if (key.startsWith("h/")) return inner.put(key, body, options);
+        throw fails(puts++ === 0 ? "UNKNOWN" : "CLOSED", key);
+      },
+    });
+    const change = storeOver(driver)
+      .ledger(counts)
+      .change("a", me, () => [{ of: "x", by: 1 }]);
+    await expect(change).rejects.toMatchObject({ code: "UNKNOWN" });
+    expect(puts).toBe(2);
+
+    const lost = wrapped(inner, {
+      put: async (key, body, options) => {
+        await inner.put(key, body, options);
+        if (key.startsWith("d/")) throw fails("UNKNOWN", key);
+        return inner.put(key, body);
+      },
+      head: async (key) => {
+        throw fails("CLOSED", key);
+      },
+      get: async (key) => {
+        if (puts++ > 2) throw fails("CLOSED", key);
+        return undefined;
+      },
+    });
+    const other = storeOver(lost)
+      .ledger(counts)
+      .change("b", me, () => [{ of: "x", by: 1 }]);
+    await expect(other).rejects.toMatchObject({ code: "UNKNOWN" });
   });
 
   test("a store that stays away is told as such, and the name is usable again later", async () => {

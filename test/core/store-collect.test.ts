@@ -190,7 +190,8 @@ describe("a collection beside publishes", () => {
               });
             };
             const publishing = publish(storeOver(await scheduled("publisher")), "new", 1);
-            const collecting = collect(storeOver(await scheduled("collector")));
+            const collector = storeOver(await scheduled("collector"));
+            const collecting = turn("collector starts", () => collect(collector))();
             const clock = (async () => {
               for (const wait of waits) await turn("clock", async () => later(wait * HOUR))();
             })();
