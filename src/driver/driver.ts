@@ -10,6 +10,8 @@ export interface Entry {
   readonly etag: ETag;
   /** bytes */
   readonly size: number;
+  /** bytes that it takes in the store, where a wrapper keeps it smaller than `size` */
+  readonly stored?: number;
   /** ms since 1970 by the store's clock. For people and garbage collection; never decides who won. */
   readonly modified: number;
   /** absolute ms since 1970; from then on the entry is absent for get, head, read and put conditions */
