@@ -54,7 +54,7 @@ export function packageKind(): Required<Kind<PackageState, PackageEvent>> {
   ): PackageState["versions"] {
     const after = new Map(before).set(version, record);
     const text = texts.get(before);
-    if (text !== undefined)
+    if (text !== undefined && !before.has(version))
       texts.set(
         after,
         text === "" ? rowText(version, record) : `${text},${rowText(version, record)}`,

@@ -36,7 +36,8 @@ export interface Inspected {
  * part off each path), in it exactly one package.json. Memory does not grow with the size.
  *
  * Refused are devices, absolute paths, `..`, links that lead out of the folder, and a second package.json, of which each client
- * would believe another one. Links inside count as nothing, as npm leaves them out; so does what follows the archive's end.
+ * would believe another one. Links inside count as nothing, as npm leaves them out; so does what follows the
+ * archive's end.
  * @throws E_INVALID_TARBALL, E_TOO_LARGE
  */
 export async function inspect(
@@ -156,7 +157,11 @@ function createReader(parser: Parser, limits: RegistryLimits) {
       if (packageJson) return refuse("the tarball has more than one package.json");
       if (name !== "package.json" || !inRoot)
         return refuse(`the tarball has no package.json in its root folder, but a ${name}`);
-      if (size > largestPackageJson) return refuse("package.json is too large");
+      if (size > largestPackageJson)
+        failure ??= new CitadelError(
+          "E_TOO_LARGE",
+          `package.json has ${size} bytes, more than ${largestPackageJson}`,
+        );
       packageJson = parts;
     }
     if (!inRoot) return;

@@ -1,0 +1,232 @@
+import crypto from "node:crypto";
+import { describe, expect, test } from "vitest";
+import {
+  anonymous,
+  checkUserName,
+  local,
+  may,
+  type Principal,
+  type Target,
+} from "@citadel/core/access";
+import { kinds } from "@citadel/core/registry";
+
+import { codeOf, drivers, place } from "./registry-harness.ts";
+
+const alice: Principal = { kind: "user", name: "alice", admin: false, write: true };
+const free = (scopeOwner?: string): Target => ({ name: "p", owners: undefined, scopeOwner });
+const owned = (...owners: string[]): Target => ({ name: "p", owners, scopeOwner: undefined });
+
+describe("may", () => {
+  test.each<[string, Principal, Target, closed: boolean, open: boolean]>([
+    ["an owner", alice, owned("bob", "alice"), true, true],
+    ["a stranger", alice, owned("bob"), false, false],
+    [
+      "a stranger who owns the scope",
+      alice,
+      { ...owned("bob"), scopeOwner: "alice" },
+      false,
+      false,
+    ],
+    ["anybody signed in, on a free name", alice, free(), true, true],
+    ["the owner of the scope", alice, free("alice"), true, true],
+    ["a stranger to the scope", alice, free("bob"), false, false],
+    ["a package of the operating-system user", alice, owned("local"), false, true],
+    ["a scope of the operating-system user", alice, free("local"), false, true],
+    ["a package that nobody owns", alice, owned(), false, false],
+    ["an administrator", { ...alice, admin: true }, owned("bob"), true, true],
+    [
+      "an administrator with a read-only token",
+      { ...alice, admin: true, write: false },
+      owned("bob"),
+      false,
+      false,
+    ],
+    ["an owner with a read-only token", { ...alice, write: false }, owned("alice"), false, false],
+    ["the operating-system user", local, owned("bob"), true, true],
+    ["nobody on a free name", anonymous, free(), false, false],
+    ["nobody on what the operating-system user owns", anonymous, owned("local"), false, false],
+    ["a claim to have no name", { ...anonymous, write: true }, owned(""), false, false],
+  ])("%s", (_, principal, target, closed, open) => {
+    expect(may(principal, "write", target, { open: false })).toBe(closed);
+    expect(may(principal, "write", target, { open: true })).toBe(open);
+    expect(may(principal, "read", target, { open: false })).toBe(true);
+  });
+});
+
+describe("user names", () => {
+  test.each(["a", "alice", "a-b_c.d~e", "constructor", "0"])("%s is one", (name) => {
+    expect(checkUserName(name)).toBe(name);
+  });
+  test.each(
+    [
+      [
+        "",
+        "Alice",
+        ".a",
+        "a b",
+        "a/b",
+        "../a",
+        "é",
+        "a'",
+        "a%2f",
+        "a\0",
+        "a:b",
+        "@a",
+        "a".repeat(215),
+      ],
+      ["__proto__", "local", "anonymous", "system", null, undefined, 1, {}, ["a"]],
+    ].flat(),
+  )("%j is none", (name) => {
+    expect(() => checkUserName(name)).toThrow(expect.objectContaining({ code: "E_INVALID_NAME" }));
+  });
+});
+
+describe.each(drivers)("B3 accounts on %s", (driver) => {
+  const who = { name: "somebody", via: "npm" } as const;
+  const open = { signup: true, who };
+  const closed = { signup: false, who };
+
+  test("sign up, log in, use the token, log out", async () => {
+    await using at = await place(driver);
+    const { accounts, store } = at;
+    const first = await accounts.login({ name: "alice", password: "secret", email: "a@b.c" }, open);
+    expect(first).toMatchObject({
+      created: true,
+      token: expect.stringMatching(/^npm_[A-Za-z\d]{36,48}$/) as unknown,
+    });
+    const second = await accounts.login({ name: "alice", password: "secret" }, closed);
+    expect(second.created).toBe(false);
+    expect(second.token).not.toBe(first.token);
+    const principal = await accounts.byToken(first.token);
+    expect(principal).toMatchObject({ kind: "user", name: "alice", admin: false, write: true });
+    expect(principal.token).toMatch(/^[\da-f]{64}$/);
+    expect(await accounts.byPassword("alice", "secret")).toMatchObject({ name: "alice" });
+    expect(await accounts.user("alice")).toMatchObject({ email: "a@b.c", admin: false });
+
+    expect(await accounts.revoke(first.token, who)).toBe(true);
+    expect(await accounts.revoke(first.token, who)).toBe(false);
+    expect(await accounts.revoke("npm_nothing", who)).toBe(false);
+    expect(await codeOf(accounts.byToken(first.token))).toBe("E_AUTH_INVALID");
+    expect(await accounts.byToken(second.token)).toMatchObject({ name: "alice" });
+    expect(await Array.fromAsync(store.verify({ kinds: kinds() }))).toEqual([]);
+  });
+
+  test("attack 37: an unknown name and a wrong password are answered alike", async () => {
+    await using at = await place(driver);
+    const { accounts } = at;
+    await accounts.login({ name: "alice", password: "secret" }, open);
+    const attempts = [
+      accounts.byPassword("alice", "wrong"),
+      accounts.byPassword("nobody", "wrong"),
+      accounts.byPassword("__proto__", "wrong"),
+      accounts.byPassword("é".repeat(900), "wrong"),
+      accounts.byPassword("alice", ""),
+      accounts.byPassword("alice", null as unknown as string),
+      accounts.byPassword({} as unknown as string, "wrong"),
+      accounts.login({ name: "alice", password: "wrong" }, open),
+    ];
+    const answers = await Promise.allSettled(attempts);
+    const messages = answers.map((answer) => answer.status === "rejected" && String(answer.reason));
+    expect(new Set(messages).size).toBe(1);
+    for (const attempt of attempts) expect(await codeOf(attempt)).toBe("E_AUTH_INVALID");
+    expect((await accounts.user("alice"))?.tokens).toHaveLength(1);
+  });
+
+  test("sign-up can be closed, and refuses what is no account", async () => {
+    await using at = await place(driver);
+    const { accounts, store } = at;
+    expect(await codeOf(accounts.login({ name: "alice", password: "p" }, closed))).toBe(
+      "E_FORBIDDEN",
+    );
+    for (const name of ["__proto__", "local", "Alice", "../x"])
+      expect(await codeOf(accounts.login({ name, password: "p" }, open))).toBe("E_INVALID_NAME");
+    for (const password of ["", "x".repeat(1025), null, 5])
+      expect(await codeOf(accounts.login({ name: "a", password: password as string }, open))).toBe(
+        "E_INVALID_DOCUMENT",
+      );
+    for (const email of ["x", "a@b\n", {}])
+      expect(
+        await codeOf(accounts.login({ name: "a", password: "p", email: email as string }, open)),
+      ).toBe("E_INVALID_DOCUMENT");
+    expect((await store.driver.list({})).entries).toEqual([]);
+  });
+
+  test("neither passwords nor tokens are stored, and nobody becomes an administrator by being first", async () => {
+    await using at = await place(driver);
+    const { accounts, store } = at;
+    const { token } = await accounts.login({ name: "alice", password: "correct horse" }, open);
+    const { entries } = await store.driver.list({});
+    for (const { key } of entries) {
+      const body = Buffer.from((await store.driver.get(key))!.body).toString();
+      for (const secret of [token, token.slice(4), "correct horse"])
+        expect(key + body).not.toContain(secret);
+    }
+    const user = await accounts.user("alice");
+    expect(user?.password).toMatch(
+      typeof crypto.argon2 === "function"
+        ? /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[^$=]{22}\$[^$=]{43}$/
+        : /^\$scrypt\$/,
+    );
+    expect(user?.admin).toBe(false);
+  });
+
+  test("of two sign-ups of one name one makes the account, the other must know its password", async () => {
+    await using at = await place(driver);
+    const results = await Promise.allSettled(
+      ["one", "two", "three"].map((password) =>
+        at.accounts.login({ name: "alice", password }, open),
+      ),
+    );
+    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    const same = await Promise.all(
+      [1, 2, 3].map(() => at.accounts.login({ name: "bob", password: "same" }, open)),
+    );
+    expect(same.filter(({ created }) => created)).toHaveLength(1);
+    for (const { token } of same)
+      expect(await at.accounts.byToken(token)).toMatchObject({ name: "bob" });
+  });
+
+  test("attack 45: a token counts only while its user lists it", async () => {
+    await using at = await place(driver);
+    const { accounts, store } = at;
+    const { token } = await accounts.login({ name: "alice", password: "p" }, open);
+    const { token: id = "" } = await accounts.byToken(token);
+    const userKind = kinds().find(({ name }) => name === "user")!;
+    await store.ledger(userKind).change("alice", who, () => [{ type: "untoken", ids: [id] }]);
+    expect(await codeOf(accounts.byToken(token))).toBe("E_AUTH_INVALID");
+  });
+
+  test("a read-only token is one that may not write", async () => {
+    await using at = await place(driver);
+    const { accounts, store } = at;
+    await accounts.login({ name: "alice", password: "p" }, open);
+    const id = crypto.createHash("sha256").update("npm_readonly").digest("hex");
+    const kind = (name: string) => kinds().find((one) => one.name === name)!;
+    await store
+      .ledger(kind("token"))
+      .change(id, who, () => [
+        { type: "create", user: "alice", readonly: true, prefix: "npm_read" },
+      ]);
+    await store.ledger(kind("user")).change("alice", who, () => [{ type: "token", id }]);
+    expect(await accounts.byToken("npm_readonly")).toMatchObject({ name: "alice", write: false });
+  });
+
+  test("a hash with other parameters still opens the account and is renewed on login", async () => {
+    await using at = await place(driver);
+    const { accounts, store } = at;
+    const salt = Buffer.from("0123456789abcdef");
+    const hash = crypto.scryptSync("old", salt, 32, { N: 2 ** 14, r: 8, p: 1 });
+    const text = (bytes: Buffer): string => bytes.toString("base64").replaceAll("=", "");
+    const password = `$scrypt$ln=14,r=8,p=1$${text(salt)}$${text(hash)}`;
+    const userKind = kinds().find(({ name }) => name === "user")!;
+    await store
+      .ledger(userKind)
+      .change("alice", who, () => [{ type: "create", email: "", password }]);
+    expect(await codeOf(accounts.byPassword("alice", "new"))).toBe("E_AUTH_INVALID");
+    await accounts.login({ name: "alice", password: "old" }, closed);
+    const renewed = (await accounts.user("alice"))?.password;
+    expect(renewed).not.toBe(password);
+    await accounts.login({ name: "alice", password: "old" }, closed);
+    expect((await accounts.user("alice"))?.password).toBe(renewed);
+  });
+});

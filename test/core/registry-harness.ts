@@ -1,0 +1,67 @@
+import { pathToFileURL } from "node:url";
+import { createAccounts, local, type Accounts, type Caller } from "@citadel/core/access";
+import { createRegistry, tarballOf, type JsonObject, type Registry } from "@citadel/core/registry";
+import { openStore, type Store } from "@citadel/core/store";
+import memory from "@citadel/driver-memory";
+import sqlite from "@citadel/driver-sqlite";
+
+import { pack, type Manifest } from "../support/packages.ts";
+import { tempFolder } from "../support/temp.ts";
+
+export const limits = { tarball: 2 ** 20, unpacked: 8 * 2 ** 20, files: 1000 };
+
+export interface Place extends AsyncDisposable {
+  readonly store: Store;
+  readonly accounts: Accounts;
+  readonly registry: Registry;
+}
+
+export type DriverName = "memory" | "sqlite";
+export const drivers: readonly DriverName[] = ["memory", "sqlite"];
+
+/** A registry of its own over a real driver. */
+export async function place(name: DriverName, { open = false } = {}): Promise<Place> {
+  const folder = name === "sqlite" ? await tempFolder("registry") : undefined;
+  const url = folder ? pathToFileURL(`${folder.path}/store.db`) : undefined;
+  const driver = url ? sqlite(new URL(`sqlite:${url.pathname}`)) : memory(new URL("memory:"));
+  await driver.open();
+  const store = openStore({ driver, grace: 3_600_000, memory: 16 * 2 ** 20 });
+  const accounts = createAccounts({ store });
+  return {
+    store,
+    accounts,
+    registry: createRegistry({ store, accounts, limits, policy: { open } }),
+    async [Symbol.asyncDispose]() {
+      await store.close();
+      await folder?.remove();
+    },
+  };
+}
+
+/** Somebody who is signed in. */
+export function user(name: string): Caller {
+  return { principal: { kind: "user", name, admin: false, write: true }, via: "npm" };
+}
+
+export const operator: Caller = { principal: local, via: "cli" };
+
+/** What a client sends for `manifest`, with a tarball that agrees unless another is given. */
+export function release(manifest: Manifest, tarball: Buffer = pack(manifest)) {
+  const { name, version } = manifest;
+  return {
+    name,
+    version,
+    manifest: structuredClone(manifest) as unknown as JsonObject,
+    tarball: tarballOf(tarball),
+  };
+}
+
+/** The code of the error that a promise ends with; undefined when it succeeds. */
+export async function codeOf(promise: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await promise;
+    return undefined;
+  } catch (error) {
+    return String((error as { code?: unknown }).code ?? error);
+  }
+}
