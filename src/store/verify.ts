@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { storeCode, type Driver, type Key } from "../driver/index.ts";
+import { storeCode, type Driver, type Key, type StoreError } from "../driver/index.ts";
 import { chain } from "./chain.ts";
 import { documentCodec, type Stored } from "./codec.ts";
 import { Damage } from "./damage.ts";
@@ -7,6 +7,9 @@ import { documentKey, parseEntryKey } from "./keys.ts";
 import { fold } from "./ledger.ts";
 import type { Kind, LedgerEntry, Problem, Store } from "./types.ts";
 import { groups, walk } from "./walk.ts";
+
+/** Objects asked for at once. */
+const AT_ONCE = 32;
 
 type Options = Parameters<Store["verify"]>[0];
 type Problems = AsyncGenerator<Problem, void, void>;
@@ -55,7 +58,11 @@ function problemOf(error: unknown, key: Key): Problem {
   if (error instanceof Damage)
     return { key: error.key, problem: error.problem, message: `${error.message}.` };
   if (storeCode(error) === "CORRUPT")
-    return { key, problem: "damaged", message: `${(error as Error).message}.` };
+    return {
+      key: (error as StoreError).key ?? key,
+      problem: "damaged",
+      message: `${(error as StoreError).message}.`,
+    };
   throw error;
 }
 
@@ -82,13 +89,16 @@ async function* verifyDocument<S, E>(
     if (Buffer.compare(recompute(kind, name, doc, entries, key), item.body) !== 0)
       throw new Damage("state", key, `the document ${key} is not what its history adds up to`);
   });
-  for (const reference of references(kind, doc.state, key))
+  const wanted = references(kind, doc.state, key);
+  const present = async (reference: Key): Promise<void> => {
     if (!(await driver.head(reference)))
-      yield {
-        key: reference,
-        problem: "missing",
-        message: `${reference} is missing, the document ${key} refers to it.`,
-      };
+      throw new Damage("missing", reference, `${reference} is missing, ${key} refers to it`);
+  };
+  for (let at = 0; at < wanted.length; at += AT_ONCE) {
+    const some = wanted.slice(at, at + AT_ONCE);
+    const found = await Promise.all(some.map((one) => attempt(one, () => present(one))));
+    yield* found.flat();
+  }
   return doc.rev;
 }
 

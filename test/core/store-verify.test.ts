@@ -182,6 +182,12 @@ describe("verify", () => {
     const keys = new Set((await problemsOf(bad)).map((one) => one.key));
     const lying = (await allKeys(driver)).filter((key) => !key.startsWith("h/"));
     for (const key of lying) expect(keys).toContain(key);
+
+    const sound = await filled();
+    const unseen = (await allKeys(sound.driver)).filter((key) => /^[bm]/.test(key));
+    const blind = storeOver(wrapped(sound.driver, { head: corrupt }));
+    const told = (await problemsOf(blind)).map((one) => one.key);
+    expect([...new Set(told)].toSorted()).toEqual(unseen);
   });
 
   test("an unreachable store is no damage", async () => {
