@@ -29,10 +29,10 @@ import { failure } from "./failure.ts";
 import { feed } from "./feed.ts";
 import { entryOf, line, roomFor, type Header } from "./header.ts";
 import { isImmutable } from "./names.ts";
-import { alive, objects, type OpenFile, type Surroundings } from "./objects.ts";
+import { alive, objects, type Objects, type OpenFile, type Surroundings } from "./objects.ts";
 import { sweepKeys } from "./sweep.ts";
 import { syncs } from "./syncs.ts";
-import { temps } from "./temps.ts";
+import { temps, type Temps } from "./temps.ts";
 import { walker, type Found } from "./walk.ts";
 
 const KiB = 1024;
@@ -128,8 +128,8 @@ export function fileDriver(
     ...(expires !== undefined && { expires }),
     ...(meta && { meta }),
   });
-  const tombstone = (key: Key) => () =>
-    opened().temps.make(line({ ...fresh(key, 0, {}), deleted: true }));
+  const tombstone = (to: Temps, key: Key) => () =>
+    to.make(line({ ...fresh(key, 0, {}), deleted: true }));
   /** For the last moment at which an operation can stop with nothing done. */
   const limit = ({ signal, timeoutMs }: OpOptions, key: Key): (() => void) => {
     const late = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
@@ -239,8 +239,7 @@ export function fileDriver(
     return entryOf(header);
   };
 
-  const entriesOf = async (found: readonly Found[]): Promise<ListEntry[]> => {
-    const { store } = opened();
+  const entriesOf = async (store: Objects, found: readonly Found[]): Promise<ListEntry[]> => {
     const headers = await Promise.all(
       found.map(({ key, place }) => store.headerAt(place, isImmutable(key))),
     );
@@ -305,12 +304,12 @@ export function fileDriver(
       return entryOf(header);
     },
     async delete(key, options = {}) {
-      const { store } = opened();
+      const { store, temps: temp } = opened();
       checkDelete(key, options, caps);
-      await life.track(store.remove(key, options, tombstone(key), limit(options, key)));
+      await life.track(store.remove(key, options, tombstone(temp, key), limit(options, key)));
     },
     async list(options = {}) {
-      const { walker: keys } = opened();
+      const { store, walker: keys } = opened();
       const { prefix, after, limit: most } = checkList(options);
       const work = async () => {
         const entries: ListEntry[] = [];
@@ -319,11 +318,11 @@ export function fileDriver(
         for await (const found of keys.walk(prefix, after)) {
           batch.push(found);
           if (batch.length < READ_AT_ONCE) continue;
-          entries.push(...(await entriesOf(batch)));
+          entries.push(...(await entriesOf(store, batch)));
           batch = [];
           if (entries.length > most) break;
         }
-        entries.push(...(await entriesOf(batch)));
+        entries.push(...(await entriesOf(store, batch)));
         const page = entries.slice(0, most);
         const next = entries.length > most ? page.at(-1)?.key : undefined;
         return { entries: page, ...(next !== undefined && { next }) };
@@ -367,7 +366,7 @@ export function fileDriver(
           checkSignal(options);
           if (life.signal.aborted) throw aborted(life.signal);
         };
-        const expire = (key: Key, etag: string) => store.expire(key, etag, tombstone(key));
+        const expire = (key: Key, etag: string) => store.expire(key, etag, tombstone(temp, key));
         const removed =
           (await temp.sweep(now() - olderThanMs + 1)) +
           (await sweepKeys(around, store, expire, olderThanMs, check));
@@ -392,14 +391,14 @@ const cutOff = (key: Key): StoreError =>
 
 /** Makes a folder and what is missing above it, all durable. */
 async function makePath(disk: Disk, path: string): Promise<void> {
-  for (;;)
+  for (let tries = 0; ; tries++)
     try {
       await disk.mkdir(path);
       return await disk.syncFolder(dirname(path));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === "EEXIST") return;
-      if (code !== "ENOENT" || dirname(path) === path) throw error;
+      if (code !== "ENOENT" || tries > 0 || dirname(path) === path) throw error;
       await makePath(disk, dirname(path));
     }
 }

@@ -7,6 +7,8 @@ const codes: Readonly<Record<string, readonly [StoreErrorCode, string]>> = {
   EACCES: ["DENIED", "this user may not do that"],
   EPERM: ["DENIED", "the system does not permit that"],
   EROFS: ["DENIED", "the file system is read-only"],
+  ENOTDIR: ["INVALID", "there is a file where a folder should be"],
+  ENAMETOOLONG: ["INVALID", "the path is too long for this file system"],
   EMFILE: ["UNAVAILABLE", "this process has too many open files: raise `ulimit -n`"],
   ENFILE: ["UNAVAILABLE", "the system has too many open files"],
 };

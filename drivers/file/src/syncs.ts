@@ -64,7 +64,8 @@ export function syncs(disk: Disk, root: string, validMs: number, now: () => numb
   };
 
   const makeFolder = async (path: string): Promise<void> => {
-    for (;;)
+    // more than one try because a sweep may take the parent away again
+    for (let tries = 0; ; tries++)
       try {
         await disk.mkdir(path);
         known.delete(path);
@@ -72,7 +73,7 @@ export function syncs(disk: Disk, root: string, validMs: number, now: () => numb
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (code === "EEXIST") return;
-        if (code !== "ENOENT" || dirname(path) === path) throw error;
+        if (code !== "ENOENT" || tries > 3 || dirname(path) === path) throw error;
         await makeFolder(dirname(path));
       }
   };

@@ -20,6 +20,8 @@ export interface Commits {
    * Throws ABORTED and UNAVAILABLE (nothing happened) and UNKNOWN (the disk failed while committing).
    */
   write<T>(apply: () => T, hints?: WriteHints): Promise<T>;
+  /** whether something waits for the next turn of the event loop */
+  readonly waiting: boolean;
   /** ABORTED for everything that still waits or comes later */
   abort(signal: AbortSignal): void;
 }
@@ -141,6 +143,9 @@ export function commits(
     );
 
   return {
+    get waiting() {
+      return flushing;
+    },
     abort(signal) {
       over = signal;
       const waiting = queue;
@@ -179,7 +184,8 @@ export function commits(
   };
 }
 
-const turn = (): Promise<void> =>
+/** The next turn of the event loop. */
+export const turn = (): Promise<void> =>
   new Promise((resolve) => {
     setImmediate(resolve);
   });

@@ -106,12 +106,7 @@ function safeWal(version: string): boolean {
 async function prepareFile(file: string): Promise<boolean> {
   const folder = dirname(file);
   try {
-    const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
-    if (first !== undefined && process.platform !== "win32")
-      for (let path = folder; path.length >= dirname(first).length; path = dirname(path)) {
-        syncFolder(path);
-        if (path === dirname(path)) break;
-      }
+    makeFolder(folder);
     try {
       // only when it is new, and within one tick: closing any descriptor of a database drops this process's locks on it
       closeSync(openSync(file, "wx", 0o600));
@@ -126,7 +121,22 @@ async function prepareFile(file: string): Promise<boolean> {
   }
 }
 
+/** Makes a folder and what is missing above it, all durable. Node's own `recursive` never ends in places like /proc. */
+function makeFolder(path: string): void {
+  for (let tries = 0; ; tries++)
+    try {
+      mkdirSync(path, 0o700);
+      return syncFolder(dirname(path));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EEXIST") return;
+      if (code !== "ENOENT" || tries > 0 || dirname(path) === path) throw error;
+      makeFolder(dirname(path));
+    }
+}
+
 function syncFolder(path: string): void {
+  if (process.platform === "win32") return;
   const folder = openSync(path, "r");
   try {
     fsyncSync(folder);

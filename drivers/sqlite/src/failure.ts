@@ -59,7 +59,7 @@ function systemFailure(error: unknown, file: string): unknown {
     });
   if (code === "ENOSPC" || code === "EDQUOT")
     return new StoreError("FULL", `${file}: the disk is full`, { cause: error });
-  if (code === "ENOTDIR" || code === "EISDIR")
+  if (code === "ENOTDIR" || code === "EISDIR" || code === "ENOENT" || code === "ENAMETOOLONG")
     return new StoreError("INVALID", `${file}: not a place for a file (${code})`, { cause: error });
   return error;
 }

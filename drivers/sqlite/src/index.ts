@@ -18,7 +18,7 @@ import {
   type OpOptions,
   type WriteOptions,
 } from "@citadel/core/driver";
-import { commits, type Commits } from "./commits.ts";
+import { commits, turn, type Commits } from "./commits.ts";
 import { CHUNK, CHUNKS, openDatabase, type Database } from "./database.ts";
 import { failure, isBusy, patiently } from "./failure.ts";
 import { feed, type Feed } from "./feed.ts";
@@ -89,8 +89,12 @@ const sqlite: DriverFactory = (url) => {
   };
   const waiting = <T>(work: () => T, options?: OpOptions): Promise<T> =>
     life.track(patiently(work, at.file, options, life.signal));
+  let reads = 0;
   /** Reads at once, which is nearly always possible; else waits for whoever is in the way. */
   const reading = <T>(work: () => T, options?: OpOptions): T | Promise<T> => {
+    // reads that follow each other without a turn of the event loop would keep writes waiting for ever
+    if (session?.commits.waiting && ++reads % 64 === 0)
+      return turn().then(() => waiting(work, options));
     try {
       return work();
     } catch (error) {
