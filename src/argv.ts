@@ -1,6 +1,6 @@
 /** What of oclif's config is needed to know a command or topic by its id. */
 interface Ids {
-  findCommand(id: string): unknown;
+  findCommand(id: string): { readonly args?: object } | undefined;
   findTopic(id: string): unknown;
 }
 
@@ -9,8 +9,9 @@ const leading = new Set(["--json", "--quiet", "-q", "--verbose", "--no-color", "
 
 /**
  * The space form as the colon form: `local publish x` becomes `local:publish x`, also after `help`.
- * Leading words are joined as long as a command or topic has that id. A word after a mere topic is joined
- * too, known or not, so that `local publsh` is an unknown command and not the list of the topic.
+ * Leading words are joined as long as a command or topic has that id. A word after a topic is joined too, known or
+ * not, so that `local publsh` is an unknown command and not the list of the topic; a command that is also a topic
+ * takes no arguments.
  */
 export function joinTopics(argv: readonly string[], config: Ids): string[] {
   const start = argv.findIndex((word) => !leading.has(word));
@@ -26,7 +27,8 @@ export function joinTopics(argv: readonly string[], config: Ids): string[] {
     if (word.startsWith("-")) break;
     const longer = `${id}:${word}`;
     const known = config.findCommand(longer) ?? config.findTopic(longer);
-    const open = !config.findCommand(id) && config.findTopic(id);
+    const open =
+      config.findTopic(id) && Object.keys(config.findCommand(id)?.args ?? {}).length === 0;
     if (!known && !open) break;
     id = longer;
     used++;

@@ -15,6 +15,7 @@ export async function confirm(terminal: Terminal, question: string, flag: string
     input: process.stdin,
     output: process.stderr,
   });
+  if (clack.isCancel(answer)) await interrupted();
   if (answer !== true) throw new CitadelError("E_CANCELLED", "nothing was changed");
 }
 
@@ -37,7 +38,14 @@ export async function confirmName(
     input: process.stdin,
     output: process.stderr,
   });
+  if (clack.isCancel(answer)) await interrupted();
   if (answer !== name) throw new CitadelError("E_CANCELLED", "nothing was changed");
+}
+
+/** A terminal in raw mode sends no signal for Ctrl-C: this process does, and ends as for any other Ctrl-C. */
+function interrupted(): Promise<never> {
+  process.kill(process.pid, "SIGINT");
+  return new Promise(() => {});
 }
 
 function mustBeAskable({ interactive }: Terminal, question: string, flag: string): void {
