@@ -1,21 +1,9 @@
 import { cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { defineDriverTests } from "@citadel/core/testing";
-import { afterAll, expect, onTestFinished, test } from "vitest";
-import notebook from "./fixtures/driver-notebook/index.js";
+import { expect, onTestFinished, test } from "vitest";
 import { citadel, root, serve } from "../support/citadel.ts";
 import { publish, signIn } from "../support/packages.ts";
 import { tempFolder } from "../support/temp.ts";
-
-let stores = 0;
-const stored = await tempFolder("notebooks");
-afterAll(() => stored.remove());
-
-defineDriverTests("G2: a third party's driver", {
-  test: (name, run) => test(name, ({ skip }) => run({ skip })),
-  make: () => new URL(`notebook://${stored.path}/${stores++}.ndjson`),
-  open: (url) => notebook(url),
-});
 
 /** A third party's folder outside of the repository, with what `npm install` would have put into it. */
 async function thirdParty(name: string, folder: string): Promise<string> {
