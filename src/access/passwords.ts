@@ -8,9 +8,9 @@ const atOnce = 2;
 const saltBytes = 16;
 const hashBytes = 32;
 
-/** OWASP's parameters: Argon2id with 19 MiB, 2 passes, 1 lane; scrypt with N = 2^17, r = 8, p = 1. */
+/** OWASP's parameters: Argon2id with 19 MiB, 2 passes, 1 lane; scrypt with N = 2^15, r = 8, p = 3. */
 const argon2id = "$argon2id$v=19$m=19456,t=2,p=1";
-const scrypt = "$scrypt$ln=17,r=8,p=1";
+const scrypt = "$scrypt$ln=15,r=8,p=3";
 
 /** Hashing of passwords; one per store, so that the bound on hashes at once holds. */
 export interface Passwords {

@@ -148,12 +148,10 @@ export function shortManifest(manifest: JsonObject): JsonObject {
   return short;
 }
 
-/** The readme that a publisher sent, if there is one. Older clients send a sentence when they found none. */
-export function readmeOf(manifest: JsonObject): string | undefined {
-  const { readme } = manifest;
-  if (typeof readme !== "string" || readme.startsWith("ERROR: No README data found"))
-    return undefined;
-  return readme === "" ? undefined : readme.slice(0, longestReadme).toWellFormed();
+/** A readme that a publisher sent, if it is one. Older clients send a sentence when they found none. */
+export function readmeOf(text: unknown): string | undefined {
+  if (typeof text !== "string" || text.startsWith("ERROR: No README data found")) return undefined;
+  return text === "" ? undefined : text.slice(0, longestReadme).toWellFormed();
 }
 
 /** The deprecation that a manifest brings along; some publish old versions that way. */

@@ -52,7 +52,8 @@ export function publisher(context: Context): Registry["publish"] {
     ]);
     await agree(inspected, manifest);
     const bytes = storeManifest({ manifest, name, version, ...people, tarball, inspected });
-    const readme = input.readme ?? readmeOf(manifest) ?? inspected.readme;
+    const readme =
+      readmeOf(input.readme) ?? readmeOf(manifest["readme"]) ?? readmeOf(inspected.readme);
     const [manifestHash, readmeHash] = await Promise.all([
       store.manifests.put(bytes),
       readme ? store.manifests.put(Buffer.from(readme)) : undefined,

@@ -7,9 +7,13 @@ import type { JsonObject, PackageState, Registry } from "./types.ts";
 
 /** versions that a hint names at most */
 const proposals = 5;
+/** characters of a range */
+const longestRange = 1024;
 
 /** See {@link Registry.document} and {@link Registry.resolve}. */
 export function resolver(context: Context): Pick<Registry, "document" | "resolve"> {
+  // an exact version or a tag needs no ranges
+  let ranges: ReturnType<typeof loadRanges> | undefined;
   const document: Registry["document"] = async (name, caller) => {
     const found = await context.packages.read(checkName(name));
     if (!found || found.state.versions.size === 0) throw packageNotFound(name);
@@ -22,7 +26,7 @@ export function resolver(context: Context): Pick<Registry, "document" | "resolve
 
     async resolve(name, spec, caller) {
       const { state } = await document(name, caller);
-      const version = await versionFor(state, spec.trim());
+      const version = await versionFor(state, spec.trim(), () => (ranges ??= loadRanges()));
       const record = version === undefined ? undefined : state.versions.get(version);
       if (version === undefined || !record) throw versionNotFound(state, spec);
       const bytes = await context.store.manifests.get(record.manifest);
@@ -45,18 +49,28 @@ export function resolver(context: Context): Pick<Registry, "document" | "resolve
   };
 }
 
-/**
- * The version that npm would take: an exact one, what a tag points to, or of a range the one tagged `latest` when it fits, else
- * the highest that is not deprecated, else the highest.
- */
-async function versionFor(state: PackageState, spec: string): Promise<string | undefined> {
-  if (state.versions.has(spec)) return spec;
-  const tagged = state.tags.get(spec === "" ? "latest" : spec);
-  if (tagged !== undefined) return tagged;
+async function loadRanges() {
   const [{ default: Range }, { default: rcompare }] = await Promise.all([
     import("semver/classes/range.js"),
     import("semver/functions/rcompare.js"),
   ]);
+  return { Range, rcompare };
+}
+
+/**
+ * The version that npm would take: an exact one, what a tag points to, or of a range the one tagged `latest` when it fits, else
+ * the highest that is not deprecated, else the highest.
+ */
+async function versionFor(
+  state: PackageState,
+  spec: string,
+  load: () => ReturnType<typeof loadRanges>,
+): Promise<string | undefined> {
+  if (state.versions.has(spec)) return spec;
+  const tagged = state.tags.get(spec === "" ? "latest" : spec);
+  if (tagged !== undefined) return tagged;
+  if (spec.length > longestRange) return undefined;
+  const { Range, rcompare } = await load();
   let range: InstanceType<typeof Range>;
   try {
     range = new Range(spec);

@@ -231,12 +231,11 @@ describe("attacks 6 and 24: hostile tarballs", () => {
         async (at, flip) => {
           const bytes = Buffer.from(whole);
           bytes[at]! ^= flip;
-          const outcome = await inspect(bytes, limits).catch((error: unknown) => error);
-          if (outcome instanceof Error)
-            expect(["E_INVALID_TARBALL", "E_TOO_LARGE"]).toContain(
-              (outcome as { code?: string }).code,
-            );
-          else expect(outcome).toMatchObject({ packageJson: { name: "a", version: "1.0.0" } });
+          const outcome = await inspect(bytes, limits).then(
+            ({ packageJson }) => JSON.stringify(packageJson),
+            (error: unknown) => (error as { code?: string }).code,
+          );
+          expect([packageJson.content, "E_INVALID_TARBALL", "E_TOO_LARGE"]).toContain(outcome);
         },
       ),
     );
