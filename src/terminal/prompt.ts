@@ -42,9 +42,9 @@ export async function confirmName(
   if (answer !== name) throw new CitadelError("E_CANCELLED", "nothing was changed");
 }
 
-/** A terminal in raw mode sends no signal for Ctrl-C: this process does, and ends as for any other Ctrl-C. */
+/** A terminal in raw mode sends no signal for Ctrl-C: the command ends as if it had. */
 function interrupted(): Promise<never> {
-  process.kill(process.pid, "SIGINT");
+  process.emit("SIGINT", "SIGINT");
   return new Promise(() => {});
 }
 

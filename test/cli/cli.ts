@@ -49,7 +49,8 @@ export async function onTerminal(
   env: NodeJS.ProcessEnv = {},
   input = "",
 ): Promise<Ran> {
-  const line = [process.execPath, bin, ...args].map((word) => `'${word}'`).join(" ");
+  const words = [process.execPath, bin, ...args].map((word) => `'${word}'`).join(" ");
+  const line = `stty cols 80 rows 24; ${words}`;
   const ran = await run("script", ["-qec", line, "/dev/null"], {
     env: citadelEnv(home, { TERM: "xterm-256color", LANG: "C.UTF-8", ...env }),
     input,

@@ -26,7 +26,7 @@ async function onTerminal(
   answers: readonly (readonly [RegExp, string])[] = [],
   env: NodeJS.ProcessEnv = {},
 ): Promise<Ran> {
-  const line = [process.execPath, script, ...args].join(" ");
+  const line = ["stty cols 80 rows 24;", process.execPath, script, ...args].join(" ");
   const more = { TERM: "xterm-256color", LANG: "C.UTF-8", ...env };
   return run("script", ["-qec", line, "/dev/null"], {
     env: citadelEnv(await home(), more),
