@@ -38,6 +38,7 @@ export function openLedger<S, E>(
   crash: Crash,
 ): OpenLedger<S, E> {
   const lines = new Map<Key, Waiting<S, E>[]>();
+  const glances = new Map<string, Promise<Document<S> | undefined>>();
   const running = new Set<Promise<void>>();
 
   const hold = (
@@ -49,6 +50,7 @@ export function openLedger<S, E>(
     const { rev, tip, at, state } = doc;
     const document = { name, rev, etag, tip: tip.sha256, modified: at, state };
     const held = { etag, doc, document };
+    glances.delete(name);
     // a parsed document takes about three times the room of its text
     cache.set(key, held, { size: 3 * size + 512 });
     return held;
@@ -170,6 +172,15 @@ export function openLedger<S, E>(
   return {
     async read(name, options) {
       return (await load(name, documentKey(kind.name, name), options))?.document;
+    },
+
+    glance(name) {
+      const shared = glances.get(name);
+      if (shared) return shared;
+      if (glances.size === 0) setImmediate(() => glances.clear());
+      const look = load(name, documentKey(kind.name, name)).then((held) => held?.document);
+      glances.set(name, look);
+      return look;
     },
 
     async change(name, who, decide) {

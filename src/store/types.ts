@@ -73,6 +73,12 @@ export interface Ledger<S, E> {
   /** The newest state: one head(), and a get() and a parse only when the etag is new to this process. */
   read(name: string, options?: OpOptions): Promise<Document<S> | undefined>;
   /**
+   * The same for a server's hot path: calls of one turn of the event loop share one look at the store. Call it only from
+   * where a request comes in: what the loop hands out in one turn had arrived before the turn began, so each answer is
+   * from after its request, and what this process wrote is seen at once.
+   */
+  glance(name: string): Promise<Document<S> | undefined>;
+  /**
    * Reads the document, asks `decide` for events, folds them, writes the entry and moves the document by compare-and-set.
    * `decide` is synchronous, may run several times and throws to refuse; an empty list changes nothing and
    * resolves with the document as it is (undefined when there is none). Changes of one name that arrive while
