@@ -1,4 +1,5 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
+import { basename } from "node:path";
 
 /** A process that listens on a port. */
 export interface Holder {
@@ -20,11 +21,18 @@ export async function holderOf(port: number): Promise<Holder | undefined> {
   if (sockets.size === 0) return undefined;
   for (const pid of await readdir("/proc").catch(() => []))
     if (/^\d+$/.test(pid) && (await holds(pid, sockets)))
-      return {
-        pid: Number(pid),
-        name: (await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "?")).trim(),
-      };
+      return { pid: Number(pid), name: await nameOf(pid) };
   return undefined;
+}
+
+/** Program and script, without arguments: those may hold secrets. */
+async function nameOf(pid: string): Promise<string> {
+  const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  const [program = "", script = ""] = line.split("\0");
+  return [program, /\.[cm]?[jt]s$|\.py$/.test(script) ? script : ""]
+    .filter(Boolean)
+    .map((path) => basename(path))
+    .join(" ");
 }
 
 async function holds(pid: string, sockets: ReadonlySet<string>): Promise<boolean> {

@@ -41,8 +41,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     };
     return serving(settings, { port: server.port, stop }, false);
   } catch (error) {
-    workers.reportFailure(error);
-    throw error;
+    return workers.giveUp(error);
   }
 }
 
