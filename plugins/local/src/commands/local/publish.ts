@@ -13,7 +13,7 @@ export default class LocalPublish extends CitadelCommand {
     "<%= config.bin %> <%= command.id %> hello 1.0.0 demo -f hello.js",
     "<%= config.bin %> <%= command.id %> site 2.1.0 demo -f ./packages/site --tag next",
     "<%= config.bin %> <%= command.id %> notes 1.0.0 - -f - --as notes.txt < notes.txt",
-    "<%= config.bin %> <%= command.id %> hello 1.0.1 demo -f hello.js -m metadata.json --dry-run",
+    "<%= config.bin %> <%= command.id %> hello 1.0.1 demo -f hello.js -m metadata.json -n",
   ];
   static override args = {
     name: text({ required: true, description: "name without scope" }),
