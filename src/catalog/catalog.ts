@@ -195,7 +195,8 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
           if (!fold || (await apply([fold])).length > 0) return;
         }
       } catch (error) {
-        if (!closing.signal.aborted) warn(`the catalog missed a change of ${name}: ${error}`);
+        if (!closing.signal.aborted)
+          warn(`the catalog missed a change of ${name}: ${(error as Error).message}`);
       }
     },
     list({ scope, after = "", limit = 100 } = {}) {

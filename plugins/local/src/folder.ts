@@ -58,13 +58,15 @@ export async function listFiles(
       bundleDependencies: bundle === true ? dependencies : Array.isArray(bundle) ? bundle : [],
     }),
   );
-  return { files: files.sort(), executable: new Set(Object.values(bin)) };
+  return { files, executable: new Set(Object.values(bin)) };
 }
 
 /** `bin` as an object of plain relative paths. */
 function binOf({ bin, name }: JsonObject): Record<string, string> {
   const entries =
-    typeof bin === "string" ? [[bareName(String(name)), bin]] : Object.entries(bin ?? {});
+    typeof bin === "string"
+      ? [[bareName(typeof name === "string" ? name : ""), bin]]
+      : Object.entries(bin ?? {});
   return Object.fromEntries(
     entries
       .filter((entry): entry is [string, string] => typeof entry[1] === "string")

@@ -34,7 +34,8 @@ export default class LocalListPackages extends CitadelCommand {
     for await (const row of found) {
       if (count === limit) {
         await this.#print(rows);
-        this.next(`citadel local:list-packages --limit ${limit} --after ${last}`);
+        const same = scope === undefined ? "" : ` --scope ${scope}`;
+        this.next(`citadel local:list-packages${same} --limit ${limit} --after ${last}`);
         return { items, next: last };
       }
       count++;
