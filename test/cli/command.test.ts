@@ -180,6 +180,7 @@ test("14, 15: progress on a terminal moves and leaves nothing behind", async () 
 });
 
 test("12: colour on a terminal, none by NO_COLOR, --no-color, TERM=dumb", async () => {
+  // oxlint-disable-next-line no-control-regex -- an escape sequence begins with a control character
   const colour = /\u001b\[3\dm/;
   const args = ["--do", "speak"];
   expect((await onTerminal(args)).stdout).toMatch(colour);

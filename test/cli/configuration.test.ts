@@ -41,10 +41,9 @@ test("A13: the manual names every variable that is read", () => {
     if (name !== "LOCALAPPDATA") expect(manual, name).toContain(name);
 });
 
-test("20: the manual has a section for each of the system's commands", () => {
-  const text = readFileSync(join(root, "docs/commands.md"), "utf8");
-  for (const id of ["config", "verify", "commands"]) {
-    expect(commands.map((command) => command.id)).toContain(id);
-    expect(text).toContain(`\n## \`citadel ${id}\`\n`);
-  }
+test("20: the manual names every command", () => {
+  const pages = globSync("docs/*.md", { cwd: root });
+  const text = pages.map((path) => readFileSync(join(root, path), "utf8")).join("\n");
+  const missing = commands.filter(({ id }) => !text.includes(`citadel ${id}`));
+  expect(missing.map(({ id }) => id)).toEqual([]);
 });
