@@ -3,6 +3,7 @@ import { StoreError, type DriverFactory } from "@citadel/core/driver";
 import { fileDriver } from "./driver.ts";
 
 export type { Disk, Stat } from "./disk.ts";
+export { nodeDisk } from "./disk.ts";
 export { fileDriver, type FileDriverOptions } from "./driver.ts";
 
 /** `file:/abs/folder`: a folder as a store, for any number of processes of one host. See README.md. */

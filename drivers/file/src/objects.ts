@@ -10,6 +10,7 @@ import type { Syncs } from "./syncs.ts";
 import type { Temps } from "./temps.ts";
 
 const MOST_HINTS = 10_000;
+const PRUNED_EVERY = 16;
 
 /** What is at a key: the number of its newest version, 0 when there never was one, and that version's file. */
 export interface Current<T> {
@@ -44,8 +45,8 @@ export interface Objects {
   ): Promise<void>;
   /** removes what has expired under this etag; false when something else is there by now */
   expire(key: Key, etag: ETag, tombstone: () => Promise<string>): Promise<boolean>;
-  /** removes versions that were replaced more than the grace time ago, oldest first; the number of them */
-  prune(folder: string, versions: readonly number[]): Promise<number>;
+  /** removes versions that were replaced more than the grace time ago, oldest first */
+  prune(folder: string): Promise<{ removed: number; left: readonly number[] }>;
 }
 
 export interface Surroundings {
@@ -191,6 +192,21 @@ export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surround
     });
   };
 
+  const prune = async (folder: string): Promise<{ removed: number; left: number[] }> => {
+    const versions = versionsIn((await orMissing(disk.readdir(folder))) ?? []);
+    let removed = 0;
+    for (const [i, n] of versions.entries()) {
+      const next = versions[i + 1];
+      if (next === undefined) break;
+      const replaced = await orMissing(disk.stat(join(folder, versionName(next))));
+      if (replaced && now() - replaced.ctimeMs <= grace) break;
+      // in order, or the check after a long freeze would not see a gap
+      if (!(await tryRemoval(disk.unlink(join(folder, versionName(n)))))) break;
+      removed++;
+    }
+    return { removed, left: versions.slice(removed) };
+  };
+
   /** Adds what `temp` makes as the next version when `wanted` says so of the newest, which it is told if it `asks`. */
   const addVersion = async (
     key: Key,
@@ -220,6 +236,7 @@ export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surround
             await confirm(key, folder, n, readAt);
             remember(folder, n + 1, readAt);
             await settle(key, folder, temps.drop(from));
+            if (n % PRUNED_EVERY === 0) await prune(folder).catch(() => {}); // else a sweep will
             return true;
           }
           if (outcome === "no folder") {
@@ -354,19 +371,7 @@ export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surround
           : addVersion(key, { asks: true, wanted }, tombstone, last),
       );
     },
-    async prune(folder, versions) {
-      let removed = 0;
-      for (const [i, n] of versions.entries()) {
-        const next = versions[i + 1];
-        if (next === undefined) break;
-        const replaced = await orMissing(disk.stat(join(folder, versionName(next))));
-        if (replaced && now() - replaced.ctimeMs <= grace) break;
-        // in order, or the check after a long freeze would not see a gap
-        if (!(await tryRemoval(disk.unlink(join(folder, versionName(n)))))) break;
-        removed++;
-      }
-      return removed;
-    },
+    prune,
   };
 }
 

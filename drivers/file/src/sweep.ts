@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { ETag, Key } from "@citadel/core/driver";
 import { orMissing, tryRemoval } from "./failure.ts";
-import { versionName, versionsIn } from "./names.ts";
+import { versionName } from "./names.ts";
 import { alive, type Objects, type Surroundings } from "./objects.ts";
 
 /** Frees old versions, expired objects, tombstones older than `olderThanMs`, empty folders. Returns how many files went. */
@@ -21,10 +21,8 @@ export async function sweepKeys(
     if (await expire(header.key, header.etag)) removed++;
   };
   const versions = async (folder: string): Promise<void> => {
-    let there = versionsIn((await orMissing(disk.readdir(folder))) ?? []);
-    const gone = await objects.prune(folder, there);
-    removed += gone;
-    there = there.slice(gone);
+    const { removed: pruned, left: there } = await objects.prune(folder);
+    removed += pruned;
     await expired(folder, false);
     const last = there.at(-1);
     if (there.length !== 1 || last === undefined)

@@ -74,7 +74,7 @@ function setUp(db: DatabaseSync, at: Location, remote: boolean): Database {
   if (found !== SCHEMA)
     throw new StoreError(
       "UNSUPPORTED",
-      `${at.file} was written by a newer version of Citadel (its format is ${found}, this one knows ${SCHEMA})`,
+      `${at.file} was written by a newer version of Citadel (its format is ${String(found)}, this one knows ${SCHEMA})`,
     );
   return { db, journal, version, epoch: String(value("SELECT epoch FROM store")) };
 }

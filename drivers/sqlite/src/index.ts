@@ -94,7 +94,7 @@ const sqlite: DriverFactory = (url) => {
   const reading = <T>(work: () => T, options?: OpOptions): T | Promise<T> => {
     // reads that follow each other without a turn of the event loop would keep writes waiting for ever
     if (session?.commits.waiting && ++reads % 64 === 0)
-      return turn().then(() => waiting(work, options));
+      return life.track(turn().then(() => waiting(work, options)));
     try {
       return work();
     } catch (error) {
