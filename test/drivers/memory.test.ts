@@ -4,7 +4,7 @@ import { defineDriverTests } from "@citadel/core/testing";
 import { test } from "vitest";
 
 defineDriverTests("memory", {
-  test: (name, run) => test(name, ({ skip }) => run({ skip })),
+  test: (name, run) => test.concurrent(name, ({ skip }) => run({ skip })),
   make: () => memoryStore(),
   open: (store) => store.open(),
 });
