@@ -61,12 +61,18 @@ export function tarballFile(name: string, version: string): string {
   return `${baseName(name)}-${version}.tgz`;
 }
 
+/** `1.0.0beta2`, as packages of npm's first years have it; every client reads it loosely. */
+const early = /^\d{1,9}\.\d{1,9}\.\d{1,9}[a-z][0-9a-z.-]{0,40}$/i;
+
 /**
- * The number under which a version is kept: strict semver 2.0, build metadata cut off (`1.0.0+5` is `1.0.0`).
+ * The number under which a version is kept: strict semver 2.0, build metadata cut off (`1.0.0+5` is `1.0.0`). What only a
+ * copy of an early package has (`1.0.0beta`) is taken as it is.
  * @throws E_INVALID_VERSION
  */
 export function checkVersion(version: unknown): string {
   const parsed = typeof version === "string" ? parse(version) : null;
+  if (!parsed && typeof version === "string" && early.test(version) && parse(version, true))
+    return version;
   const exact =
     parsed &&
     (parsed.build.length ? `${parsed.version}+${parsed.build.join(".")}` : parsed.version);

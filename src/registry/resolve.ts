@@ -10,13 +10,18 @@ const proposals = 5;
 /** characters of a range */
 const longestRange = 1024;
 
+const plain = /^[\w@/.~-]{1,214}$/;
+
 /** See {@link Registry.document} and {@link Registry.resolve}. */
 export function resolver(context: Context): Pick<Registry, "document" | "resolve"> {
   // an exact version or a tag needs no ranges
   let ranges: ReturnType<typeof loadRanges> | undefined;
-  const document: Registry["document"] = async (name, caller) => {
-    const found = await context.packages.read(checkName(name));
-    if (!found || found.state.versions.size === 0) throw packageNotFound(name);
+  const document: Registry["document"] = async (name, caller, { hot = false } = {}) => {
+    // only what is not plainly a name is worth the look of the long list of rules
+    if (!plain.test(name)) checkName(name);
+    const { packages } = context;
+    const found = await (hot ? packages.glance(name) : packages.read(name));
+    if (!found || found.state.versions.size === 0) throw packageNotFound(checkName(name));
     demand(context, caller, "read", name, found.state);
     return found;
   };

@@ -153,8 +153,13 @@ export interface Registry {
   ): Promise<PackageDocument>;
   /** Any reader may star. */
   star(name: string, on: boolean, caller: Caller): Promise<PackageDocument>;
-  /** The newest document. @throws E_PACKAGE_NOT_FOUND, also when every version was unpublished and `live` is not false */
-  document(name: string, caller: Caller): Promise<PackageDocument>;
+  /** The newest document. @throws E_PACKAGE_NOT_FOUND, also when every version was unpublished */
+  document(
+    name: string,
+    caller: Caller,
+    /** `hot`: from where a request comes in, see {@link Ledger.glance} */
+    options?: { readonly hot?: boolean },
+  ): Promise<PackageDocument>;
   /** version, range or tag. @throws E_PACKAGE_NOT_FOUND, E_VERSION_NOT_FOUND with the nearest versions as hint */
   resolve(name: string, spec: string, caller: Caller): Promise<Resolved>;
 }

@@ -138,7 +138,7 @@ describe("versions and tags", () => {
     "1.0.0 ",
     "01.0.0",
     "1.0.0-01",
-    "1.0.0beta",
+    "1.0.0beta/..",
     "latest",
     "1.0.0/x",
     "__proto__",
@@ -148,7 +148,11 @@ describe("versions and tags", () => {
   ])("%j is no version", (version) => {
     expect(refused(() => checkVersion(version))).toBe("E_INVALID_VERSION");
   });
-  test("strict semver 2.0 and nothing else", () => {
+  test("numbers of npm's first years stay as they are", () => {
+    expect(checkVersion("1.0.0beta2")).toBe("1.0.0beta2");
+    expect(checkVersion("2.0.0rc.1")).toBe("2.0.0rc.1");
+  });
+  test("strict semver 2.0", () => {
     const id = fc.stringMatching(/^(0|[1-9]\d{0,3}|\d*[a-zA-Z-][\da-zA-Z-]{0,5})$/);
     const number = fc.nat(10_000);
     fc.assert(
