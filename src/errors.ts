@@ -39,11 +39,6 @@ export const errors = {
     retryable: true,
     hint: ["read the newest state and try again"],
   },
-  E_USER_EXISTS: {
-    exit: 5,
-    status: 409,
-    hint: ["choose another name, or log in with the right password"],
-  },
   E_PORT_IN_USE: { exit: 5, status: 500, hint: ["choose another port: citadel serve --port 4874"] },
 
   E_INTEGRITY: { exit: 6, status: 500, hint: ["find the damage: citadel verify"] },
