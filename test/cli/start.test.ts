@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { citadel, citadelEnv, root } from "../support/citadel.ts";
 import { run } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -16,12 +17,15 @@ async function home(): Promise<string> {
   return folder.path;
 }
 
+const shared = await tempFolder("loaded");
+afterAll(() => shared.remove());
+
 /** What one command line loads. */
 async function loaded(args: readonly string[]): Promise<{ files: string[]; builtins: string[] }> {
-  const at = await home();
-  const env = citadelEnv(at, { LOADED: join(at, "loaded.json") });
+  const list = join(shared.path, `${randomUUID()}.json`);
+  const env = citadelEnv(shared.path, { LOADED: list });
   await run(process.execPath, ["--import", hook, bin, ...args], { env });
-  return JSON.parse(await readFile(join(at, "loaded.json"), "utf8")) as never;
+  return JSON.parse(await readFile(list, "utf8")) as never;
 }
 
 const server = ["http", "https", "http2", "cluster"];
