@@ -11,9 +11,6 @@ import {
   checkWrite,
   gate,
   incoming,
-  rangeOf,
-  StoreError,
-  tooLarge,
   type Capabilities,
   type Driver,
   type Entry,
@@ -21,25 +18,20 @@ import {
   type ListEntry,
   type OpOptions,
   type PutOptions,
-  type ReadOptions,
   type WriteOptions,
 } from "@citadel/core/driver";
-import { nodeDisk, readAll, writeAll, type Disk } from "./disk.ts";
+import { MAX_ITEM, SMALL, streamOf, wholeOf } from "./content.ts";
+import { nodeDisk, writeAll, type Disk } from "./disk.ts";
 import { failure } from "./failure.ts";
 import { feed } from "./feed.ts";
 import { entryOf, line, roomFor, type Header } from "./header.ts";
 import { isImmutable } from "./names.ts";
-import { alive, objects, type Objects, type OpenFile, type Surroundings } from "./objects.ts";
+import { alive, objects, type Objects, type Surroundings } from "./objects.ts";
 import { sweepKeys } from "./sweep.ts";
 import { syncs } from "./syncs.ts";
 import { temps, type Temps } from "./temps.ts";
 import { walker, type Found } from "./walk.ts";
 
-const KiB = 1024;
-const MAX_ITEM = 64 * KiB * KiB;
-/** an object up to this size, with its header, is read in one go */
-const SMALL = 64 * KiB;
-const CHUNK = 256 * KiB;
 const GRACE = 15 * 60 * 1000;
 const DAY = 24 * 60 * 60 * 1000;
 const READ_AT_ONCE = 32;
@@ -138,73 +130,6 @@ export function fileDriver(
     };
   };
 
-  const contentOf = async (key: Key, { fd, header, offset, first }: OpenFile) => {
-    if (header.size > MAX_ITEM) throw tooLarge(key, header.size, MAX_ITEM);
-    if (first.byteLength >= header.size) return first.slice(0, header.size);
-    const body = new Uint8Array(header.size);
-    body.set(first);
-    const more = await readAll(
-      disk,
-      fd,
-      body.subarray(first.byteLength),
-      offset + first.byteLength,
-    );
-    if (first.byteLength + more < header.size) throw cutOff(key);
-    return body;
-  };
-
-  /** The chunks of a range, the next one being read while the last one is consumed. */
-  const chunksOf = (key: Key, file: OpenFile, range: { start: number; end: number }) => {
-    let at = range.start;
-    const fetch = async (): Promise<Uint8Array | undefined> => {
-      if (at >= range.end) return undefined;
-      const chunk = new Uint8Array(Buffer.allocUnsafeSlow(Math.min(CHUNK, range.end - at)).buffer);
-      const n = await readAll(disk, file.fd, chunk, file.offset + at);
-      if (n < chunk.byteLength) throw cutOff(key);
-      at += n;
-      return chunk;
-    };
-    let ahead: Promise<Uint8Array | undefined> | undefined;
-    return {
-      async next() {
-        const chunk = await (ahead ?? fetch());
-        ahead = chunk && fetch();
-        ahead?.catch(() => {});
-        return chunk;
-      },
-      async release() {
-        await ahead?.catch(() => {});
-        await disk.close(file.fd);
-      },
-    };
-  };
-  const opening = (
-    key: Key,
-    file: OpenFile,
-    options: ReadOptions,
-  ): {
-    range: { start: number; end: number };
-    stream: ReadableStream<Uint8Array>;
-    kept: boolean;
-  } => {
-    const { header, first } = file;
-    if (options.ifMatch !== undefined && options.ifMatch !== header.etag)
-      throw new StoreError("CHANGED", `${key} is another version`, { key, current: header.etag });
-    const range = rangeOf(key, header.size, options);
-    if (range.end > first.byteLength) {
-      const { next, release } = chunksOf(key, file, range);
-      return { range, stream: life.stream(next, release), kept: true };
-    }
-    let rest: Uint8Array | undefined =
-      range.start < range.end ? first.subarray(range.start, range.end) : undefined;
-    const stream = life.stream(() => {
-      const chunk = rest;
-      rest = undefined;
-      return chunk;
-    });
-    return { range, stream, kept: false };
-  };
-
   const receive = async (
     key: Key,
     source: AsyncIterable<Uint8Array>,
@@ -279,7 +204,7 @@ export function fileDriver(
         if (!file) return undefined;
         try {
           const header = alive(file.header, now());
-          return header && { ...entryOf(header), body: await contentOf(key, file) };
+          return header && { ...entryOf(header), body: await wholeOf(disk, key, file) };
         } finally {
           await disk.close(file.fd);
         }
@@ -340,8 +265,8 @@ export function fileDriver(
         try {
           const header = alive(file.header, now());
           if (!header) return undefined;
-          const { range, stream, kept: keep } = opening(key, file, options);
-          kept = keep;
+          const { range, stream, keeps } = streamOf(disk, life, key, file, options);
+          kept = keeps;
           return { ...entryOf(header), range, stream };
         } finally {
           if (!kept) await disk.close(file.fd);
@@ -385,9 +310,6 @@ async function orFailure<T>(key: Key | undefined, work: Promise<T>): Promise<T> 
     throw failure(error, key);
   }
 }
-
-const cutOff = (key: Key): StoreError =>
-  new StoreError("CORRUPT", `the file of ${key} is shorter than its header says`, { key });
 
 /** Makes a folder and what is missing above it, all durable. */
 async function makePath(disk: Disk, path: string): Promise<void> {

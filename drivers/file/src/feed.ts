@@ -74,9 +74,9 @@ export function feed(
   let waiting: { readonly lines: string[]; readonly written: Promise<void> } | undefined;
   let wake = Promise.withResolvers<void>();
 
-  const current = async (): Promise<number> => {
+  const current = async (): Promise<{ n: number; fd: number }> => {
     const at = now();
-    if (log && !lost && at >= log.looked && at - log.looked < LOOK_MS) return log.fd;
+    if (log && !lost && at >= log.looked && at - log.looked < LOOK_MS) return log;
     let n = await newest();
     if (n === 0 || lost || (await disk.stat(path(n))).size > MOST_BYTES) {
       await make(n + 1, n === 0 || lost);
@@ -85,16 +85,22 @@ export function feed(
     }
     if (log?.n === n) {
       log.looked = at;
-      return log.fd;
+      return log;
     }
     const fd = await disk.open(path(n), "a");
     if (log) await disk.close(log.fd);
     log = { n, fd, looked: at };
-    return fd;
+    return log;
   };
   const append = async (lines: readonly string[]): Promise<void> => {
     try {
-      await writeAll(disk, await current(), Buffer.from(lines.join("")), 0);
+      for (let over = true; over;) {
+        const { n, fd } = await current();
+        await writeAll(disk, fd, Buffer.from(lines.join("")), 0);
+        // readers leave a log once there is a next one: what came after that has to go there too
+        over = (await orMissing(disk.stat(path(n + 1)))) !== undefined;
+        if (over && log) log.looked = -Infinity;
+      }
     } catch {
       lost = true; // the change itself is done; readers are reset as soon as the disk takes something again
     }
@@ -202,6 +208,16 @@ export function feed(
         return { key, place: { ...from, at } };
       });
   };
+  /** The changes after a place, or the next log. Throws when something is missing there. */
+  const follow = async (from: Place) => {
+    const changes = await after(from);
+    const next = changes.length === 0 ? await beginning(from.n + 1) : undefined;
+    if (!next) return { changes };
+    const late = await after(from); // what came before the next log did
+    if (late.length > 0) return { changes: late };
+    if (next.id.endsWith("!")) throw new Error(`changes are missing before log ${next.n}`);
+    return { changes: late, next };
+  };
   const cursorOf = ({ n, id, at }: Place): string => `${n}.${id}.${at}`;
 
   return {
@@ -241,42 +257,25 @@ export function feed(
         for (const signal of signals)
           signal.addEventListener("abort", stopped.resolve as () => void, { once: true });
         const over = (): boolean => signals.some((signal) => signal.aborted);
-        // writers that have not yet seen a new log append to the one before it for a while
-        let before: { place: Place; until: number } | undefined;
         let inspected = now();
         try {
           let place = await first.catch(() => undefined);
           while (!over()) {
             const woken = wake.promise; // taken before looking, so that nothing falls in between
-            const late = before && (await after(before.place).catch(() => []));
-            const found = place && (await after(place).catch(() => undefined));
-            const next = found?.length === 0 && place ? await beginning(place.n + 1) : undefined;
-            if (!place || !found || next?.id.endsWith("!")) {
+            const ahead = place && (await follow(place).catch(() => undefined));
+            if (!ahead) {
               place = await end();
-              before = undefined;
               yield { kind: "reset", cursor: cursorOf(place) };
               continue;
             }
-            for (const change of late ?? []) {
-              if (over()) return;
-              if (change.key.startsWith(prefix))
-                yield { kind: "changed", key: change.key, cursor: cursorOf(place) };
-            }
-            for (const change of found) {
+            for (const change of ahead.changes) {
               if (over()) return;
               place = change.place;
               if (change.key.startsWith(prefix))
                 yield { kind: "changed", key: change.key, cursor: cursorOf(place) };
             }
-            if (before)
-              before =
-                before.until < now()
-                  ? undefined
-                  : { ...before, place: late?.at(-1)?.place ?? before.place };
-            if (next) {
-              before = { place, until: now() + 5 * LOOK_MS };
-              place = next;
-            } else if (found.length === 0) {
+            if (ahead.next) place = ahead.next;
+            else if (ahead.changes.length === 0) {
               const pause = Promise.withResolvers<void>();
               const timeout = setTimeout(pause.resolve, POLL_MS);
               await Promise.race([woken, stopped.promise, pause.promise]);

@@ -2,14 +2,14 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { StoreError, type Condition, type ETag, type Key } from "@citadel/core/driver";
 import type { Disk } from "./disk.ts";
-import { errno, failure, orMissing, tryRemoval } from "./failure.ts";
+import { errno, failure, orMissing } from "./failure.ts";
 import type { Feed } from "./feed.ts";
 import { start, type Header, type Started } from "./header.ts";
 import { isImmutable, placeOf, versionName, versionsIn } from "./names.ts";
+import { numbering, type Moment } from "./numbering.ts";
 import type { Syncs } from "./syncs.ts";
 import type { Temps } from "./temps.ts";
 
-const MOST_HINTS = 10_000;
 const PRUNED_EVERY = 16;
 
 /** What is at a key: the number of its newest version, 0 when there never was one, and that version's file. */
@@ -63,37 +63,7 @@ export interface Surroundings {
 
 /** Keys as folders of numbered versions, where a new one is linked to the next free number; immutable ones as files. */
 export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surroundings): Objects {
-  type Moment = { readonly wall: number; readonly steady: number };
-  const moment = (): Moment => ({ wall: now(), steady: performance.now() });
-  // the wall clock may be set and the steady one may stand still while the machine sleeps
-  const age = (at: Moment): number => Math.max(now() - at.wall, performance.now() - at.steady);
-
-  // The newest number of a folder is the newest still unless the next one exists: that could be gone again only when
-  // it was replaced a grace time ago.
-  const hints = new Map<string, { readonly n: number; readonly at: Moment }>();
-  const remember = (folder: string, n: number, at: Moment): void => {
-    hints.delete(folder);
-    if (n === 0) return;
-    if (hints.size >= MOST_HINTS)
-      for (const oldest of hints.keys()) {
-        hints.delete(oldest);
-        break;
-      }
-    hints.set(folder, { n, at });
-  };
-  const newest = async (folder: string): Promise<number> => {
-    const at = moment();
-    const hint = hints.get(folder);
-    if (hint && age(hint.at) < grace / 2)
-      for (let n = hint.n; n < hint.n + 4; n++)
-        if (!(await orMissing(disk.stat(join(folder, versionName(n + 1)))))) {
-          remember(folder, n, at);
-          return n;
-        }
-    const n = versionsIn((await orMissing(disk.readdir(folder))) ?? []).at(-1) ?? 0;
-    remember(folder, n, at);
-    return n;
-  };
+  const numbers = numbering(disk, grace, now);
 
   const begin = async (path: string, key?: Key, hint?: number): Promise<OpenFile | undefined> => {
     const fd = await orMissing(disk.open(path, "r"));
@@ -116,11 +86,11 @@ export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surround
       return file ? { n: 1, file } : { n: 0 };
     }
     for (let tries = 0; tries < 100; tries++) {
-      const n = await newest(place);
+      const n = await numbers.newest(place);
       if (n === 0) return { n };
       const file = await begin(join(place, versionName(n)), key, hint);
       if (file) return { n, file };
-      hints.delete(place); // swept away since
+      numbers.forget(place); // swept away since
     }
     throw new StoreError("UNAVAILABLE", `${place} changes faster than it can be read`);
   };
@@ -183,28 +153,13 @@ export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surround
 
   /** After a long time between reading version `n` and adding the next: was that number new? */
   const confirm = async (key: Key, folder: string, n: number, readAt: Moment): Promise<void> => {
-    if (age(readAt) <= grace / 2) return;
+    if (numbers.age(readAt) <= grace / 2) return;
     const there = versionsIn((await orMissing(disk.readdir(folder))) ?? []);
     // versions go oldest first: as long as the one before is there, none after it has come and gone
     if (n === 0 ? there.at(-1) === 1 : there.includes(n)) return;
     throw new StoreError("UNKNOWN", "this process was frozen while it wrote, see what is there", {
       key,
     });
-  };
-
-  const prune = async (folder: string): Promise<{ removed: number; left: number[] }> => {
-    const versions = versionsIn((await orMissing(disk.readdir(folder))) ?? []);
-    let removed = 0;
-    for (const [i, n] of versions.entries()) {
-      const next = versions[i + 1];
-      if (next === undefined) break;
-      const replaced = await orMissing(disk.stat(join(folder, versionName(next))));
-      if (replaced && now() - replaced.ctimeMs <= grace) break;
-      // in order, or the check after a long freeze would not see a gap
-      if (!(await tryRemoval(disk.unlink(join(folder, versionName(n)))))) break;
-      removed++;
-    }
-    return { removed, left: versions.slice(removed) };
   };
 
   /** Adds what `temp` makes as the next version when `wanted` says so of the newest, which it is told if it `asks`. */
@@ -218,8 +173,8 @@ export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surround
     let made: string | undefined;
     try {
       for (let tries = 0, missing = 0; ; tries++) {
-        const readAt = moment();
-        const { n, file } = asks ? await header(key) : { n: await newest(folder) };
+        const readAt = numbers.moment();
+        const { n, file } = asks ? await header(key) : { n: await numbers.newest(folder) };
         if (!wanted(file)) {
           // somebody else's tombstone must hold before we say that it is gone
           if (n > 0) await syncs.folder(folder);
@@ -234,9 +189,9 @@ export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surround
           const outcome = await named(() => disk.link(from, join(folder, versionName(n + 1))));
           if (outcome === "done") {
             await confirm(key, folder, n, readAt);
-            remember(folder, n + 1, readAt);
+            numbers.remember(folder, n + 1, readAt);
             await settle(key, folder, temps.drop(from));
-            if (n % PRUNED_EVERY === 0) await prune(folder).catch(() => {}); // else a sweep will
+            if (n % PRUNED_EVERY === 0) await numbers.prune(folder).catch(() => {}); // else a sweep will
             return true;
           }
           if (outcome === "no folder") {
@@ -371,7 +326,7 @@ export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surround
           : addVersion(key, { asks: true, wanted }, tombstone, last),
       );
     },
-    prune,
+    prune: numbers.prune,
   };
 }
 
