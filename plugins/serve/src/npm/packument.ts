@@ -37,7 +37,9 @@ export function createPackument(
 
   return async (asked, { base }, name) => {
     const wanted = form(asked.header("accept"));
-    const document = await readAs(shared, asked, (caller) => registry.document(name, caller, { hot: true }));
+    const document = await readAs(shared, asked, (caller) =>
+      registry.document(name, caller, { hot: true }),
+    );
     const view = views.peek(document, wanted, base) ?? (await views.get(document, wanted, base));
     return answer(asked, view);
   };

@@ -16,7 +16,9 @@ export function createTarball(
   const ready = new WeakMap<VersionRecord, readonly string[]>();
 
   return async (asked, name, file) => {
-    const { state } = await readAs(shared, asked, (caller) => registry.document(name, caller, { hot: true }));
+    const { state } = await readAs(shared, asked, (caller) =>
+      registry.document(name, caller, { hot: true }),
+    );
     const version = versionOf(name, file);
     const record = version === undefined ? undefined : state.versions.get(version);
     if (!record)

@@ -162,7 +162,7 @@ async function* base64(tokens: Tokens): AsyncGenerator<Uint8Array, void, void> {
     if (token?.name === "endString") break;
     if (!token) throw invalid("the tarball ends too early");
     if (text.length < slice) continue;
-    const whole = text.length - (text.length % 4);
+    const whole = text.length - (text.length % 4 || 4); // the end may have padding
     yield decode(text.slice(0, whole), true);
     text = text.slice(whole);
   }
