@@ -180,6 +180,7 @@ export abstract class CitadelCommand extends Command {
     error: Error & { code?: unknown; oclif?: { exit?: number } },
   ): Promise<void> {
     this.#progress?.stop();
+    if (this.signal.aborted) return; // the end of the command speaks
     if (error.code === "EEXIT") {
       process.exitCode = error.oclif?.exit ?? 0;
       return;
@@ -205,7 +206,8 @@ export abstract class CitadelCommand extends Command {
   }
 
   protected override logJson(json: unknown): void {
-    if (!this.#streamed) process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
+    if (this.#streamed || this.signal.aborted) return;
+    process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
   }
 
   async #load(): Promise<Loaded> {
