@@ -197,7 +197,7 @@ export abstract class CitadelCommand extends Command {
     } catch (failure) {
       if (!error) await this.catch(failure as Error);
     } finally {
-      this.#unlisten();
+      if (!this.signal.aborted) this.#unlisten();
     }
   }
 
