@@ -46,6 +46,13 @@ export function gate(
     clearTimeout(timer);
   };
 
+  const track = <T>(work: Promise<T>): Promise<T> => {
+    running.add(work);
+    const done = () => running.delete(work);
+    work.then(done, done);
+    return work;
+  };
+
   return {
     get signal() {
       return stop.signal;
@@ -53,12 +60,7 @@ export function gate(
     check() {
       if (!ready) throw new StoreError("CLOSED", "the store is not open");
     },
-    track(work) {
-      running.add(work);
-      const done = () => running.delete(work);
-      work.then(done, done);
-      return work;
-    },
+    track,
     async open(options) {
       await closing;
       opening ??= (async () => {
@@ -110,7 +112,7 @@ export function gate(
         end().catch(() => {});
       };
       signal.addEventListener("abort", closed, { once: true });
-      this.track(promise);
+      void track(promise);
       return new ReadableStream<Uint8Array>(
         {
           start(controller) {

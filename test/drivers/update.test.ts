@@ -77,7 +77,7 @@ test("A1: 300 updates by 5 writers over a bad network are counted exactly 300 ti
           done++;
         } catch (error) {
           // refused before anything was written: the caller asks again
-          assert.equal(storeCode(error), "UNAVAILABLE", `seed ${seed}: ${error}`);
+          assert.equal(storeCode(error), "UNAVAILABLE", `seed ${seed}: ${String(error)}`);
         }
       }
     };

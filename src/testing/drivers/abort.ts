@@ -29,7 +29,10 @@ async function cut<T>(
     (value) => ({ value }),
     (error: unknown) => {
       const code = storeCode(error);
-      assert.ok(code, `not a driver's error: ${error instanceof Error ? error.stack : error}`);
+      assert.ok(
+        code,
+        `not a driver's error: ${error instanceof Error ? error.stack : String(error)}`,
+      );
       return { code };
     },
   );
