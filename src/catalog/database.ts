@@ -2,21 +2,21 @@ import { mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseSync } from "node:sqlite";
+import { CitadelError } from "../errors.ts";
 import { schema, version } from "./schema.ts";
 
 /**
  * Opens the catalog's database, made anew when the file is missing, damaged or of another version. Several processes may
  * hold it at once.
  * @param prepare runs on the open database; a failure in it counts as damage
+ * @throws E_STORE_UNAVAILABLE when there can be no such file
  */
 export async function openDatabase<T>(
   path: string,
   prepare: (db: DatabaseSync) => T,
 ): Promise<{ db: DatabaseSync; prepared: T }> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   for (let again = 0; ; again++) {
-    // A wait blocks the event loop, so it is short here and repeated outside.
-    const db = new DatabaseSync(path, { timeout: 20 });
+    const db = await openFile(path);
     try {
       await whenFree(() => {
         db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
@@ -26,11 +26,28 @@ export async function openDatabase<T>(
       return { db, prepared: prepare(db) };
     } catch (error) {
       db.close();
-      if (busy(error) || unusable(error) || again === 2) throw error;
+      if (unusable(error)) throw unavailable(path, error);
+      if (busy(error) || again === 2) throw error;
       await removeDatabase(path);
     }
   }
 }
+
+async function openFile(path: string): Promise<DatabaseSync> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    // A wait blocks the event loop, so it is short here and repeated outside.
+    return new DatabaseSync(path, { timeout: 20 });
+  } catch (error) {
+    throw unavailable(path, error);
+  }
+}
+
+const unavailable = (path: string, cause: unknown): CitadelError =>
+  new CitadelError("E_STORE_UNAVAILABLE", `the catalog ${path} cannot be opened`, {
+    hint: ["make its folder writable, or choose another one: CITADEL_DATA_DIR"],
+    cause,
+  });
 
 /** Deletes the file and what SQLite keeps beside it. Processes that have it open keep their own, unseen by others. */
 export async function removeDatabase(path: string): Promise<void> {

@@ -1,12 +1,15 @@
+import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as pause } from "node:timers/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import fileDriver from "@citadel/driver-file";
 import { afterAll, describe, expect, test } from "vitest";
-import { citadel } from "../support/citadel.ts";
+import { citadel, citadelEnv, root } from "../support/citadel.ts";
 import { pack, sha512, tarOf } from "../support/packages.ts";
 import { mustRun, type Ran } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -315,6 +318,23 @@ describe.concurrent("A1, A2 publish and resolve", () => {
     });
   });
 
+  test("Ctrl-C leaves no temporary files and no version", async () => {
+    const { path, failure } = await home();
+    const args = [join(root, "bin/citadel.js"), "local:publish", "a", "1.0.0", "demo", "-f", "-"];
+    const child = spawn(process.execPath, args, {
+      env: citadelEnv(path),
+      stdio: ["pipe", "ignore", "ignore"],
+    });
+    child.stdin.write(randomBytes(100_000));
+    const temporary = join(path, "cache/tmp");
+    const left = () => readdir(temporary, { recursive: true }).catch(() => []);
+    while ((await left()).length < 3) await pause(20);
+    child.kill("SIGINT");
+    expect(await once(child, "exit")).toEqual([130, null]);
+    expect(await left()).toEqual([]);
+    expect(await failure(["local:resolve", "a", "1.0.0", "demo"])).toMatchObject({ exit: 4 });
+  });
+
   test("-o writes into folders, through links, and replaces what is there", async () => {
     const { json, file, read, path } = await home();
     await file("a.js", "content");
@@ -483,6 +503,16 @@ describe.concurrent("A3, A5, A6, A7 the other commands", () => {
     expect(await json(["local:stats", ...blocked])).toMatchObject({
       packages: null,
       backends: [{ role: "documents", ok: false, error: expect.any(String) }],
+    });
+  });
+
+  test("A3 where the catalog cannot be, an error says what to do", async () => {
+    const { failure, file } = await home();
+    await file("data/catalog", "a file where a folder should be");
+    expect(await failure(["local:list-packages"])).toMatchObject({
+      exit: 7,
+      code: "E_STORE_UNAVAILABLE",
+      hint: [expect.stringContaining("CITADEL_DATA_DIR")],
     });
   });
 

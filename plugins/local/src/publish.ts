@@ -17,7 +17,7 @@ import { storedAs } from "@citadel/core/catalog";
 import { makePackage, singleFile, type SingleFile } from "./file.ts";
 import { listFiles, readPackageJson } from "./folder.ts";
 import { scopeOf } from "./names.ts";
-import { pack, withFolder } from "./pack.ts";
+import { pack, withFolder, type Scratch } from "./pack.ts";
 
 /**
  * What a package is made of.
@@ -82,6 +82,7 @@ export async function publish(
     readonly content: PackageContent;
     readonly metadata?: JsonObject;
   } & PublishOptions,
+  scratch: Scratch = new Set(),
 ): Promise<PublishedPackage> {
   const { tag = "latest", dryRun = false } = input;
   const name = checkName(input.name);
@@ -89,7 +90,7 @@ export async function publish(
   checkTag(tag);
   await demandFree(citadel, name, version);
   const temporary = join(citadel.dirs.cache, "tmp");
-  return withFolder(temporary, async (folder) => {
+  return withFolder(temporary, scratch, async (folder) => {
     const { manifest, tarball } = await prepare(citadel, folder, { ...input, name, version });
     const scope = scopeOf(name);
     const file = singleFile(manifest);

@@ -12,6 +12,7 @@ import { CitadelError } from "@citadel/core/errors";
 import { spool, tarballFile, type JsonObject } from "@citadel/core/registry";
 import { singleFile, type SingleFile } from "./file.ts";
 import { scopeOf } from "./names.ts";
+import { withFolder, type Scratch } from "./pack.ts";
 
 export interface ResolvedPackage {
   /** npm name, `@scope/name` */
@@ -161,10 +162,11 @@ export async function writeContent(
   citadel: Citadel,
   found: ResolvedPackage,
   output: string,
+  scratch: Scratch = new Set(),
 ): Promise<string> {
   const { path, regular } = await target(output, contentName(found));
-  if (regular) await replaceFile(path, contentOf(citadel, found));
-  else await passContent(citadel, found, createWriteStream(path), { end: true });
+  if (regular) await replaceFile(path, contentOf(citadel, found), scratch);
+  else await passContent(citadel, found, createWriteStream(path), scratch, { end: true });
   return path;
 }
 
@@ -173,16 +175,13 @@ export async function passContent(
   citadel: Citadel,
   found: ResolvedPackage,
   to: NodeJS.WritableStream,
+  scratch: Scratch = new Set(),
   { end = false } = {},
 ): Promise<void> {
-  const dir = join(citadel.dirs.cache, "tmp");
-  const whole = await spool(contentOf(citadel, found), { limit: Infinity, dir });
-  try {
-    const { content } = whole;
+  await withFolder(join(citadel.dirs.cache, "tmp"), scratch, async (dir) => {
+    const { content } = await spool(contentOf(citadel, found), { limit: Infinity, dir });
     await piped(content instanceof Uint8Array ? [content] : content.stream(), to, { end });
-  } finally {
-    await whole.dispose();
-  }
+  });
 }
 
 async function target(output: string, name: string): Promise<{ path: string; regular: boolean }> {
@@ -196,10 +195,15 @@ async function target(output: string, name: string): Promise<{ path: string; reg
     : { path: wanted, regular: true };
 }
 
-async function replaceFile(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+async function replaceFile(
+  path: string,
+  content: AsyncIterable<Uint8Array>,
+  scratch: Scratch,
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = join(dirname(path), `.${basename(path).slice(0, 80)}-${randomUUID()}.tmp`);
   const before = await stat(path).catch(() => undefined);
+  scratch.add(temporary);
   const file = await open(temporary, "wx", before?.mode ?? 0o666);
   try {
     for await (const chunk of content) await file.writeFile(chunk);
@@ -210,5 +214,7 @@ async function replaceFile(path: string, content: AsyncIterable<Uint8Array>): Pr
     await file.close().catch(() => {});
     await rm(temporary, { force: true });
     throw error;
+  } finally {
+    scratch.delete(temporary);
   }
 }

@@ -3,6 +3,7 @@ import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
 import { caller, factColumns, facts, readMetadata, sizeText } from "../../cli.ts";
 import { npmName } from "../../names.ts";
+import { discard, type Scratch } from "../../pack.ts";
 import { publish } from "../../publish.ts";
 
 export default class LocalPublish extends CitadelCommand {
@@ -40,10 +41,12 @@ export default class LocalPublish extends CitadelCommand {
     "dry-run": boolean({ char: "n", description: "check and pack, publish nothing" }),
   };
 
+  #scratch: Scratch = new Set();
+
   async run(): Promise<object> {
     const { args, flags } = await this.parse(LocalPublish);
     const metadata = await readMetadata(flags.metadata);
-    const published = await publish(await this.citadel(), caller, {
+    const input = {
       name: npmName(args.name, args.scope),
       version: args.version,
       content: flags.file === "-" ? process.stdin : { path: flags.file },
@@ -51,7 +54,8 @@ export default class LocalPublish extends CitadelCommand {
       tag: flags.tag,
       ...(flags.as !== undefined && { fileName: flags.as }),
       dryRun: flags["dry-run"],
-    });
+    };
+    const published = await publish(await this.citadel(), caller, input, this.#scratch);
     const { name, version, tag, uuid, integrity, size, storedSize } = published;
     await this.table(
       facts([
@@ -72,5 +76,9 @@ export default class LocalPublish extends CitadelCommand {
       this.next(`citadel local:resolve ${args.name} ${version} ${args.scope}`);
     }
     return published;
+  }
+
+  protected override stopping(): Promise<void> {
+    return discard(this.#scratch);
   }
 }

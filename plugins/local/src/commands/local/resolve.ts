@@ -3,6 +3,7 @@ import { string as text } from "@oclif/core/args";
 import { string } from "@oclif/core/flags";
 import { caller, factColumns, facts, sizeText } from "../../cli.ts";
 import { npmName } from "../../names.ts";
+import { discard, type Scratch } from "../../pack.ts";
 import { passContent, resolve, writeContent } from "../../resolve.ts";
 
 export default class LocalResolve extends CitadelCommand {
@@ -27,13 +28,15 @@ export default class LocalResolve extends CitadelCommand {
     }),
   };
 
+  #scratch: Scratch = new Set();
+
   async run(): Promise<object> {
     const { args, flags } = await this.parse(LocalResolve);
     const citadel = await this.citadel();
     const found = await resolve(citadel, caller, npmName(args.name, args.scope), args.version);
     const { name, version } = found;
     if (flags.output === "-" && !this.terminal.json) {
-      await passContent(citadel, found, process.stdout);
+      await passContent(citadel, found, process.stdout, this.#scratch);
       return found;
     }
     if (flags.output === undefined || flags.output === "-") {
@@ -41,7 +44,7 @@ export default class LocalResolve extends CitadelCommand {
       this.next(`citadel local:resolve ${args.name} ${version} ${args.scope} -o .`);
       return found;
     }
-    const output = await writeContent(citadel, found, flags.output);
+    const output = await writeContent(citadel, found, flags.output, this.#scratch);
     this.success(`wrote ${name}@${version} to ${output}`);
     return { ...found, output };
   }
@@ -62,5 +65,9 @@ export default class LocalResolve extends CitadelCommand {
       ["published", found.published],
       ["publisher", found.publisher],
     ]);
+  }
+
+  protected override stopping(): Promise<void> {
+    return discard(this.#scratch);
   }
 }
