@@ -82,6 +82,11 @@ export function compressed(driver: Driver, options: CompressedOptions = {}): Dri
       for (let again = 0; ; again++) {
         const entry = await driver.head(key, others);
         if (!entry) return undefined;
+        if (opts.ifMatch !== undefined && opts.ifMatch !== entry.etag)
+          throw new StoreError("CHANGED", `${key} is another version`, {
+            key,
+            current: entry.etag,
+          });
         const pinned: ReadOptions = { ...others, ifMatch: opts.ifMatch ?? entry.etag };
         const mark = markOf(entry);
         try {

@@ -85,7 +85,8 @@ test("observe: calls, bytes, errors and the sums of them; results and streams pa
     })(),
   );
   await assert.rejects(driver.put("k", new Uint8Array(3), { ifAbsent: true }));
-  const failing = (async function* (): AsyncGenerator<Uint8Array> {
+  const failing = (async function* () {
+    yield new Uint8Array(1);
     throw new Error("source");
   })();
   await assert.rejects(driver.write("w", failing), /source/);
