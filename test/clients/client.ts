@@ -173,9 +173,9 @@ const pnpm = (seat: Seat): Client => {
 
 /** yarn 1 keeps no token: each command that writes asks for the password and revokes its token at the end. */
 const yarn1 = (seat: Seat): Client => {
-  const password = [[/password\W+$/i, seat.user.password]] as const;
-  const writing = (args: readonly string[], cwd?: string) =>
-    seat.onTerminal(args, { answers: password, ...(cwd === undefined ? {} : { cwd }) });
+  const password = [/password\W+$/i, seat.user.password] as const;
+  const sameVersion = [/new version\W+$/i, ""] as const;
+  const writing = (args: readonly string[]) => seat.onTerminal(args, { answers: [password] });
   const login = () =>
     seat.onTerminal(["login"], {
       answers: answersOf(seat).filter(([prompt]) => !prompt.test("password: ")),
@@ -185,7 +185,8 @@ const yarn1 = (seat: Seat): Client => {
     signUp: login,
     login,
     logout: () => seat.run(["logout"]),
-    publish: (cwd, tag = "latest") => writing(["publish", "--non-interactive", "--tag", tag], cwd),
+    publish: (cwd, tag = "latest") =>
+      seat.onTerminal(["publish", "--tag", tag], { cwd, answers: [sameVersion, password] }),
     async add(folder, specs) {
       await project(folder);
       return seat.run(["add", ...specs], { cwd: folder });
@@ -207,18 +208,20 @@ const yarn1 = (seat: Seat): Client => {
 const yarn4 = (seat: Seat): Client => {
   const login = () => seat.run(["npm", "login"], { answers: answersOf(seat).slice(0, 2) });
   return {
-    configure: () =>
-      writeFile(
+    async configure() {
+      await project(seat.home, { "yarn.lock": "" }); // every command of it wants a project around
+      await writeFile(
         join(seat.home, ".yarnrc.yml"),
         [
           `npmRegistryServer: "${seat.url}"`,
-          'unsafeHttpWhitelist: ["127.0.0.1"]',
+          'unsafeHttpWhitelist: ["127.0.0.1", "localhost"]',
           "npmMinimalAgeGate: 0", // its default of one day refuses what was published just now
           "nodeLinker: node-modules",
           "enableTelemetry: false",
           "",
         ].join("\n"),
-      ),
+      );
+    },
     signUp: login,
     login,
     logout: () => seat.run(["npm", "logout"]),
@@ -262,13 +265,16 @@ const bun = (seat: Seat): Client => ({
   viewsDeprecation: true,
 });
 
+/** Its default of 24 h refuses what was published just now. */
+const denoJson = '{ "minimumDependencyAge": "0", "nodeModulesDir": "auto" }';
+
 const deno = (seat: Seat): Client => ({
-  configure: (token) => writeFile(join(seat.home, ".npmrc"), npmrc(seat, token)),
+  async configure(token) {
+    await writeFile(join(seat.home, ".npmrc"), npmrc(seat, token));
+    await project(seat.home, { "deno.json": denoJson });
+  },
   async add(folder, specs) {
-    // its default of 24 h refuses what was published just now
-    await project(folder, {
-      "deno.json": '{ "minimumDependencyAge": "0", "nodeModulesDir": "auto" }',
-    });
+    await project(folder, { "deno.json": denoJson });
     return seat.run(["add", ...specs.map((spec) => `npm:${spec}`)], { cwd: folder });
   },
   frozen: (cwd) => seat.run(["install", "--frozen"], { cwd }),
@@ -308,6 +314,7 @@ export async function seat(
     BUN_INSTALL_CACHE_DIR: join(home, ".bun-cache"),
     DENO_DIR: join(home, ".deno"),
     DENO_NO_UPDATE_CHECK: "1",
+    FAKEROOTKEY: "1", // or yarn 1 takes /usr/local/share for the home of root
     YARN_GLOBAL_FOLDER: join(home, ".yarn-global"),
     npm_config_globalconfig: join(home, "no-global-npmrc"),
   };
@@ -323,6 +330,7 @@ export async function seat(
       return run("script", ["-qec", line, "/dev/null"], {
         cwd: home,
         env: { ...env, TERM: "dumb" },
+        terminal: true,
         ...options,
       });
     },

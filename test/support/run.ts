@@ -20,7 +20,9 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   /** answers to prompts: when the output matches, the line is typed, in this order, each once */
   readonly answers?: readonly (readonly [prompt: RegExp, line: string])[];
-  /** ms before SIGKILL, default 120 s */
+  /** the command has a terminal of its own, whose end of input must not be sent early */
+  readonly terminal?: true;
+  /** ms before SIGKILL, default 60 s */
   readonly timeout?: number;
 }
 
@@ -36,21 +38,29 @@ export function run(file: string, args: readonly string[], options: RunOptions =
       env: options.env ?? process.env,
       stdio: ["pipe", "pipe", "pipe"],
     });
-    const timer = setTimeout(() => child.kill("SIGKILL"), options.timeout ?? 120_000);
+    const timer = setTimeout(() => child.kill("SIGKILL"), options.timeout ?? 60_000);
     const said = { stdout: [] as Buffer[], stderr: [] as Buffer[], both: [] as Buffer[] };
     const answers = [...(options.answers ?? [])];
     let unread = "";
+    let typing: NodeJS.Timeout | undefined;
+    let again: NodeJS.Timeout | undefined;
+    // A program shows its prompt first and readies its terminal then, which throws away what was typed
+    // in between: wait a little, and type once more when nothing at all happened.
+    const type = (line: string) => {
+      child.stdin.write(`${line}\n`);
+      if (options.terminal) again = setTimeout(() => child.stdin.write(`${line}\n`), 5_000);
+      else if (answers.length === 0) child.stdin.end();
+    };
     const hear = (stream: "stdout" | "stderr") => (chunk: Buffer) => {
       said[stream].push(chunk);
       said.both.push(chunk);
-      const next = answers[0];
-      if (!next) return;
+      clearTimeout(again);
       unread += chunk.toString();
-      if (!next[0].test(unread)) return;
+      const next = answers[0];
+      if (!next?.[0].test(unread.replace(colours, ""))) return;
       unread = "";
       answers.shift();
-      child.stdin.write(`${next[1]}\n`);
-      if (answers.length === 0) child.stdin.end();
+      typing = setTimeout(type, options.terminal ? 300 : 0, next[1]);
     };
     child.stdout.on("data", hear("stdout"));
     child.stderr.on("data", hear("stderr"));
@@ -62,6 +72,8 @@ export function run(file: string, args: readonly string[], options: RunOptions =
     });
     child.on("close", (code, signal) => {
       clearTimeout(timer);
+      clearTimeout(typing);
+      clearTimeout(again);
       resolve({
         command,
         code,
