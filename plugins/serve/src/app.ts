@@ -2,7 +2,7 @@ import type { Citadel } from "@citadel/core";
 import { isLoopback } from "@citadel/core/config";
 import type { Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
-import { AskedRequest, toResponse, type Asked, type Peer } from "./http/exchange.ts";
+import { AskedRequest, createResponder, type Asked, type Peer } from "./http/exchange.ts";
 import { createGuard } from "./http/guard.ts";
 import { createRouter, type Route } from "./http/path.ts";
 import { createRequestIds } from "./http/request-id.ts";
@@ -39,6 +39,7 @@ export function createApp({ citadel, hosts = [] }: AppOptions): App {
   );
   const install = createInstall(shared, routeOf);
   const requestId = createRequestIds();
+  const toResponse = createResponder();
   let rooms: Promise<ReturnType<typeof import("./rooms.ts").createRooms>> | undefined;
 
   return {

@@ -1,2 +1,3 @@
 export { createApp, type App, type AppOptions } from "./app.ts";
 export type { Answer, Asked, Peer } from "./http/exchange.ts";
+export { startServer, type RunningServer, type ServerOptions } from "./server/listen.ts";

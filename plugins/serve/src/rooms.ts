@@ -2,7 +2,7 @@ import { CitadelError } from "@citadel/core";
 import { Hono } from "hono";
 import type { Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
-import { toResponse } from "./http/exchange.ts";
+import { createResponder } from "./http/exchange.ts";
 import { apiHeaders } from "./http/headers.ts";
 import { getPath, npmRoutes } from "./npm/routes.ts";
 import type { Env, Visit } from "./npm/room.ts";
@@ -10,6 +10,7 @@ import type { Env, Visit } from "./npm/room.ts";
 /** Everything but the install path: one app with a room for each API. */
 export function createRooms(shared: Shared): (request: Request, visit: Visit) => Promise<Response> {
   const app = new Hono<Env>({ getPath });
+  const toResponse = createResponder();
   app.notFound(() => {
     throw new CitadelError("E_NOT_FOUND", "there is nothing at this address");
   });

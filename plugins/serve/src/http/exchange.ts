@@ -53,11 +53,20 @@ function targetOf(url: string): string {
   return slash < 0 ? "/" : url.slice(slash);
 }
 
-export function toResponse({ status, headers, body }: Answer): Response {
-  const fields = new Headers();
-  for (let n = 0; n < headers.length; n += 2) fields.append(headers[n] ?? "", headers[n + 1] ?? "");
-  return new Response(body as ConstructorParameters<typeof Response>[0], {
-    status,
-    headers: fields,
-  });
+/** Makes web-standard responses; header objects of arrays that many answers share are made once. */
+export function createResponder(): (answer: Answer) => Response {
+  const fieldsOf = new WeakMap<readonly string[], Headers>();
+  return ({ status, headers, body }) => {
+    let fields = fieldsOf.get(headers);
+    if (!fields) {
+      fields = new Headers();
+      for (let n = 0; n < headers.length; n += 2)
+        fields.append(headers[n] ?? "", headers[n + 1] ?? "");
+      fieldsOf.set(headers, fields);
+    }
+    return new Response(body as ConstructorParameters<typeof Response>[0], {
+      status,
+      headers: fields,
+    });
+  };
 }

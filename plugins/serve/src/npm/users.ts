@@ -2,7 +2,6 @@ import { CitadelError, errorCode } from "@citadel/core";
 import type { UserState } from "@citadel/core/access";
 import { callerOf, signedIn } from "../context.ts";
 import { readJson } from "../http/body.ts";
-import { credentialsOf } from "../http/credentials.ts";
 import { WrongPassword } from "../http/errors.ts";
 import { param, type Handler } from "./room.ts";
 import { check, loginSchema } from "./schemas.ts";

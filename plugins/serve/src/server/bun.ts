@@ -1,4 +1,5 @@
 import type { App } from "../app.ts";
+import { createResponder, type Answer, type Asked } from "../http/exchange.ts";
 import type { Listener, ListenOptions } from "./node.ts";
 
 /** The part of Bun's API that is used here. */
@@ -10,7 +11,7 @@ interface Bun {
     readonly idleTimeout: number;
     readonly maxRequestBodySize: number;
     readonly development: false;
-    fetch(request: Request, server: BunServer): Promise<Response>;
+    fetch(request: Request, server: BunServer): Promise<Response> | Response;
   }): BunServer;
 }
 interface BunServer {
@@ -27,6 +28,7 @@ export function onBun(): boolean {
 /** Listens with `Bun.serve`, which is faster on Bun than its `node:http`. */
 export async function listenOnBun({ app, host, port, log }: ListenOptions): Promise<Listener> {
   const { Bun } = globalThis as unknown as { Bun: Bun };
+  const respond = createResponder();
   const server = Bun.serve({
     hostname: host,
     port,
@@ -34,7 +36,7 @@ export async function listenOnBun({ app, host, port, log }: ListenOptions): Prom
     idleTimeout: 120,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER, // each route has its own limit
     development: false,
-    fetch: (request, self) => answer(app, request, self, log),
+    fetch: (request, self) => answer(app, respond, request, self, log),
   });
   let cut = (): void => {};
   return {
@@ -44,19 +46,52 @@ export async function listenOnBun({ app, host, port, log }: ListenOptions): Prom
   };
 }
 
-async function answer(
+function answer(
   app: App,
+  respond: (answer: Answer) => Response,
   request: Request,
   server: BunServer,
   log: ListenOptions["log"],
+): Promise<Response> | Response {
+  const asked = new AskedBun(request, server);
+  if (log) return logged(app, request, asked, log);
+  const quick = app.install(asked);
+  if (quick === undefined) return app.fetch(request, { address: asked.peer });
+  return quick instanceof Promise ? quick.then(respond) : respond(quick);
+}
+
+async function logged(
+  app: App,
+  request: Request,
+  { method, path, peer }: Asked,
+  log: NonNullable<ListenOptions["log"]>,
 ): Promise<Response> {
-  const address = server.requestIP(request)?.address;
-  if (!log) return app.fetch(request, { address });
   let status = 0;
-  const { pathname } = new URL(request.url);
-  const done = log(request.method, pathname, address, () => status);
-  const response = await app.fetch(request, { address });
+  const done = log(method, path, peer, () => status);
+  const response = await app.fetch(request, { address: peer });
   ({ status } = response);
   done();
   return response;
+}
+
+/** {@link Asked} over Bun's request; the address costs a call, so it is asked for only when somebody looks. */
+class AskedBun implements Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly #request: Request;
+  readonly #server: BunServer;
+
+  constructor(request: Request, server: BunServer) {
+    const { url } = request;
+    this.method = request.method;
+    this.path = url.slice(url.indexOf("/", url.indexOf("//") + 2));
+    this.#request = request;
+    this.#server = server;
+  }
+  get peer(): string | undefined {
+    return this.#server.requestIP(this.#request)?.address;
+  }
+  header(name: string): string | undefined {
+    return this.#request.headers.get(name) ?? undefined;
+  }
 }
