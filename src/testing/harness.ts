@@ -20,6 +20,13 @@ export interface Harness<S> {
   remove?(store: S): Promise<void> | void;
   /** put before most keys, such as `c/`, to test how a driver treats them there @default "t/" */
   prefix?: string;
+  /**
+   * A place in a store that holds other things, too, such as `driver-test/7/`: the tests see and touch nothing but what
+   * is below it (and `b/<place>`, `m/<place>`), and everything is removed after each. @default the store is theirs
+   */
+  within?(store: S): string;
+  /** why there can be no second instance of one store; what needs one is skipped with this reason */
+  alone?: string;
 }
 
 /** One test and what it needs: a reason to skip it, or undefined. */
@@ -36,6 +43,8 @@ export interface Scene {
   /** a key below the harness's prefix */
   key(name: string): Key;
   readonly prefix: string;
+  /** bytes that a key may have at most */
+  readonly room: number;
   /** another instance over the same store, opened */
   second(): Promise<Driver>;
   readonly crash?: () => Promise<void>;

@@ -1,4 +1,4 @@
-import type { Driver } from "../../driver/driver.ts";
+import type { Driver, Key } from "../../driver/driver.ts";
 import type { Case, Harness } from "../harness.ts";
 import { abort } from "./abort.ts";
 import { blobs } from "./blobs.ts";
@@ -10,6 +10,7 @@ import { lists } from "./lists.ts";
 import { outcomes } from "./outcomes.ts";
 import { streams } from "./streams.ts";
 import { ttl } from "./ttl.ts";
+import { empty, within } from "../within.ts";
 import { watch } from "./watch.ts";
 
 const groups: Readonly<Record<string, readonly Case[]>> = {
@@ -55,14 +56,21 @@ async function play<S>(
   skip: (reason: string) => void,
 ): Promise<void> {
   const store = await harness.make();
+  const place = harness.within?.(store);
+  const touched = new Set<Key>();
   const opened: Driver[] = [];
   const open = async (): Promise<Driver> => {
-    const driver = harness.open(store);
+    const bare = harness.open(store);
+    const driver = place === undefined ? bare : within(bare, place, touched);
     opened.push(driver);
     await driver.open();
     return driver;
   };
-  const { crash, prefix = "t/" } = harness;
+  const { alone, crash, prefix = "t/" } = harness;
+  const second = async (): Promise<Driver> => {
+    if (alone !== undefined) throw new Alone(alone);
+    return open();
+  };
   try {
     const driver = await open();
     const reason = one.unless?.(driver.caps);
@@ -71,13 +79,30 @@ async function play<S>(
       driver,
       caps: driver.caps,
       prefix,
+      room: 512 - (place?.length ?? 0),
       key: (tail) => prefix + tail,
-      second: open,
+      second,
       ...(crash ? { crash: () => crash(store) } : {}),
       skip,
     });
+  } catch (error) {
+    if (error instanceof Alone) return skip(error.message);
+    throw error;
   } finally {
     await Promise.all(opened.map((driver) => driver.close()));
+    if (place !== undefined) await tidy(harness.open(store), place, touched);
     await harness.remove?.(store);
+  }
+}
+
+/** Ends a case that needs a second instance of a store that can have none. */
+class Alone extends Error {}
+
+async function tidy(driver: Driver, place: string, touched: ReadonlySet<Key>): Promise<void> {
+  await driver.open();
+  try {
+    await empty(driver, place, touched);
+  } finally {
+    await driver.close();
   }
 }
