@@ -275,7 +275,7 @@ describe("B2 reading packages", () => {
       publisher: { username: "ann" },
       maintainers: [{ username: "ann", email: "ann@example.invalid" }],
     });
-    expect((await here.ask("/-/v1/search?text=&size=1000000000")).status).toBe(400);
+    expect((await here.ask("/-/v1/search?text=&size=1000000000")).status).toBe(200);
     expect((await here.ask("/-/v1/search?text=plain&size=-1")).status).toBe(400);
     expect((await here.ask("/-/package/plain/dist-tags")).json()).toEqual({
       latest: "2.0.0",

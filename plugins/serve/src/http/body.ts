@@ -31,10 +31,14 @@ async function readText(request: Request, limit: number): Promise<string> {
 }
 
 /** Content-Length, checked against the limit. @throws E_TOO_LARGE */
-export function lengthOf(request: Request, limit: number): number | undefined {
+export function lengthOf(
+  request: Request,
+  limit: number,
+  tooLarge: () => CitadelError = () => bodyTooLarge(limit),
+): number | undefined {
   const field = request.headers.get("content-length");
   if (field === null) return undefined;
-  if (Number(field) > limit) throw tooLarge(limit);
+  if (Number(field) > limit) throw tooLarge();
   return Number(field);
 }
 
@@ -51,6 +55,7 @@ export function isCoded({ headers }: Request): boolean {
 export async function* bodyOf(
   request: Request,
   limit: number,
+  tooLarge: () => CitadelError = () => bodyTooLarge(limit),
 ): AsyncGenerator<Uint8Array, void, void> {
   const body = decoded(request);
   if (!body) return;
@@ -68,7 +73,7 @@ export async function* bodyOf(
         return;
       }
       size += value.length;
-      if (size > limit) throw tooLarge(limit);
+      if (size > limit) throw tooLarge();
       yield value;
     }
   } finally {
@@ -166,7 +171,7 @@ export function countJson(): { depth(depth: number): void; key(key: string): voi
   };
 }
 
-export function tooLarge(limit: number): CitadelError {
+export function bodyTooLarge(limit: number): CitadelError {
   return new CitadelError("E_TOO_LARGE", `the request body has more than ${limit} bytes`);
 }
 

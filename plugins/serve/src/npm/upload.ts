@@ -9,7 +9,7 @@ import {
   isCoded,
   lengthOf,
   parseJson,
-  tooLarge,
+  bodyTooLarge,
   type Json,
 } from "../http/body.ts";
 
@@ -41,14 +41,17 @@ export interface Upload extends AsyncDisposable {
  */
 export async function readUpload(request: Request, options: UploadOptions): Promise<Upload> {
   const limit = Math.ceil((options.limit * 4) / 3) + room;
-  const length = lengthOf(request, limit);
+  const length = lengthOf(request, limit, () => tooLarge(options.limit));
   if (length !== undefined && length <= small && !isCoded(request)) {
     const text = await request.text().catch((error: unknown) => {
       throw new CitadelError("E_CANCELLED", "the client went away", { cause: error });
     });
     return takeTarball(parseJson(text), options);
   }
-  return readLarge(bodyOf(request, limit), options);
+  return readLarge(
+    bodyOf(request, limit, () => tooLarge(options.limit)),
+    options,
+  );
 }
 
 function takeTarball(document: Json, { limit }: UploadOptions): Upload {
@@ -90,14 +93,14 @@ async function readLarge(
         text = "";
       } else if (token.name === "stringChunk") {
         text += token.value;
-        if ((size += token.value.length) > room) throw tooLarge(room);
+        if ((size += token.value.length) > room) throw bodyTooLarge(room);
       } else if (token.name === "endString")
         assembler.consume({ name: "stringValue", value: text });
       else {
         if (token.name === "keyValue") counter.key(token.value);
         assembler.consume(token);
         counter.depth(assembler.depth);
-        if (++size > room) throw tooLarge(room);
+        if (++size > room) throw bodyTooLarge(room);
       }
     }
     if (!assembler.done) throw invalid("the document ends too early");
@@ -192,4 +195,6 @@ const isTarball = (file: string): boolean => file.endsWith(".tgz");
 const entriesOf = (value: Json | undefined): [string, Json][] =>
   isObject(value) ? Object.entries(value) : [];
 const invalid = (message: string): CitadelError => new CitadelError("E_INVALID_DOCUMENT", message);
+const tooLarge = (limit: number): CitadelError =>
+  new CitadelError("E_TOO_LARGE", `the tarball has more than ${limit} bytes`);
 const several = (): CitadelError => invalid("a publish carries one tarball");
