@@ -79,7 +79,7 @@ const filesBelow = (folder: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
 
-describe.each(ids)("%s", (id) => {
+describe.each(ids)("B2 %s", (id) => {
   let temp: Temp;
   let server: Server;
   let ann: Awaited<ReturnType<typeof seat>>;

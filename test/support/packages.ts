@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Agent } from "node:http";
 import { gzipSync } from "node:zlib";
 
 import { Header } from "tar";
@@ -105,17 +106,19 @@ export function publishDocument(
 /** A package name as npm writes it into a URL: `@s%2fp`. */
 export const inUrl = (name: string): string => name.replace("/", "%2f");
 
-/** `PUT /P`: the document as it stands, or one made from manifest and tarball. */
+/** `PUT /P` of a document as it stands. */
 export function put(
   url: string,
   token: string | undefined,
   document: PublishDocument,
+  agent?: Agent,
 ): Promise<Answer> {
   return request(`${url}/${inUrl(document.name)}`, {
     method: "PUT",
     token,
     headers: { "content-type": "application/json" },
     body: JSON.stringify(document),
+    ...(agent ? { agent } : {}),
   });
 }
 
