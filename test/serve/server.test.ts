@@ -78,7 +78,6 @@ test("the fast path answers as fetch does, header for header", async () => {
     const label = `${method} ${path} ${JSON.stringify(headers)}`;
     expect(fast.status, label).toBe(slow.status);
     expect(Buffer.from(slow.bytes).equals(fast.body), label).toBe(true);
-    delete fields["transfer-encoding"]; // Hono's answers carry no length
     expect(fields, label).toEqual(Object.fromEntries(slow.headers));
   }
 });

@@ -17,7 +17,11 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.onError((error, c) => toResponse(errorAnswer(error, c.env.requestId)));
   app.use(async (c, next) => {
     await next();
+    // answers here are small and whole; clients size their caches by the length
+    const bytes = c.res.body === null ? null : await c.res.arrayBuffer();
+    c.res = new Response(bytes, c.res);
     const { headers } = c.res;
+    if (bytes) headers.set("content-length", String(bytes.byteLength));
     for (let n = 0; n < apiHeaders.length; n += 2)
       headers.set(apiHeaders[n] ?? "", apiHeaders[n + 1] ?? "");
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");

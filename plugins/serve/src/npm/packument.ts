@@ -18,7 +18,12 @@ type PerClient = readonly [others: readonly string[], vlt: readonly string[]];
 export function createPackument(
   shared: Shared,
 ): (asked: Asked, site: Site, name: string) => Promise<Answer> {
-  const { registry, views } = shared.citadel;
+  const { registry, views, staleness } = shared.citadel;
+  const freshness = ["citadel-freshness", staleness === 0 ? "strict" : `bounded=${staleness}`];
+  const revalidated = [
+    cached("max-age=0, must-revalidate", freshness),
+    cached("max-age=1, stale-while-revalidate=0", freshness),
+  ] as const;
   const form = remember<Form>(formOf);
   const encodings = remember(encodingsOf);
   /** of a 200, by its body */
@@ -31,7 +36,7 @@ export function createPackument(
       return { status: 304, headers: ["etag", `"${same}"`, ...revalidated[vlt]], body: null };
     const { encoding, bytes } = view.pick(encodings(asked.header("accept-encoding")));
     let headers = headersFor.get(bytes);
-    if (!headers) headersFor.set(bytes, (headers = headersOf(view, encoding, bytes.length)));
+    if (!headers) headersFor.set(bytes, (headers = headersOf(view, encoding, bytes.length, revalidated)));
     return { status: 200, headers: headers[vlt], body: asked.method === "HEAD" ? null : bytes };
   };
 
@@ -45,7 +50,12 @@ export function createPackument(
   };
 }
 
-function headersOf(view: View, encoding: Encoding, length: number): PerClient {
+function headersOf(
+  view: View,
+  encoding: Encoding,
+  length: number,
+  revalidated: PerClient,
+): PerClient {
   const coded = encoding !== "identity";
   const own = [
     ...["content-length", String(length)],
@@ -60,11 +70,6 @@ function headersOf(view: View, encoding: Encoding, length: number): PerClient {
   ];
 }
 
-const revalidated: PerClient = [
-  cached("max-age=0, must-revalidate"),
-  cached("max-age=1, stale-while-revalidate=0"),
-];
-
-function cached(control: string): readonly string[] {
-  return ["cache-control", control, "vary", "accept, accept-encoding", ...apiHeaders];
+function cached(control: string, freshness: readonly string[]): readonly string[] {
+  return ["cache-control", control, "vary", "accept, accept-encoding", ...freshness, ...apiHeaders];
 }

@@ -1,16 +1,13 @@
 import { CitadelError } from "@citadel/core";
-import type { Catalog, PackageRow, SearchHit } from "@citadel/core/catalog";
+import type { PackageRow, SearchHit } from "@citadel/core/catalog";
 import type { Citadel } from "@citadel/core";
 import { type Handler } from "./room.ts";
 
 const usual = 20;
 const most = 250;
-/** ms between two looks at what other processes published */
-const fresh = 1000;
 
 /** `GET /-/v1/search` */
 export function createSearch(citadel: Citadel): Handler {
-  const catalog = keepFresh(citadel);
   return async (c) => {
     const query = {
       text: (c.req.query("text") ?? "").slice(0, 512),
@@ -18,7 +15,7 @@ export function createSearch(citadel: Citadel): Handler {
       from: number(c.req.query("from"), 0, 1_000_000),
     };
     const { accounts } = citadel;
-    const { total, items } = (await catalog()).search(query);
+    const { total, items } = (await citadel.current()).search(query);
     const people = new Set(
       items.flatMap(({ package: row }) => [row.publisher, ...row.maintainers]),
     );
@@ -33,21 +30,6 @@ export function createSearch(citadel: Citadel): Handler {
       total,
       time: new Date().toISOString(),
     });
-  };
-}
-
-/** The catalog; what this process did not publish itself is found by comparing etags, at most once a second. */
-function keepFresh(citadel: Citadel): () => Promise<Catalog> {
-  let synced = 0;
-  let syncing: Promise<unknown> | undefined;
-  return async () => {
-    const catalog = await citadel.catalog();
-    if (Date.now() - synced > fresh)
-      await (syncing ??= catalog.sync().finally(() => {
-        synced = Date.now();
-        syncing = undefined;
-      }));
-    return catalog;
   };
 }
 

@@ -12,15 +12,19 @@ const inOnePiece = 4 * 2 ** 20;
 export function createTarball(
   shared: Shared,
 ): (asked: Asked, name: string, file: string) => Promise<Answer> {
-  const { registry, store } = shared.citadel;
+  const { registry, store, staleness } = shared.citadel;
   const ready = new WeakMap<VersionRecord, readonly string[]>();
 
   return async (asked, name, file) => {
-    const { state } = await readAs(shared, asked, (caller) =>
-      registry.document(name, caller, { hot: true }),
-    );
     const version = versionOf(name, file);
-    const record = version === undefined ? undefined : state.versions.get(version);
+    const recordOf = async (hot: boolean) => {
+      const { state } = await readAs(shared, asked, (caller) =>
+        registry.document(name, caller, { hot }),
+      );
+      return version === undefined ? undefined : state.versions.get(version);
+    };
+    // what is not in a document that may be an old one is looked for in the newest
+    const record = (await recordOf(true)) ?? (staleness > 0 ? await recordOf(false) : undefined);
     if (!record)
       throw new CitadelError(
         "E_VERSION_NOT_FOUND",

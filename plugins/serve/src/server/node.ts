@@ -48,7 +48,8 @@ export async function listenOnNode({ app, host, port, log }: ListenOptions): Pro
       );
     const answer = app.install(new NodeAsked(request));
     if (answer === undefined) void rest(request, response);
-    else if (answer instanceof Promise) void answer.then((done) => send(response, done));
+    else if (answer instanceof Promise)
+      answer.then((done) => send(response, done)).catch(() => response.destroy());
     else send(response, answer);
   });
   server.maxConnections = 10_000;

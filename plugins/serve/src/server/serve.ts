@@ -52,7 +52,9 @@ interface Server {
 
 async function serveHere({ settings, citadel, log }: ServeOptions): Promise<Server> {
   const { host, port } = settings;
-  const app = createApp({ citadel: await citadel(), hosts: addressesOf(host) });
+  const opened = await citadel();
+  if (opened.staleness > 0) opened.follow();
+  const app = createApp({ citadel: opened, hosts: addressesOf(host) });
   const requestLog = log ? await (await import("./log.ts")).createRequestLog() : undefined;
   return startServer({ app, hosts: host, port, log: requestLog });
 }
