@@ -91,7 +91,9 @@ export async function startRelay(target: number, initial: Partial<Weather> = {})
       from.pause();
       line = line.then(() => pass(pair, chunk, into, way)).then(() => void from.resume());
     });
-    from.on("end", () => (line = line.then(() => void into.end())));
+    from.on("end", () => {
+      line = line.then(() => void into.end());
+    });
     from.on("error", () => reset(pair));
     from.on("close", () => {
       line = line.then(() => {

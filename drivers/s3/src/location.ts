@@ -1,0 +1,76 @@
+import { checkKey, StoreError } from "@citadel/core/driver";
+
+/** What an `s3:` or `r2:` URL says. */
+export interface Location {
+  readonly bucket: string;
+  /** put before every key: empty, or ends with a slash */
+  readonly prefix: string;
+  /** undefined: Amazon's, for the region */
+  readonly endpoint: string | undefined;
+  /** undefined: from the SDK's own configuration */
+  readonly region: string | undefined;
+  /** bucket in the path instead of the host name */
+  readonly pathStyle: boolean;
+  /** undefined: the SDK's chain of environment, profile and instance role */
+  readonly credentials:
+    | { readonly accessKeyId: string; readonly secretAccessKey: string }
+    | undefined;
+  /** for blobs; undefined: the bucket's default */
+  readonly storageClass: string | undefined;
+  /** somebody promised that no other process writes */
+  readonly singleWriter: boolean;
+  /** for messages, without credentials */
+  readonly label: string;
+}
+
+/** Reads `s3://[key:secret@]bucket[/prefix][?options]`, options as in README.md. Throws INVALID. */
+export function location(url: URL): Location {
+  const label = `${url.protocol}//${url.host}${url.pathname}`;
+  const invalid = (why: string) => new StoreError("INVALID", `${label}: ${why}`);
+  const options = new Map(url.searchParams);
+  const take = (name: string, allowed: RegExp, like: string): string | undefined => {
+    const value = options.get(name);
+    options.delete(name);
+    if (value === undefined || allowed.test(value)) return value;
+    throw invalid(`${name} is ${like}`);
+  };
+
+  const bucket = url.hostname;
+  if (!/^\w[\w.-]{1,254}$/.test(bucket))
+    throw invalid("it needs a bucket, as in s3://my-bucket/packages");
+  const prefix = decodeURIComponent(url.pathname).replace(/^\/|\/$/g, "");
+  // keys of S3 have up to 1024 bytes, ours up to 512
+  if (prefix.length > 500) throw invalid("a prefix has at most 500 bytes");
+  if (prefix !== "") checkKey(prefix);
+
+  const r2 = url.protocol === "r2:";
+  const account = r2 ? take("account", /^\w+$/, "the id of a Cloudflare account") : undefined;
+  const endpoint =
+    take("endpoint", /^https?:\/\/[^/?#@]+\/?$/, "an address such as https://s3.example.org") ??
+    (account && `https://${account}.r2.cloudflarestorage.com`);
+  if (r2 && !endpoint) throw invalid("r2: needs account=<id>, or endpoint=<address>");
+  const amazon = !endpoint || /\.amazonaws\.com(\.cn)?(:\d+)?\/?$/.test(endpoint);
+  const region = take("region", /^[\w-]+$/, "a name such as eu-central-1");
+  const pathStyle = take("pathStyle", /^(true|false)$/, "true or false");
+  const storageClass = take("storageClass", /^[A-Z_]+$/, "a name such as STANDARD_IA");
+  if (storageClass === "GLACIER" || storageClass === "DEEP_ARCHIVE")
+    throw invalid(`what lies in ${storageClass} cannot be read at once: take GLACIER_IR`);
+  const concurrency = take("concurrency", /^single-writer$/, "single-writer, or left out");
+  for (const name of options.keys()) throw invalid(`there is no option "${name}"`);
+
+  const accessKeyId = decodeURIComponent(url.username);
+  const secretAccessKey = decodeURIComponent(url.password);
+  if (Boolean(accessKeyId) !== Boolean(secretAccessKey))
+    throw invalid("credentials are a key and a secret, as in s3://key:secret@bucket");
+  return {
+    bucket,
+    prefix: prefix && `${prefix}/`,
+    endpoint,
+    region: region ?? (r2 ? "auto" : amazon ? undefined : "us-east-1"),
+    pathStyle: pathStyle ? pathStyle === "true" : !amazon,
+    credentials: accessKeyId ? { accessKeyId, secretAccessKey } : undefined,
+    storageClass,
+    singleWriter: concurrency !== undefined,
+    label: endpoint ? `${label} at ${new URL(endpoint).host}` : label,
+  };
+}
