@@ -2,16 +2,20 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { createAccounts } from "./access/accounts.ts";
 import type { Accounts } from "./access/types.ts";
+import { keepCurrent } from "./catalog/current.ts";
 import type { Catalog } from "./catalog/types.ts";
 import { isLoopback } from "./config/hosts.ts";
 import type { Dirs, Settings } from "./config/index.ts";
 import { mask } from "./config/mask.ts";
 import { crashAt, type CrashPoint } from "./crash.ts";
-import type { Driver, Key } from "./driver/driver.ts";
+import type { Capabilities, Driver, Key } from "./driver/driver.ts";
 import { compressed, observe, openDriver, split, type Observed } from "./driver/index.ts";
+import { CitadelError } from "./errors.ts";
+import { follow, type Following } from "./feed/follow.ts";
 import { createRegistry, kinds } from "./registry/registry.ts";
 import type { Registry, Views } from "./registry/types.ts";
 import { createViews } from "./registry/views/views.ts";
+import { documentKey } from "./store/keys.ts";
 import { openStore } from "./store/store.ts";
 import type { Problem, Store } from "./store/types.ts";
 
@@ -44,8 +48,14 @@ export interface Citadel {
   readonly registry: Registry;
   readonly views: Views;
   readonly accounts: Accounts;
-  /** opened when first asked for */
+  /** most ms that a glance at a package is behind what other processes wrote; 0: not at all */
+  readonly staleness: number;
+  /** opened when first asked for; as it was left, see {@link Citadel.current} */
   catalog(): Promise<Catalog>;
+  /** The catalog with what this process and, as far as the store tells, others have changed until now. */
+  current(): Promise<Catalog>;
+  /** From now on what others change is seen as soon as the store tells of it; until `close()`. */
+  follow(): void;
   /** Recomputes every hash and chain of the store. */
   verify(): Promise<{
     readonly items: readonly Problem[];
@@ -78,6 +88,7 @@ export async function openCitadel({
   const [documents, blobs] = await openBackends(settings, schemes);
   const backends = blobs ? [documents, blobs] : [documents];
   const crashing = crashAt(crash);
+  const staleness = boundOf(settings.store.freshness, documents.driver.caps);
   const driver = blobs
     ? split({ docs: documents.driver, blobs: blobs.driver, small: SMALL })
     : documents.driver;
@@ -85,6 +96,8 @@ export async function openCitadel({
     driver,
     grace: settings.store.grace,
     memory: 2 * settings.blobs.memory,
+    trust: staleness,
+    moved: (key) => changed(key),
     crash: crashing,
   });
   const accounts = createAccounts({ store });
@@ -101,6 +114,34 @@ export async function openCitadel({
   });
 
   let catalog: Promise<Catalog> | undefined;
+  const openTheCatalog = (): Promise<Catalog> =>
+    (catalog ??= import("./catalog/catalog.ts").then(({ openCatalog }) =>
+      openCatalog({ path: catalogPath(dirs, documents.url), registry, store }),
+    ));
+  let following: Following | undefined;
+  const packages = documentKey("package");
+  const current = keepCurrent({
+    open: openTheCatalog,
+    told: () => following?.alive === true,
+  });
+  const changed = (key: Key): void => {
+    if (key.startsWith(packages)) current.changed(decodeURIComponent(key.slice(packages.length)));
+  };
+  const startFollowing = (): void => {
+    following ??= follow({
+      driver: documents.driver,
+      prefix: packages,
+      changed(key) {
+        store.doubt(key);
+        changed(key);
+      },
+      reset() {
+        store.doubt();
+        current.changed();
+      },
+    });
+  };
+
   return {
     settings,
     dirs,
@@ -109,13 +150,14 @@ export async function openCitadel({
     registry,
     views,
     accounts,
+    staleness,
     crash: crashing,
-    catalog() {
-      catalog ??= import("./catalog/catalog.ts").then(({ openCatalog }) =>
-        openCatalog({ path: catalogPath(dirs, documents.url), registry, store }),
-      );
-      return catalog;
+    catalog: openTheCatalog,
+    current() {
+      startFollowing();
+      return current.get();
     },
+    follow: startFollowing,
     async verify() {
       const checked: Record<Counted, number> = { documents: 0, entries: 0, manifests: 0, blobs: 0 };
       const items: Problem[] = [];
@@ -129,6 +171,7 @@ export async function openCitadel({
     collect: ({ dryRun = false } = {}) =>
       store.collect({ kinds: kinds(), grace: settings.store.grace, dryRun }),
     async close() {
+      await following?.stop();
       (await catalog?.catch(() => undefined))?.close();
       await store.close();
     },
@@ -140,6 +183,10 @@ async function openBackends(
   schemes: OpenOptions["schemes"],
 ): Promise<[Backend, Backend?]> {
   const docs = await openDriver(documents, schemes);
+  if (docs.caps.cas !== "full" && docs.caps.cas !== "process") {
+    await docs.close();
+    throw cannotHoldDocuments(documents, docs);
+  }
   if (blobs === documents) return [backend("documents", documents, docs)];
   try {
     // tarballs are compressed already and are left as they are; documents are small and hot
@@ -149,6 +196,32 @@ async function openBackends(
     await docs.close();
     throw error;
   }
+}
+
+/** Changes of documents need compare-and-set; without it two publishers would silently undo each other's work. */
+function cannotHoldDocuments(url: string, { name, caps }: Driver): CitadelError {
+  const keeps = caps.cas === "create" ? "only keeps writers from making a key twice" : "ignores it";
+  return new CitadelError(
+    "E_CONFIG",
+    `${mask(url)} cannot hold documents: they change by compare-and-set, and this store ${keeps} (${name}, cas: ${caps.cas})`,
+    {
+      hint: [
+        "keep only tarballs here, and documents in SQLite, Redis or PostgreSQL: CITADEL_STORE_DOCUMENTS=sqlite:./registry.db",
+        "a bucket that one process alone uses: add ?concurrency=single-writer to its URL",
+        "or take a server that keeps conditions: citadel driver:test <url> says which does",
+      ],
+    },
+  );
+}
+
+/**
+ * How far glances may be behind. A look costs less than a millisecond on this machine and in a store that pushes its changes;
+ * other stores on the network are object stores, where it costs a request.
+ */
+function boundOf(freshness: Settings["store"]["freshness"], caps: Capabilities): number {
+  if (freshness === "strict") return 0;
+  if (freshness !== "auto") return freshness;
+  return caps.shared === "network" && caps.watch !== "push" ? 1000 : 0;
 }
 
 function backend(role: Backend["role"], url: string, driver: Driver): Backend {

@@ -8,6 +8,7 @@ export interface Settings {
     readonly compression: "zstd" | "gzip" | "none";
     /** ms that garbage is kept before it may be collected */
     readonly grace: number;
+    readonly freshness: Freshness;
   };
   /** URLs, nearest first */
   readonly cache: { readonly tiers: readonly string[] };
@@ -49,3 +50,6 @@ export interface Dirs {
   readonly cache: string;
   readonly config: string;
 }
+
+/** How old a package document may be that is shown to a reader: most ms, or not at all. */
+export type Freshness = "auto" | "strict" | number;

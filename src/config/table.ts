@@ -4,6 +4,7 @@ import {
   choice,
   cidr,
   duration,
+  freshness,
   hostName,
   integer,
   list,
@@ -59,6 +60,11 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     type: duration,
     default: 48 * 3_600_000,
     description: "age at which unused objects may be collected",
+  },
+  "store.freshness": {
+    type: freshness,
+    default: "auto",
+    description: "how old a packument may be; auto: strict, bounded=1000 in S3",
   },
   "cache.tiers": {
     type: list(storeUrl),

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Freshness } from "./settings.ts";
 import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
 
 /** How the values of a setting look. */
@@ -39,6 +40,18 @@ export const choice = <const T extends string>(...options: readonly T[]): ValueT
   allowed: `one of ${options.join(", ")}`,
   parse: (raw) => options.find((option) => option === raw),
 });
+
+/** How old an answer may be: `strict`, `bounded=<duration>`, or what suits the store. In code a bound is its ms. */
+export const freshness: ValueType<Freshness> = {
+  allowed: "auto, strict or a bound such as bounded=1000 or bounded=5s",
+  parse(raw) {
+    if (raw === "auto" || raw === "strict") return raw;
+    const [, bound] = /^bounded=(.+)$/.exec(String(raw)) ?? [];
+    const ms = bound === undefined ? undefined : parseDuration(bound);
+    return ms !== undefined && ms > 0 ? ms : undefined;
+  },
+  format: (value) => (typeof value === "number" ? `bounded=${value}` : value),
+};
 
 /** A JSON array, or text with commas or spaces between the items. */
 export const list = <T>(item: ValueType<T>): ValueType<readonly T[]> => ({

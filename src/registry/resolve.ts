@@ -20,7 +20,9 @@ export function resolver(context: Context): Pick<Registry, "document" | "resolve
     // only what is not plainly a name is worth the look of the long list of rules
     if (!plain.test(name)) checkName(name);
     const { packages } = context;
-    const found = await (hot ? packages.glance(name) : packages.read(name));
+    let found = await (hot ? packages.glance(name) : packages.read(name));
+    // what is to be denied is looked at once more where the first look may have been an old one
+    if (hot && found?.state.versions.size === 0) found = await packages.read(name);
     if (!found || found.state.versions.size === 0) throw packageNotFound(checkName(name));
     demand(context, caller, "read", name, found.state);
     return found;

@@ -12,6 +12,8 @@ const MOST = 256;
 /** A parsed document as it is kept between two looks at it. */
 export interface Held<S> extends Loaded<Stored<S>> {
   readonly document: Document<S>;
+  /** when this was the newest state for sure, by performance.now() */
+  seen: number;
 }
 
 /** Parsed documents by key, bounded by bytes. */
@@ -24,35 +26,58 @@ interface Waiting<S, E> {
   readonly reject: (reason: unknown) => void;
 }
 
+/** A look at the store that is under way, and when it began. */
+interface Look<S> {
+  readonly since: number;
+  readonly found: Promise<Document<S> | undefined>;
+}
+
+export interface LedgerOptions {
+  /** may be shared with other kinds */
+  readonly cache: DocumentCache;
+  readonly crash: Crash;
+  /** ms that a glance may trust what it knows; 0: not at all */
+  readonly trust: number;
+  /** hears of each document that this process moved */
+  readonly moved: (key: Key) => void;
+}
+
 /** A ledger whose store can wait until it is at rest. */
 export interface OpenLedger<S, E> extends Ledger<S, E> {
   /** Resolves when no move is under way. */
   idle(): Promise<void>;
 }
 
-/** The ledger of one kind. `cache` may be shared with other kinds. */
+/** The ledger of one kind. */
 export function openLedger<S, E>(
   driver: Driver,
   kind: Kind<S, E>,
-  cache: DocumentCache,
-  crash: Crash,
+  { cache, crash, trust, moved: announce }: LedgerOptions,
 ): OpenLedger<S, E> {
   const lines = new Map<Key, Waiting<S, E>[]>();
-  const glances = new Map<string, Promise<Document<S> | undefined>>();
+  const glances = new Map<string, Look<S>>();
   const running = new Set<Promise<void>>();
 
+  /** Keeps what took the place of `before`, unless something newer came in between: an older look must not bring it back. */
   const hold = (
     name: string,
     key: Key,
     { etag, doc }: Loaded<Stored<S>>,
-    size: number,
+    { before, size, seen }: { before: Held<S> | undefined; size: number; seen: number },
   ): Held<S> => {
     const { rev, tip, at, state } = doc;
     const document = { name, rev, etag, tip: tip.sha256, modified: at, state };
-    const held = { etag, doc, document };
+    const held = { etag, doc, document, seen };
     glances.delete(name);
+    const other = cache.peek(key);
     // a parsed document takes about three times the room of its text
-    cache.set(key, held, { size: 3 * size + 512 });
+    if (!other || other === before || other.doc.rev < rev)
+      cache.set(key, held, { size: 3 * size + 512 });
+    return held;
+  };
+
+  const saw = (held: Held<S>, at: number): Held<S> => {
+    held.seen = Math.max(held.seen, at);
     return held;
   };
 
@@ -62,19 +87,23 @@ export function openLedger<S, E>(
     key: Key,
     options?: OpOptions,
   ): Promise<Held<S> | undefined> => {
-    let known = cache.get(key) as Held<S> | undefined;
-    if (known) {
+    const seen = performance.now();
+    const before = cache.get(key) as Held<S> | undefined;
+    if (before) {
       const head = await driver.head(key, options);
       if (!head) return undefined;
-      if (head.etag === known.etag) return known;
+      if (head.etag === before.etag) return saw(before, seen);
     }
     const item = await driver.get(key, options);
     if (!item) return undefined;
-    known = cache.get(key) as Held<S> | undefined;
-    if (known?.etag === item.etag) return known;
+    const known = cache.get(key) as Held<S> | undefined;
+    if (known?.etag === item.etag) return saw(known, seen);
     const doc = documentCodec(kind, key).parse(item.body);
-    return hold(name, key, { etag: item.etag, doc }, item.size);
+    return hold(name, key, { etag: item.etag, doc }, { before, size: item.size, seen });
   };
+
+  const fresh = async (name: string, key: Key): Promise<Document<S> | undefined> =>
+    (await load(name, key))?.document;
 
   /** One move of the document, for everybody in line when its changes are decided. Never throws. */
   const move = async (name: string, key: Key, line: Waiting<S, E>[]): Promise<void> => {
@@ -84,6 +113,7 @@ export function openLedger<S, E>(
     let base: Held<S> | undefined;
     let entry: { readonly key: Key; readonly bytes: Uint8Array };
     let size = 0;
+    let seen = 0;
 
     const decide = (now: Stored<S> | undefined, id: string): Stored<S> | undefined => {
       batch.push(...line.splice(0, MOST - batch.length));
@@ -130,6 +160,7 @@ export function openLedger<S, E>(
           bytes(doc) {
             const bytes = codec.bytes(doc);
             size = bytes.byteLength;
+            seen = performance.now();
             return bytes;
           },
         },
@@ -148,7 +179,10 @@ export function openLedger<S, E>(
       if (batch.length === 0) return;
       crash("document");
       // an unchanged document, and one that a lost answer had hidden, come from load()
-      const document = moved && (moved === base ? base : hold(name, key, moved, size)).document;
+      const held =
+        moved && (moved === base ? base : hold(name, key, moved, { before: base, size, seen }));
+      const document = held?.document;
+      announce(key);
       for (const one of batch)
         if (refused.has(one)) one.reject(refused.get(one));
         else one.resolve(document);
@@ -175,12 +209,26 @@ export function openLedger<S, E>(
     },
 
     glance(name) {
+      const key = documentKey(kind.name, name);
+      const now = performance.now();
       const shared = glances.get(name);
-      if (shared) return shared;
-      if (glances.size === 0) setImmediate(() => glances.clear());
-      const look = load(name, documentKey(kind.name, name)).then((held) => held?.document);
+      if (trust === 0) {
+        if (shared) return shared.found;
+        if (glances.size === 0) setImmediate(() => glances.clear());
+      } else {
+        const held = cache.get(key) as Held<S> | undefined;
+        if (held && now - held.seen < trust) return Promise.resolve(held.document);
+        // what was not there when the look began may be there now
+        if (shared && now - shared.since < trust)
+          return shared.found.then((found) => found ?? fresh(name, key));
+      }
+      const look = { since: now, found: fresh(name, key) };
       glances.set(name, look);
-      return look;
+      if (trust > 0) {
+        const end = (): void => void (glances.get(name) === look && glances.delete(name));
+        look.found.then(end, end);
+      }
+      return look.found;
     },
 
     async change(name, who, decide) {

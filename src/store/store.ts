@@ -14,12 +14,23 @@ export interface StoreOptions {
   readonly grace: number;
   /** bytes of memory for parsed documents and hot blobs together */
   readonly memory: number;
+  /** ms that {@link Ledger.glance} may be behind what other processes wrote @default 0 */
+  readonly trust?: number;
+  /** hears of each document that this process changed */
+  readonly moved?: (key: Key) => void;
   /** for tests of faults */
   readonly crash?: Crash;
 }
 
 /** Ledgers and objects over a driver: `docs/drivers.md` says what the driver promises. Nothing is read or written yet. */
-export function openStore({ driver, grace, memory, crash = () => {} }: StoreOptions): Store {
+export function openStore({
+  driver,
+  grace,
+  memory,
+  trust = 0,
+  moved = () => {},
+  crash = () => {},
+}: StoreOptions): Store {
   const documents = new LRUCache<Key, Held<unknown>>({
     maxSize: Math.max(1, Math.floor(memory / 2)),
   });
@@ -31,11 +42,15 @@ export function openStore({ driver, grace, memory, crash = () => {} }: StoreOpti
     driver,
     blobs,
     manifests,
+    doubt(key) {
+      for (const held of key === undefined ? documents.values() : [documents.peek(key)])
+        if (held) held.seen = -Infinity;
+    },
     ledger<S, E>(kind: Kind<S, E>): Ledger<S, E> {
       const known = ledgers.get(kind.name);
       // a kind is known by its name, and so are the types of its states and events
       if (known) return known as Ledger<S, E>;
-      const ledger = openLedger(driver, kind, documents, crash);
+      const ledger = openLedger(driver, kind, { cache: documents, crash, trust, moved });
       ledgers.set(kind.name, ledger);
       return ledger;
     },

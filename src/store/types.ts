@@ -75,7 +75,8 @@ export interface Ledger<S, E> {
   /**
    * The same for a server's hot path: calls of one turn of the event loop share one look at the store. Call it only from
    * where a request comes in: what the loop hands out in one turn had arrived before the turn began, so each answer is
-   * from after its request, and what this process wrote is seen at once.
+   * from after its request, and what this process wrote is seen at once. In a store opened with `trust`, what others wrote
+   * is seen that many ms later at most; that there is no such document is never taken on trust.
    */
   glance(name: string): Promise<Document<S> | undefined>;
   /**
@@ -151,6 +152,8 @@ export interface Store {
   readonly driver: Driver;
   readonly blobs: Blobs;
   readonly manifests: Manifests;
+  /** Trusts a document, or all, no longer without a look at the store: a hint came that it has changed. */
+  doubt(key?: Key): void;
   /** One ledger per kind and store; asking twice gives the same one. */
   ledger<S, E>(kind: Kind<S, E>): Ledger<S, E>;
   /**

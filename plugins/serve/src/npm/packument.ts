@@ -36,7 +36,8 @@ export function createPackument(
       return { status: 304, headers: ["etag", `"${same}"`, ...revalidated[vlt]], body: null };
     const { encoding, bytes } = view.pick(encodings(asked.header("accept-encoding")));
     let headers = headersFor.get(bytes);
-    if (!headers) headersFor.set(bytes, (headers = headersOf(view, encoding, bytes.length, revalidated)));
+    if (!headers)
+      headersFor.set(bytes, (headers = headersOf(view, encoding, bytes.length, revalidated)));
     return { status: 200, headers: headers[vlt], body: asked.method === "HEAD" ? null : bytes };
   };
 
