@@ -3,4 +3,4 @@ export type * from "./citadel.ts";
 export * from "./config/index.ts";
 export { logger, type Logger } from "./log.ts";
 export { nearest } from "./nearest.ts";
-export { findSchemes } from "./plugins.ts";
+export { findDrivers, findSchemes, type DriverItem } from "./plugins.ts";

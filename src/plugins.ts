@@ -7,17 +7,47 @@ interface Contribution {
   readonly drivers?: Readonly<Record<string, string>>;
 }
 
+/** A driver as its package announces it. */
+export interface DriverItem {
+  /** URL scheme without colon */
+  readonly scheme: string;
+  readonly package: string;
+  readonly version: string;
+  readonly from: "bundled" | "linked" | "installed";
+  /** absolute path of the module whose default export is a DriverFactory */
+  readonly module: string;
+  /** false when another package has the scheme already */
+  readonly used: boolean;
+}
+
 /**
- * URL schemes and the modules of their drivers, of all installed and linked plugins, without importing any.
- * The first plugin to name a scheme keeps it: core plugins come first.
+ * The drivers of all installed and linked plugins, without importing any. The first plugin to name a scheme keeps it:
+ * core plugins come first.
  */
-export function findSchemes(config: Pick<Config, "getPluginsList">): Map<string, string> {
-  const schemes = new Map<string, string>();
-  for (const plugin of config.getPluginsList()) {
+export function findDrivers(config: Pick<Config, "getPluginsList">): DriverItem[] {
+  const taken = new Set<string>();
+  return config.getPluginsList().flatMap((plugin) => {
     const { drivers = {} } = ((plugin.pjson as unknown as Record<string, unknown>)["citadel"] ??
       {}) as Contribution;
-    for (const [scheme, file] of Object.entries(drivers))
-      if (!schemes.has(scheme)) schemes.set(scheme, join(plugin.root, file));
-  }
-  return schemes;
+    return Object.entries(drivers).map(([scheme, file]): DriverItem => {
+      const used = !taken.has(scheme);
+      taken.add(scheme);
+      return {
+        scheme,
+        package: plugin.name,
+        version: plugin.version,
+        from: plugin.type === "link" ? "linked" : plugin.type === "user" ? "installed" : "bundled",
+        module: join(plugin.root, file),
+        used,
+      };
+    });
+  });
 }
+
+/** URL schemes and the modules of the drivers in use. */
+export const findSchemes = (config: Pick<Config, "getPluginsList">): Map<string, string> =>
+  new Map(
+    findDrivers(config)
+      .filter(({ used }) => used)
+      .map(({ scheme, module }) => [scheme, module]),
+  );
