@@ -1,5 +1,5 @@
 export { agree } from "./agree.ts";
-export { packageKind } from "./kind.ts";
+export { packageKind, scopeKind } from "./kind.ts";
 export { checkManifest, shortManifest, storeManifest, type ManifestInput } from "./manifest.ts";
 export {
   baseName,

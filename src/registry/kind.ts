@@ -1,6 +1,12 @@
 import { blobKey, manifestKey } from "../store/index.ts";
 import type { Kind } from "../store/types.ts";
-import type { PackageEvent, PackageState, RemovedRecord, VersionRecord } from "./types.ts";
+import type {
+  PackageEvent,
+  PackageImport,
+  PackageState,
+  RemovedRecord,
+  VersionRecord,
+} from "./types.ts";
 
 /** A version in the stored document. Columns are only ever added at the end. */
 type VersionRow = [
@@ -95,6 +101,8 @@ export function packageKind(): Required<Kind<PackageState, PackageEvent>> {
           const others = state.stars.filter((user) => user !== event.user);
           return { ...state, stars: event.on ? [...others, event.user] : others };
         }
+        case "import":
+          return imported(before, event, name);
       }
     },
 
@@ -185,6 +193,29 @@ function unpublished(state: PackageState, gone: readonly string[], at: number): 
   const versions = without(state.versions, gone);
   const tags = new Map(Array.from(state.tags).filter(([, version]) => versions.has(version)));
   return { ...state, versions, removed, tags };
+}
+
+/** What is there stays as it is, so that an import never takes anything away. */
+function imported(
+  before: PackageState | undefined,
+  { created, owners, stars, tags, versions, removed }: PackageImport,
+  name: string,
+): PackageState {
+  const own = before ?? {
+    name,
+    created,
+    owners,
+    stars,
+    tags: new Map(),
+    versions: new Map(),
+    removed: new Map(),
+  };
+  return {
+    ...own,
+    tags: new Map([...tags, ...own.tags]),
+    versions: new Map([...own.versions, ...versions.filter(([id]) => !own.versions.has(id))]),
+    removed: new Map([...removed, ...own.removed]),
+  };
 }
 
 function without<V>(map: ReadonlyMap<string, V>, keys: readonly string[]): Map<string, V> {

@@ -10,6 +10,8 @@ import type {
   JsonObject,
   PackageDocument,
   PackageState,
+  Published,
+  PublishInput,
   Registry,
   VersionRecord,
 } from "./types.ts";
@@ -18,10 +20,10 @@ import type {
 const repeatable = 10 * 60_000;
 
 /** See {@link Registry.publish}. Everything is checked before anything is written; the document's put is the commit. */
-export function publisher(context: Context): Registry["publish"] {
+export function publisher(context: Context): Pick<Registry, "publish" | "checkPublish"> {
   const { store, packages, limits } = context;
 
-  return async function publish(input, caller) {
+  async function prepare(input: PublishInput, caller: Caller) {
     const name = checkName(input.name);
     const version = checkVersion(input.version);
     const tags = [...new Set(input.tags ?? ["latest"])].map(checkTag);
@@ -54,6 +56,26 @@ export function publisher(context: Context): Registry["publish"] {
     const bytes = storeManifest({ manifest, name, version, ...people, tarball, inspected });
     const readme =
       readmeOf(input.readme) ?? readmeOf(manifest["readme"]) ?? readmeOf(inspected.readme);
+    return {
+      name,
+      version,
+      tags,
+      manifest,
+      before,
+      scopeOwner,
+      by,
+      integrity,
+      check,
+      bytes,
+      readme,
+    };
+  }
+
+  async function publish(input: PublishInput, caller: Caller): Promise<Published> {
+    const { tarball } = input;
+    const ready = await prepare(input, caller);
+    const { name, version, tags, manifest, before, scopeOwner, by, integrity, check } = ready;
+    const { bytes, readme } = ready;
     const [manifestHash, readmeHash] = await Promise.all([
       store.manifests.put(bytes),
       readme ? store.manifests.put(Buffer.from(readme)) : undefined,
@@ -89,6 +111,13 @@ export function publisher(context: Context): Registry["publish"] {
       document,
       repeated,
     };
+  }
+
+  return {
+    publish,
+    async checkPublish(input, caller) {
+      await prepare(input, caller);
+    },
   };
 }
 

@@ -34,7 +34,7 @@ export function createRegistry({ store, accounts, limits, policy }: RegistryOpti
   };
   return {
     packages,
-    publish: publisher(context),
+    ...publisher(context),
     ...tagger(context),
     deprecate: deprecator(context),
     unpublish: unpublisher(context),

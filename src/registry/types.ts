@@ -56,7 +56,19 @@ export type PackageEvent =
   | { readonly type: "deprecate"; readonly versions: readonly string[]; readonly message: string }
   | { readonly type: "unpublish"; readonly versions: readonly string[] }
   | { readonly type: "owners"; readonly owners: readonly string[] }
-  | { readonly type: "star"; readonly user: string; readonly on: boolean };
+  | { readonly type: "star"; readonly user: string; readonly on: boolean }
+  | PackageImport;
+
+/** What came from elsewhere, as it was there. Only what is missing is added; the rest counts where the package is new. */
+export interface PackageImport {
+  readonly type: "import";
+  readonly created: number;
+  readonly owners: readonly string[];
+  readonly stars: readonly string[];
+  readonly tags: readonly (readonly [tag: string, version: string])[];
+  readonly versions: readonly (readonly [version: string, VersionRecord])[];
+  readonly removed: readonly (readonly [version: string, RemovedRecord])[];
+}
 
 /** One file to publish: bytes in memory, or a spooled file that can be read again. */
 export interface Tarball {
@@ -127,6 +139,8 @@ export interface Registry {
    * @throws E_VERSION_EXISTS (also for a number once unpublished), E_FORBIDDEN, E_INVALID_*, E_MANIFEST_MISMATCH, E_TOO_LARGE
    */
   publish(input: PublishInput, caller: Caller): Promise<Published>;
+  /** Everything that `publish` checks before it writes, and throws the same; nothing is written. */
+  checkPublish(input: PublishInput, caller: Caller): Promise<void>;
   /** @throws E_PACKAGE_NOT_FOUND, E_VERSION_NOT_FOUND, E_INVALID_TAG, E_FORBIDDEN */
   tag(name: string, tag: string, version: string, caller: Caller): Promise<PackageDocument>;
   /** `latest` is refused. @throws E_TAG_NOT_FOUND */

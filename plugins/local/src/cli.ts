@@ -3,7 +3,7 @@ import { formatSize } from "@citadel/core";
 import { local, type Caller } from "@citadel/core/access";
 import { CitadelError } from "@citadel/core/errors";
 import type { JsonObject } from "@citadel/core/registry";
-import type { Column, Terminal } from "@citadel/core/terminal";
+import type { Column, Progress, Terminal } from "@citadel/core/terminal";
 import { parseObject } from "./folder.ts";
 
 /** The operating-system user at the command line. */
@@ -30,6 +30,17 @@ export const timeText = (terminal: Terminal, ms: number): string => {
   const iso = new Date(ms).toISOString();
   return terminal.out.tty ? iso.slice(0, 16).replace("T", " ") : iso;
 };
+
+/** What long work says about itself, on the terminal. */
+export function showPhases(
+  progress: Progress,
+): (at: { readonly phase: string; readonly done: number; readonly total?: number }) => void {
+  let now = "";
+  return ({ phase, done, total }) => {
+    if (phase !== now) progress.phase((now = phase), total);
+    progress.at(done);
+  };
+}
 
 /** A name and its value, as the commands that show one thing print them. */
 export type Fact = readonly [name: string, value: string | number | boolean | undefined];

@@ -1,6 +1,11 @@
 export type { CleanedUp } from "./cleanup.ts";
 export type { SingleFile } from "./file.ts";
-export type { PackageContent, PublishedPackage, PublishOptions } from "./publish.ts";
+export type {
+  PackageContent,
+  PublishedPackage,
+  PublishOptions,
+  PublishProgress,
+} from "./publish.ts";
 export {
   localRegistry,
   LocalRegistry,

@@ -12,6 +12,7 @@ import {
   spool,
   type JsonObject,
   type Spooled,
+  type Tarball,
 } from "@citadel/core/registry";
 import { storedAs } from "@citadel/core/catalog";
 import { makePackage, singleFile, type SingleFile } from "./file.ts";
@@ -38,6 +39,15 @@ export interface PublishOptions {
   readonly fileName?: string;
   /** checks and packs, stores nothing @default false */
   readonly dryRun?: boolean;
+  /** hears how far it is, in bytes */
+  readonly onProgress?: (at: PublishProgress) => void;
+}
+
+export interface PublishProgress {
+  readonly phase: "packing" | "checking" | "storing";
+  readonly done: number;
+  /** unknown while packing a folder or a stream */
+  readonly total?: number;
 }
 
 export interface PublishedPackage {
@@ -105,20 +115,44 @@ export async function publish(
       ...(file && { file }),
       dryRun,
     };
+    const wanted = { name, version, manifest, tarball: watched(tarball, input), tags: [tag] };
     if (dryRun) {
-      await inspect(tarball.content, citadel.settings.limits);
+      await citadel.registry.checkPublish(wanted, caller);
       return plan;
     }
-    const published = await citadel.registry.publish(
-      { name, version, manifest, tarball, tags: [tag] },
-      caller,
-    );
+    const published = await citadel.registry.publish(wanted, caller);
     // A repeat of a request whose answer got lost makes sense over HTTP; here it is a second publish.
     if (published.repeated) throw versionExists(name, version);
     const stored = await storedAs(citadel.store.driver, integrity);
     const { size: storedSize = size, compressed, encrypted } = stored;
     return { ...plan, uuid: published.uuid, storedSize, compressed, encrypted };
   });
+}
+
+/** The same tarball, which the registry reads twice when it is large: to check it, and to store it. */
+function watched(tarball: Tarball, { onProgress }: PublishOptions): Tarball {
+  const { content } = tarball;
+  if (!onProgress || content instanceof Uint8Array) return tarball;
+  const { size: total } = content;
+  let phase: PublishProgress["phase"] = "checking";
+  const stream = () => {
+    const now = phase;
+    phase = "storing";
+    return counted(content.stream(), (done) => onProgress({ phase: now, done, total }));
+  };
+  return { ...tarball, content: { size: total, stream } };
+}
+
+/** The same bytes; `hear` is told how many came so far. */
+export async function* counted(
+  source: AsyncIterable<Uint8Array>,
+  hear: (bytes: number) => void,
+): AsyncGenerator<Uint8Array, void, void> {
+  let bytes = 0;
+  for await (const chunk of source) {
+    hear((bytes += chunk.byteLength));
+    yield chunk;
+  }
 }
 
 /** Refuses before anything is packed; the registry asks again when it commits. */
@@ -140,7 +174,13 @@ async function prepare(
   folder: string,
   input: Parameters<typeof publish>[2],
 ): Promise<Prepared> {
-  const { content, fileName, metadata = {} } = input;
+  const { content, fileName, metadata = {}, onProgress } = input;
+  const heard = (source: AsyncIterable<Uint8Array>, total?: number) =>
+    onProgress
+      ? counted(source, (done) =>
+          onProgress({ phase: "packing", done, ...(total !== undefined && { total }) }),
+        )
+      : source;
   agree(metadata, input, "the metadata");
   if (typeof content === "object" && "path" in content) {
     const path = resolve(content.path);
@@ -150,12 +190,13 @@ async function prepare(
         cause: error,
       });
     });
-    if (entry.isDirectory()) return fromFolder(citadel, folder, path, input);
+    if (entry.isDirectory()) return fromFolder(citadel, folder, path, input, heard);
     if (fileName === undefined && /\.(?:tgz|tar\.gz)$/i.test(path))
-      return fromTarball(citadel, folder, createReadStream(path), input);
-    return fromFile(citadel, folder, createReadStream(path), fileName ?? basename(path), input);
+      return fromTarball(citadel, folder, heard(createReadStream(path), entry.size), input);
+    const source = heard(createReadStream(path), entry.size);
+    return fromFile(citadel, folder, source, fileName ?? basename(path), input);
   }
-  const { gzipped, whole } = await peek(chunksOf(content));
+  const { gzipped, whole } = await peek(heard(chunksOf(content)));
   return gzipped && fileName === undefined
     ? fromTarball(citadel, folder, whole, input)
     : fromFile(citadel, folder, whole, fileName ?? "index.js", input);
@@ -193,6 +234,7 @@ async function fromFolder(
   folder: string,
   path: string,
   wanted: Wanted,
+  heard: (tarball: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
 ): Promise<Prepared> {
   const packageJson = readPackageJson(path);
   const what = join(path, "package.json");
@@ -202,7 +244,7 @@ async function fromFolder(
       hint: ['take "private" out of it to publish the package'],
     });
   const { files, executable } = await listFiles(path, packageJson);
-  const tarball = await spoolTarball(citadel, folder, pack(path, files, executable));
+  const tarball = await spoolTarball(citadel, folder, heard(pack(path, files, executable)));
   return { manifest: { ...packageJson, ...wanted.metadata }, tarball };
 }
 

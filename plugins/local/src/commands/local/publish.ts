@@ -1,7 +1,7 @@
 import { CitadelCommand } from "@citadel/core/command";
 import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
-import { caller, factColumns, facts, readMetadata, sizeText } from "../../cli.ts";
+import { caller, factColumns, facts, readMetadata, showPhases, sizeText } from "../../cli.ts";
 import { npmName } from "../../names.ts";
 import { discard, type Scratch } from "../../pack.ts";
 import { publish } from "../../publish.ts";
@@ -55,7 +55,11 @@ export default class LocalPublish extends CitadelCommand {
       ...(flags.as !== undefined && { fileName: flags.as }),
       dryRun: flags["dry-run"],
     };
-    const published = await publish(await this.citadel(), caller, input, this.#scratch);
+    // one line per phase would only be noise for what is over at once
+    const progress = this.terminal.err.motion ? await this.progress("packing") : undefined;
+    const shown = progress ? { ...input, onProgress: showPhases(progress) } : input;
+    const published = await publish(await this.citadel(), caller, shown, this.#scratch);
+    progress?.stop();
     const { name, version, tag, uuid, integrity, size, storedSize } = published;
     await this.table(
       facts([
