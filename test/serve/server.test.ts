@@ -308,6 +308,19 @@ describe("B1 citadel serve", () => {
     for (const pid of left) expect(() => process.kill(pid, 0)).toThrow("ESRCH");
   });
 
+  test("--workers refuses a store that only one process can hold", async () => {
+    const home = await tempFolder("server");
+    const ran = await citadel(home.path, [
+      ...["serve", "--port", "0", "--workers", "2"],
+      "--store",
+      "memory:",
+      "--json",
+    ]);
+    expect(ran.code).toBe(2);
+    expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code: "E_CONFIG" } });
+    await home.remove();
+  });
+
   async function workersOf(pid: number): Promise<number[]> {
     const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
     return text.trim().split(/\s+/).filter(Boolean).map(Number);

@@ -1,4 +1,4 @@
-import type { Citadel } from "@citadel/core";
+import { CitadelError, type Citadel } from "@citadel/core";
 import { isLoopback, type Settings } from "@citadel/core/config";
 import { createApp } from "../app.ts";
 import { addressesOf, startServer } from "./listen.ts";
@@ -31,7 +31,11 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   if (settings.workers <= 1) return serving(settings, await serveHere(options), true);
   const workers = await import("./workers.ts");
   if (!workers.isWorker())
-    return serving(settings, await workers.startWorkers(settings.workers), true);
+    return serving(
+      settings,
+      await workers.startWorkers({ ...settings, count: settings.workers }),
+      true,
+    );
   try {
     const server = await serveHere(options);
     workers.reportListening(server.port);
@@ -53,10 +57,27 @@ interface Server {
 async function serveHere({ settings, citadel, log }: ServeOptions): Promise<Server> {
   const { host, port } = settings;
   const opened = await citadel();
+  if (settings.workers > 1) shareable(opened, settings.workers);
   if (opened.staleness > 0) opened.follow();
   const app = createApp({ citadel: opened, hosts: addressesOf(host) });
   const requestLog = log ? await (await import("./log.ts")).createRequestLog() : undefined;
   return startServer({ app, hosts: host, port, log: requestLog });
+}
+
+/** Every worker opens the stores for itself. @throws E_CONFIG for one that works in a single process only */
+function shareable({ backends }: Citadel, workers: number): void {
+  for (const { role, url, driver } of backends)
+    if (driver.caps.shared === "process" || (role === "documents" && driver.caps.cas !== "full"))
+      throw new CitadelError(
+        "E_CONFIG",
+        `${url} can be used by one process at a time, not by ${workers} workers`,
+        {
+          hint: [
+            "serve without --workers",
+            "or choose a store that processes share: sqlite, file, redis, postgres",
+          ],
+        },
+      );
 }
 
 function serving(

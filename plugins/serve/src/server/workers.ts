@@ -1,4 +1,6 @@
 import cluster, { type Worker } from "node:cluster";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
 import { CitadelError, errorObject, type ErrorCode } from "@citadel/core";
 
 /** What a worker tells the primary process. */
@@ -17,9 +19,10 @@ export interface Workers {
   stop(grace: number): Promise<void>;
 }
 
-/** more deaths than this within so many ms are nothing that another copy would heal */
+/** after more deaths than this within so many ms the next copy is made to wait, so that a defect cannot eat the machine */
 const crashes = 5;
 const crashing = 10_000;
+const pause = 1000;
 
 /** Whether this process is one of several. */
 export const isWorker = (): boolean => cluster.isWorker;
@@ -27,11 +30,21 @@ export const isWorker = (): boolean => cluster.isWorker;
 /**
  * Starts `count` copies of this very command that share its port. One that dies is replaced; nothing of the registry lives
  * in any of them alone.
+ * @param port 0: a free one
  * @throws what the first of them could not do
  */
-export async function startWorkers(count: number): Promise<Workers> {
+export async function startWorkers({
+  count,
+  host,
+  port,
+}: {
+  readonly count: number;
+  readonly host: readonly string[];
+  readonly port: number;
+}): Promise<Workers> {
   const dead: number[] = [];
   let running = false;
+  let waiting: NodeJS.Timeout | undefined;
 
   const fork = (): Promise<number> =>
     new Promise((resolve, reject) => {
@@ -47,29 +60,51 @@ export async function startWorkers(count: number): Promise<Workers> {
         if (running) replace();
       });
     });
+  const another = (): void => void fork().catch(() => {}); // its end is heard of, and it says why on stderr
   const replace = (): void => {
     const now = Date.now();
     dead.push(now);
     while (now - (dead[0] ?? now) > crashing) dead.shift();
-    if (dead.length <= crashes) fork().catch(() => {}); // it has said why on stderr
+    if (dead.length <= crashes) return another();
+    waiting ??= setTimeout(() => {
+      waiting = undefined;
+      for (let n = living().length; n < count; n++) another();
+    }, pause);
   };
   const stop = async (grace: number): Promise<void> => {
     running = false;
-    const living = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
-    await Promise.all(living.map((worker) => end(worker, grace)));
+    clearTimeout(waiting);
+    await Promise.all(living().map((worker) => end(worker, grace)));
   };
 
   try {
-    cluster.setupPrimary({ stdio: ["ignore", "ignore", "inherit", "ipc"] });
-    // alone, so that a port that is taken is said once; a free one (0) is the same for all who ask for one
-    const port = await fork();
-    await Promise.all(Array.from({ length: count - 1 }, fork));
+    const args = process.argv.slice(2);
+    cluster.setupPrimary({
+      // chosen once: the copies that replace all the others would find another one
+      args: port === 0 ? [...args, "--port", String(await freePort(host[0]))] : args,
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    // alone, so that a port that is taken is said once
+    const taken = await fork();
     running = true;
-    return { port, stop };
+    await Promise.all(Array.from({ length: count - 1 }, fork));
+    return { port: taken, stop };
   } catch (error) {
     await stop(0);
     throw error;
   }
+}
+
+const living = (): Worker[] =>
+  Object.values(cluster.workers ?? {}).filter((worker) => worker?.isDead() === false);
+
+async function freePort(host: string | undefined): Promise<number> {
+  const server = createServer().listen(0, host);
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }
 
 async function end(worker: Worker, grace: number): Promise<void> {
