@@ -104,7 +104,7 @@ export async function collected(home: string, versions: number): Promise<void> {
 }
 
 /** All keys of the default store as they lie on the disk: the table of registry.db, and the files of blobs/. */
-async function stored(home: string): Promise<string[]> {
+export async function stored(home: string): Promise<string[]> {
   const data = join(home, "data");
   const database = new DatabaseSync(join(data, "registry.db"), { readOnly: true });
   const keys = database
@@ -116,5 +116,5 @@ async function stored(home: string): Promise<string[]> {
   const entries = await readdir(files, { recursive: true, withFileTypes: true }).catch(() => []);
   for (const entry of entries)
     if (entry.isFile()) keys.push(join(entry.parentPath, entry.name).slice(files.length + 1));
-  return keys;
+  return keys.sort();
 }

@@ -1,4 +1,4 @@
-import { Agent, request as send, type IncomingHttpHeaders } from "node:http";
+import { request as send, type Agent, type IncomingHttpHeaders } from "node:http";
 
 export interface Answer {
   readonly status: number;
