@@ -475,7 +475,8 @@ function breaks({ kind, status = 500 }: Fault, res: ServerResponse): boolean {
     return true;
   }
   if (kind !== "error") return false;
-  throw new S3Error(status, status === 503 ? "SlowDown" : "InternalError");
+  const codes: Readonly<Record<number, string>> = { 403: "AccessDenied", 503: "SlowDown" };
+  throw new S3Error(status, codes[status] ?? "InternalError");
 }
 
 function operationOf(
