@@ -61,8 +61,8 @@ export interface Citadel {
     readonly items: readonly Problem[];
     readonly checked: Readonly<Record<Counted, number>>;
   }>;
-  /** Removes what nothing refers to and is older than `store.grace`. */
-  collect(options?: { readonly dryRun?: boolean }): Promise<{
+  /** Removes what nothing refers to and is older than `grace` ms @default store.grace */
+  collect(options?: { readonly dryRun?: boolean; readonly grace?: number }): Promise<{
     readonly removed: number;
     readonly bytes: number;
     readonly keys: readonly Key[];
@@ -85,13 +85,11 @@ export async function openCitadel({
   dirs,
   crash,
 }: OpenOptions): Promise<Citadel> {
-  const [documents, blobs] = await openBackends(settings, schemes);
+  const [documents, blobs] = await openBackends(settings.store, schemes);
   const backends = blobs ? [documents, blobs] : [documents];
   const crashing = crashAt(crash);
   const staleness = boundOf(settings.store.freshness, documents.driver.caps);
-  const driver = blobs
-    ? split({ docs: documents.driver, blobs: blobs.driver, small: SMALL })
-    : documents.driver;
+  const driver = joined(documents, blobs);
   const store = openStore({
     driver,
     grace: settings.store.grace,
@@ -168,8 +166,8 @@ export async function openCitadel({
         items.push(problem);
       return { items, checked };
     },
-    collect: ({ dryRun = false } = {}) =>
-      store.collect({ kinds: kinds(), grace: settings.store.grace, dryRun }),
+    collect: ({ dryRun = false, grace = settings.store.grace } = {}) =>
+      store.collect({ kinds: kinds(), grace, dryRun }),
     async close() {
       await following?.stop();
       (await catalog?.catch(() => undefined))?.close();
@@ -178,8 +176,20 @@ export async function openCitadel({
   };
 }
 
+/** Where a registry lies. */
+export type Stores = Pick<Settings["store"], "documents" | "blobs" | "compression">;
+
+/** The stores of a registry as one driver, for what works below it; the caller closes it. Throws like {@link openCitadel}. */
+export const openStores = async (
+  stores: Stores,
+  schemes: OpenOptions["schemes"],
+): Promise<Driver> => joined(...(await openBackends(stores, schemes)));
+
+const joined = (documents: Backend, blobs?: Backend): Driver =>
+  blobs ? split({ docs: documents.driver, blobs: blobs.driver, small: SMALL }) : documents.driver;
+
 async function openBackends(
-  { store: { documents, blobs, compression } }: Settings,
+  { documents, blobs, compression }: Stores,
   schemes: OpenOptions["schemes"],
 ): Promise<[Backend, Backend?]> {
   const docs = await openDriver(documents, schemes);

@@ -15,3 +15,4 @@ export { mask, secretName } from "./mask.ts";
 export type { Dirs, Settings } from "./settings.ts";
 export { settingKeys, table as settingsTable, variablesOf, type SettingKey } from "./table.ts";
 export { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
+export { storeUrl } from "./values.ts";

@@ -1,0 +1,389 @@
+import { createHash } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import {
+  storeCode,
+  tooLarge,
+  type Driver,
+  type Entry,
+  type ETag,
+  type Item,
+  type Key,
+  type ListEntry,
+} from "../driver/index.ts";
+import { CitadelError } from "../errors.ts";
+import { keep } from "./immutable.ts";
+import { pairs, pool, walkOthers, type Pair } from "./pairs.ts";
+import { walk } from "./walk.ts";
+
+/** Bytes up to which an object is copied in one piece of memory. */
+const WHOLE = 1 << 20;
+/** Objects under way at once. */
+const AT_ONCE = 8;
+const PASSES = 5;
+const ATTEMPTS = 6;
+/** Whatever an object refers to comes before it; documents, which refer to all the others, are last. */
+const ORDER = ["b/", "m/", "h/", "", "d/"] as const;
+
+export interface Count {
+  readonly keys: number;
+  readonly bytes: number;
+}
+
+/** What a copy would do. */
+export interface CopyPlan {
+  /** everything in the source */
+  readonly all: Count;
+  /** what the target lacks, or has with another size */
+  readonly missing: Count;
+  /** documents of the target that are not an earlier state of the source's */
+  readonly conflicts: readonly CopyConflict[];
+}
+export interface CopyConflict {
+  readonly key: Key;
+  /** extra: the source has no such document; longer: its history in the target goes beyond the source's */
+  readonly why: "extra" | "different" | "longer";
+}
+
+export interface Copied {
+  readonly all: Count;
+  /** written in this run */
+  readonly copied: Count;
+  /** found there, and checked */
+  readonly present: Count;
+  /** caches that the target cannot let expire */
+  readonly skipped: Count;
+  /** documents that kept changing while they were copied; another run takes what is new */
+  readonly changed: readonly Key[];
+}
+
+interface Watching {
+  readonly signal?: AbortSignal;
+  /** a new step begins, of `total` bytes where that is known */
+  readonly phase?: (label: string, total?: number) => void;
+  /** bytes of the step that are done */
+  readonly at?: (bytes: number) => void;
+}
+
+/** Compares two stores by their lists and documents; writes nothing. Throws TOO_LARGE for what the target cannot take. */
+export async function planCopy(
+  from: Driver,
+  to: Driver,
+  { signal, phase = () => {} }: Watching = {},
+): Promise<CopyPlan> {
+  const all = tally();
+  const missing = tally();
+  const conflicts: CopyConflict[] = [];
+  phase("comparing the stores");
+  for (const prefix of ORDER)
+    await pool(listBoth(from, to, prefix), AT_ONCE, signal, async ({ key, source, target }) => {
+      if (source) {
+        all.add(source.size);
+        if (source.size > to.caps.maxObject) throw tooLarge(key, source.size, to.caps.maxObject);
+        if (target?.size !== source.size) missing.add(source.size);
+      }
+      if (prefix !== "d/" || !target) return;
+      const why = await conflictOf(from, to, key);
+      if (why) conflicts.push({ key, why });
+    });
+  conflicts.sort((a, b) => (a.key < b.key ? -1 : 1));
+  return { all: all.count(), missing: missing.count(), conflicts };
+}
+
+/**
+ * Brings everything of `from` to `to`: blobs and manifests, history, the rest, documents. Each object is read again from
+ * the target and compared by hash; what lies there already is only checked, so an interrupted copy goes on where it was.
+ * Nothing is deleted. A document that changes meanwhile is taken in a further pass, after what it refers to; what still
+ * changes after five passes is reported.
+ *
+ * @param force replaces documents that are no earlier state of the source's, if their history is not the longer one
+ * @throws E_CONFLICT for such documents, E_INTEGRITY when the source is damaged or the target does not keep what it took
+ */
+export async function copyStore(
+  from: Driver,
+  to: Driver,
+  plan: CopyPlan,
+  { force = false, signal, phase = () => {}, at = () => {} }: Watching & { force?: boolean } = {},
+): Promise<Copied> {
+  const copied = tally();
+  const present = tally();
+  const skipped = tally();
+  const done = marks();
+  const options = signal ? { signal } : {};
+  let bytes = 0;
+  const progress = (size: number): void => at((bytes += size));
+
+  let known = await newDocuments(from);
+  for (let pass = 1; ; pass++) {
+    phase(pass === 1 ? "copying" : `copying what changed, pass ${pass}`, pass === 1 ? plan.all.bytes : undefined); // prettier-ignore
+    for (const prefix of ORDER) {
+      const work = prefix === "d/" ? copyDocument : copyObject;
+      await pool(listBoth(from, to, prefix), AT_ONCE, signal, async (pair) => {
+        if (pair.source) await work(pair as Found, pass);
+      });
+    }
+    const next = await newDocuments(from, done);
+    if (next.keys.length === 0 || pass === PASSES)
+      return {
+        all: plan.all,
+        copied: copied.count(),
+        present: present.count(),
+        skipped: skipped.count(),
+        changed: next.keys,
+      };
+    known = next;
+  }
+
+  async function copyObject({ key, source, target }: Found, pass: number): Promise<void> {
+    // what was there in an earlier pass has been checked in it
+    if (pass > 1 && target?.size === source.size) return;
+    if (source.expires !== undefined && to.caps.ttl === "none" && key.startsWith("c/"))
+      return skipped.add(source.size);
+    const wanted = nameOf(key) ?? (await hashOf(from, key, "sha512", signal));
+    // collected meanwhile: nothing refers to it
+    if (!wanted) return;
+    const isThere = async (): Promise<boolean> =>
+      (await hashOf(to, key, wanted.algorithm, signal))?.hex === wanted.hex;
+    if (target?.size === source.size && (await isThere())) present.add(source.size);
+    else {
+      const put = (condition: { readonly ifAbsent?: true }) => copyBytes(key, wanted, condition);
+      if (!(await stayed(keep(to, key, source.size, Infinity, put)))) return;
+      if (!(await isThere())) {
+        // one that says by its name what it holds is damaged; who knows which of two others is right
+        if (!nameOf(key) && key.startsWith("h/") && !force) throw differs(key);
+        await put({});
+        if (!(await isThere())) throw notKept(key);
+      }
+      copied.add(source.size);
+    }
+    if (pass === 1) progress(source.size);
+  }
+
+  /** Source to target under `condition`; the source's bytes have to be the ones that are wanted. */
+  async function copyBytes(
+    key: Key,
+    wanted: Hash,
+    condition: { readonly ifAbsent?: true },
+  ): Promise<Entry> {
+    const opened = await from.read(key, options);
+    if (!opened) throw new Gone();
+    const extras = extrasOf(opened);
+    if (opened.size <= Math.min(WHOLE, to.caps.maxItem)) {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of checked(opened.stream, key, wanted)) chunks.push(chunk);
+      return to.put(key, Buffer.concat(chunks), { ...condition, ...extras, ...options });
+    }
+    return to.write(key, checked(opened.stream, key, wanted), {
+      ...condition,
+      ...extras,
+      ...options,
+      size: opened.size,
+      ...(wanted.algorithm === "sha512" ? { sha512: Buffer.from(wanted.hex, "hex") } : {}),
+    });
+  }
+
+  async function copyDocument({ key, source }: Found, pass: number): Promise<void> {
+    if (source.etag !== undefined && done.has(key, source.etag)) return;
+    const item = await from.get(key, options);
+    // newer than the list that was made before its parts were copied: the next pass takes it
+    if (!item || !known.marks.has(key, item.etag)) return;
+    for (let attempt = 1; ; attempt++) {
+      const there = await to.get(key, options);
+      if (there && sameBytes(item, there) && sameExtras(item, there)) {
+        if (attempt === 1) present.add(item.size);
+        else copied.add(item.size);
+        break;
+      }
+      const why = there && (await relation(from, to, key, item, there));
+      if (why === "longer" || (why && !force)) throw differs(key);
+      const condition = there ? { ifMatch: there.etag } : { ifAbsent: true as const };
+      try {
+        const { etag } = await to.put(key, item.body, { ...condition, ...extrasOf(item), ...options }); // prettier-ignore
+        const kept = await to.get(key, options);
+        if (kept?.etag !== etag || !sameBytes(item, kept)) throw notKept(key);
+        copied.add(item.size);
+        break;
+      } catch (error) {
+        const code = storeCode(error);
+        if (attempt >= ATTEMPTS || (code !== "UNKNOWN" && code !== "UNAVAILABLE" && code !== "CONFLICT")) throw error; // prettier-ignore
+        await pause(Math.random() * 8 * 2 ** attempt);
+      }
+    }
+    done.add(key, item.etag);
+    if (pass === 1) progress(item.size);
+  }
+}
+
+type Found = Pair & { readonly source: ListEntry };
+
+const listBoth = (from: Driver, to: Driver, prefix: (typeof ORDER)[number]): AsyncIterable<Pair> =>
+  prefix === ""
+    ? pairs(walkOthers(from, ORDER), walkOthers(to, ORDER))
+    : pairs(walk(from, prefix), walk(to, prefix));
+
+/** Why the target's document may not be replaced by the source's; undefined when it is the same, or an earlier state. */
+async function conflictOf(
+  from: Driver,
+  to: Driver,
+  key: Key,
+): Promise<CopyConflict["why"] | undefined> {
+  const [item, there] = await Promise.all([from.get(key), to.get(key)]);
+  if (!there) return undefined;
+  return item ? relation(from, to, key, item, there) : "extra";
+}
+
+async function relation(
+  from: Driver,
+  to: Driver,
+  key: Key,
+  item: Item,
+  there: Item,
+): Promise<"different" | "longer" | undefined> {
+  if (sameBytes(item, there)) return undefined;
+  const [now, old] = [placeOf(item), placeOf(there)];
+  const entries = `h${key.slice(1)}/`;
+  const entry = (rev: number, id: string): Key => `${entries}${String(rev).padStart(10, "0")}-${id}`; // prettier-ignore
+  if (now && old && old.rev <= now.rev) {
+    const id = now.w[now.rev - old.rev];
+    if (id === old.w[0]) return undefined;
+    // further back than the document remembers
+    if (id === undefined && (await from.head(entry(old.rev, old.w[0] as string)))) return undefined;
+  }
+  if (!now) return "different";
+  const { entries: beyond } = await to.list({ prefix: entries, after: entry(now.rev + 1, "~"), limit: 1 }); // prettier-ignore
+  return beyond.length > 0 ? "longer" : "different";
+}
+
+/** Revision and newest write ids of a document; undefined for what is none. */
+function placeOf({ body }: Item): { rev: number; w: readonly string[] } | undefined {
+  try {
+    const { rev, w } = JSON.parse(Buffer.from(body).toString()) as { rev?: unknown; w?: unknown };
+    if (!Number.isSafeInteger(rev) || !Array.isArray(w) || typeof w[0] !== "string")
+      return undefined;
+    return { rev: rev as number, w: w as string[] };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The documents whose state is not one of `done`, and the states of all. */
+async function newDocuments(
+  from: Driver,
+  done?: Marks,
+): Promise<{ readonly keys: readonly Key[]; readonly marks: Marks }> {
+  const all = marks();
+  const keys: Key[] = [];
+  for await (const { key, etag } of walk(from, "d/")) {
+    const now = etag ?? (await from.head(key))?.etag;
+    if (now === undefined) continue;
+    all.add(key, now);
+    if (!done?.has(key, now)) keys.push(key);
+  }
+  return { keys: done ? keys : [], marks: all };
+}
+
+/** A set of document states in a number each; 52 bits tell them apart. */
+interface Marks {
+  add(key: Key, etag: ETag): void;
+  has(key: Key, etag: ETag): boolean;
+}
+function marks(): Marks {
+  const held = new Set<number>();
+  const of = (key: Key, etag: ETag): number =>
+    Number.parseInt(createHash("sha256").update(`${key} ${etag}`).digest("hex").slice(0, 13), 16);
+  return {
+    add: (key, etag) => void held.add(of(key, etag)),
+    has: (key, etag) => held.has(of(key, etag)),
+  };
+}
+
+interface Hash {
+  readonly algorithm: "sha512" | "sha256";
+  readonly hex: string;
+}
+
+/** The hash that a key of a blob or manifest is made of. */
+function nameOf(key: Key): Hash | undefined {
+  const [, blob, manifest] =
+    /^(?:b\/sha512\/..\/([0-9a-f]{128})|m\/sha256\/..\/([0-9a-f]{64}))$/.exec(key) ?? [];
+  if (blob) return { algorithm: "sha512", hex: blob };
+  return manifest ? { algorithm: "sha256", hex: manifest } : undefined;
+}
+
+async function hashOf(
+  driver: Driver,
+  key: Key,
+  algorithm: Hash["algorithm"],
+  signal?: AbortSignal,
+): Promise<Hash | undefined> {
+  const opened = await driver.read(key);
+  if (!opened) return undefined;
+  const hash = createHash(algorithm);
+  for await (const chunk of opened.stream) {
+    signal?.throwIfAborted();
+    hash.update(chunk);
+  }
+  return { algorithm, hex: hash.digest("hex") };
+}
+
+/** The same chunks; fails at the end when they are not what was wanted. */
+async function* checked(
+  source: AsyncIterable<Uint8Array>,
+  key: Key,
+  { algorithm, hex }: Hash,
+): AsyncGenerator<Uint8Array, void, void> {
+  const hash = createHash(algorithm);
+  for await (const chunk of source) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  if (hash.digest("hex") !== hex)
+    throw new CitadelError("E_INTEGRITY", `the source's ${key} does not hold what its name says`, {
+      hint: ["find the damage in the source: citadel verify --store <source>"],
+    });
+}
+
+const extrasOf = ({ expires, meta }: Entry): Pick<Entry, "expires" | "meta"> => ({
+  ...(expires === undefined ? {} : { expires }),
+  ...(meta && Object.keys(meta).length > 0 ? { meta } : {}),
+});
+
+const sameBytes = (a: Item, b: Item): boolean => Buffer.compare(a.body, b.body) === 0;
+const sameExtras = (a: Entry, b: Entry): boolean =>
+  JSON.stringify([a.expires, Object.entries(a.meta ?? {}).sort()]) ===
+  JSON.stringify([b.expires, Object.entries(b.meta ?? {}).sort()]);
+
+/** Thrown by a copy of something that the source does not have any more. */
+class Gone extends Error {}
+
+/** false: the source lost it meanwhile. */
+async function stayed(work: Promise<void>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    if (error instanceof Gone) return false;
+    throw error;
+  }
+}
+
+function tally(): { add(size: number): void; count(): Count } {
+  let keys = 0;
+  let bytes = 0;
+  return {
+    add(size) {
+      keys++;
+      bytes += size;
+    },
+    count: () => ({ keys, bytes }),
+  };
+}
+
+const differs = (key: Key): CitadelError =>
+  new CitadelError("E_CONFLICT", `the target's ${key} is not an earlier state of the source's`, {
+    hint: ["copy into an empty store", "see what differs: citadel store:copy <from> <to> -n"],
+  });
+
+const notKept = (key: Key): CitadelError =>
+  new CitadelError("E_INTEGRITY", `the target does not give back what was written as ${key}`, {
+    hint: ["see whether it keeps its promises: citadel driver:test <target>"],
+  });
