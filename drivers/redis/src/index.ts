@@ -26,7 +26,6 @@ import { feed } from "./feed.ts";
 import { link } from "./link.ts";
 import { location } from "./location.ts";
 import { CHUNK, conflict, objects, places, type Found } from "./objects.ts";
-import type { CallOptions } from "./session.ts";
 import { survey, type Survey } from "./survey.ts";
 
 const MAX = 32 * CHUNK;
@@ -86,7 +85,7 @@ const redis: DriverFactory = (url) => {
     for (let tries = 0; ; tries++) {
       const now = await asking(options, (limits) => tables.find(key, limits));
       if (!now) return undefined;
-      const { blob, ...entry } = now;
+      const { blob: _, ...entry } = now;
       if (now.body) return { ...entry, body: new Uint8Array(now.body) };
       const body = await gather(key, now, options);
       if (body) return { ...entry, body };

@@ -118,8 +118,8 @@ export async function connect(at: Location, ended: () => void): Promise<Session>
       try {
         return await session.call(["EVALSHA", sha, ...rest], options);
       } catch (error) {
-        if (!/^NOSCRIPT/.test(String(((error as Error).cause as Error | undefined)?.message)))
-          throw error;
+        const { message = "" } = ((error as Error).cause ?? {}) as Partial<Error>;
+        if (!message.startsWith("NOSCRIPT")) throw error;
         return session.call(["EVAL", lua, ...rest], options);
       }
     },
