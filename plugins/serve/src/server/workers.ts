@@ -81,7 +81,7 @@ export async function startWorkers({
     const args = process.argv.slice(2);
     cluster.setupPrimary({
       // chosen once: the copies that replace all the others would find another one
-      args: port === 0 ? [...args, "--port", String(await freePort(host[0]))] : args,
+      args: port === 0 ? [...withoutPort(args), `--port=${await freePort(host[0])}`] : args,
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     // alone, so that a port that is taken is said once
@@ -96,7 +96,13 @@ export async function startWorkers({
 }
 
 const living = (): Worker[] =>
-  Object.values(cluster.workers ?? {}).filter((worker) => worker?.isDead() === false);
+  Object.values(cluster.workers ?? {}).filter(
+    (worker): worker is Worker => worker?.isDead() === false,
+  );
+
+/** A flag may stand on the command line once. */
+const withoutPort = (args: readonly string[]): string[] =>
+  args.filter((arg, n) => !/^--port(?:=|$)/.test(arg) && args[n - 1] !== "--port");
 
 async function freePort(host: string | undefined): Promise<number> {
   const server = createServer().listen(0, host);
