@@ -1,0 +1,178 @@
+// Compares Citadel with Verdaccio, nginx and a bare node:http server, each on core 0 and the load on core 1, in turn.
+// Use: npm run bench [-- --quick]. Writes docs/performance.md unless --quick.
+import { spawnSync } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { root } from "../support/citadel.ts";
+import { request } from "../support/http.ts";
+import { mustRun } from "../support/run.ts";
+import { signIn } from "../support/packages.ts";
+import { tempFolder } from "../support/temp.ts";
+import { manifest, memory, publishAll, wrk } from "./load.ts";
+import { report, type Figures } from "./report.ts";
+import {
+  startBare,
+  startCitadel,
+  startNginx,
+  startVerdaccio,
+  stop,
+  type Contender,
+  type StaticFile,
+} from "./servers.ts";
+
+const quick = process.argv.includes("--quick");
+const rounds = quick ? 1 : 5;
+const seconds = quick ? 1 : 3;
+const versions = quick ? 100 : 1000;
+const publishes = quick ? 20 : 100;
+
+const short = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
+const gzip = { "accept-encoding": "gzip" };
+
+type Read = readonly [figure: string, path: string, headers: Readonly<Record<string, string>>];
+
+/** What is read: figure, path, request headers. */
+const reads: readonly [Read, ...Read[]] = [
+  ["small packument, short, gzip", "/bench-small", { accept: short, ...gzip }],
+  ["small packument, full, gzip", "/bench-small", { accept: "application/json", ...gzip }],
+  [`packument of ${versions} versions, short, gzip`, "/bench-large", { accept: short, ...gzip }],
+  [
+    `packument of ${versions} versions, full, gzip`,
+    "/bench-large",
+    { accept: "application/json", ...gzip },
+  ],
+  ["tarball of 10 KB", "/bench-small/-/bench-small-1.0.0.tgz", {}],
+  ["tarball of 2 MB", "/bench-big/-/bench-big-1.0.0.tgz", {}],
+];
+
+async function main(): Promise<void> {
+  await need("wrk");
+  await need("nginx");
+  const folder = await tempFolder("bench");
+  const contenders: Contender[] = [];
+  const figures: Figures = new Map();
+  const keep = (figure: string, label: string, value: number): void => {
+    const row = figures.get(figure) ?? new Map<string, number[]>();
+    figures.set(figure, row.set(label, [...(row.get(label) ?? []), value]));
+  };
+  try {
+    const node = await startCitadel("node", join(folder.path, "node"));
+    contenders.push(node, await startCitadel("bun", join(folder.path, "bun")));
+    contenders.push(
+      await startVerdaccio(folder.path, false),
+      await startVerdaccio(folder.path, true),
+    );
+    for (const { label, child } of contenders)
+      keep("idle memory, MB", label, await memory(child.pid ?? 0));
+
+    const publishers = new Map<string, { url: string; token: string }>();
+    for (const { label, url } of contenders) {
+      const publisher = { url, token: await signIn(url, "bench") };
+      publishers.set(label, publisher);
+      say(`seeding ${label}`);
+      const small = [manifest("bench-small", "1.0.0")];
+      await publishAll(publisher, small, 1, { "blob.bin": randomBytes(9_500) });
+      await publishAll(publisher, [manifest("bench-big", "1.0.0")], 1, {
+        "blob.bin": randomBytes(2e6),
+      });
+      const many = Array.from({ length: versions }, (_, n) => manifest("bench-large", `1.${n}.0`));
+      const { each } = await publishAll(publisher, many, 1);
+      keep("publish of version 1, ms", label, median(each.slice(1, 10)));
+      keep(`publish of version ${versions}, ms`, label, median(each.slice(-9)));
+    }
+
+    const files = await asServed(node.url);
+    contenders.push(await startBare(folder.path, files), await startNginx(folder.path, files));
+
+    // figure by figure, the contenders in turn: whatever else the machine does meets all of them
+    const etags = new Map<string, string>();
+    const [[, path304, headers304]] = reads;
+    for (const { label, url } of contenders) {
+      const { etag } = (await request(url + path304, { headers: headers304 })).headers;
+      etags.set(label, etag ?? "");
+    }
+    for (let round = 1; round <= rounds; round++) {
+      say(`round ${round} of ${rounds}`);
+      for (const [figure, path, headers] of reads)
+        for (const { label, url } of contenders) {
+          const { requests, megabytes } = await wrk(url + path, headers, seconds);
+          keep(`${figure}, requests/s`, label, requests);
+          if (path.endsWith("big-1.0.0.tgz")) keep(`${figure}, MB/s`, label, megabytes);
+        }
+      for (const { label, url } of contenders) {
+        const headers = { ...headers304, "if-none-match": etags.get(label) ?? "" };
+        const { requests } = await wrk(url + path304, headers, seconds);
+        keep("small packument, 304, requests/s", label, requests);
+      }
+      for (const atOnce of [1, 8])
+        for (const [label, publisher] of publishers) {
+          const fresh = Array.from({ length: publishes }, (_, n) =>
+            manifest(`bench-p-${round}-${atOnce}-${n}`, "1.0.0"),
+          );
+          const { total } = await publishAll(publisher, fresh, atOnce);
+          const figure = `publish of new packages, ${atOnce} at a time, per second`;
+          keep(figure, label, (publishes / total) * 1000);
+        }
+    }
+
+    for (const contender of contenders) await stop(contender);
+    for (let round = 0; round < rounds; round++)
+      for (const runtime of ["node", "bun"] as const) {
+        const again = await startCitadel(runtime, join(folder.path, runtime));
+        keep("start to first answer, ms", again.label, again.start);
+        await stop(again);
+      }
+  } finally {
+    for (const contender of contenders) await stop(contender);
+    await folder.remove();
+  }
+  const text = report(figures, {
+    command: `npm run bench${quick ? " -- --quick" : ""}`,
+    machine: `${cpus().length} cores, ${cpus()[0]?.model ?? "unknown"}, Node ${process.version}`,
+    rounds,
+  });
+  process.stdout.write(text);
+  if (!quick) await writeFile(join(root, "docs/performance.md"), text);
+}
+
+/** Citadel's own answers, for the servers that only send bytes. */
+async function asServed(url: string): Promise<StaticFile[]> {
+  const files: StaticFile[] = [];
+  for (const [, path, headers] of reads) {
+    // the first answer of a large packument is a quick one; the good one follows
+    await request(url + path, { headers });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const answer = await request(url + path, { headers });
+    const kept = Object.entries(answer.headers).filter(([name]) => !own.has(name));
+    files.push({
+      path,
+      accept: headers["accept"]?.includes("install-v1") ? "short" : "",
+      headers: Object.fromEntries(kept.map(([name, value]) => [name, String(value)])),
+      body: answer.body,
+    });
+  }
+  return files;
+}
+
+/** Headers that every server adds by itself. */
+const own: ReadonlySet<string> = new Set(["date", "connection", "keep-alive"]);
+
+/** Installs a program of the comparison from Debian where it is missing. */
+async function need(program: string): Promise<void> {
+  if (spawnSync("sh", ["-c", `command -v ${program}`]).status === 0) return;
+  await mustRun("apt-get", ["update", "-q"], { timeout: 300_000 });
+  await mustRun("apt-get", ["install", "-y", "-q", program], { timeout: 300_000 });
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+await main();
