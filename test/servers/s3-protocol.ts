@@ -6,10 +6,13 @@ import { crc32 } from "node:zlib";
 export class S3Error extends Error {
   readonly status: number;
   readonly code: string;
-  constructor(status: number, code: string, message = code) {
+  /** further elements of the answer */
+  readonly more: string;
+  constructor(status: number, code: string, message = code, more = "") {
     super(message);
     this.status = status;
     this.code = code;
+    this.more = more;
   }
 }
 
@@ -50,7 +53,12 @@ export function verify(req: IncomingMessage, url: URL, who: Credentials, now: nu
     throw new S3Error(400, "AuthorizationHeaderMalformed");
   if (key !== who.key) throw new S3Error(403, "InvalidAccessKeyId");
   if (region !== who.region)
-    throw new S3Error(400, "AuthorizationHeaderMalformed", `expecting '${who.region}'`);
+    throw new S3Error(
+      400,
+      "AuthorizationHeaderMalformed",
+      `expecting '${who.region}'`,
+      `<Region>${who.region}</Region>`,
+    );
   const date = String(req.headers["x-amz-date"]);
   const time = Date.parse(
     date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"),

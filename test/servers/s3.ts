@@ -409,9 +409,9 @@ export async function startS3(quirks: Quirks = {}): Promise<S3Server> {
       if (fault?.when === "after" && breaks(fault, res)) return;
     } catch (error) {
       if (res.destroyed) return;
-      const { status, code, message } =
+      const { status, code, message, more } =
         error instanceof S3Error ? error : new S3Error(500, "InternalError", String(error));
-      const text = `<Code>${code}</Code><Message>${escape(message)}</Message>`;
+      const text = `<Code>${code}</Code><Message>${escape(message)}</Message>${more}`;
       answer = { ...xml("Error", text), status };
     }
     const body = Buffer.from(answer.body ?? "");

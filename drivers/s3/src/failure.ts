@@ -9,6 +9,7 @@ interface Failed {
   readonly name?: string;
   readonly code?: string;
   readonly message?: string;
+  readonly Region?: string;
   readonly $metadata?: { readonly httpStatusCode?: number };
   readonly $response?: { readonly headers?: Readonly<Record<string, string | undefined>> };
 }
@@ -70,7 +71,7 @@ export function failure(error: unknown, at: Location, effect: Effect, key?: Key)
     if (effect !== "none") return make("UNKNOWN", `${error.message}; the write may have arrived`);
     return make(error.kind === "aborted" ? "ABORTED" : "UNAVAILABLE", error.message);
   }
-  const { name = "", code = "", message = "", $response } = error as Failed;
+  const { name = "", code = "", message = "", Region, $response } = error as Failed;
   const status = statusOf(error);
   const told = known[name] ?? known[code];
   if (told) return make(...told);
@@ -82,7 +83,7 @@ export function failure(error: unknown, at: Location, effect: Effect, key?: Key)
   }
   if (effect === "conditional write" && [404, 409, 412].includes(status))
     return make("CONFLICT", `the condition for ${key} does not hold`);
-  const region = $response?.headers?.["x-amz-bucket-region"];
+  const region = Region ?? $response?.headers?.["x-amz-bucket-region"];
   if (status === 301 || name === "AuthorizationHeaderMalformed")
     return make(
       "INVALID",

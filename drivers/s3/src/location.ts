@@ -38,7 +38,7 @@ export function location(url: URL): Location {
   const bucket = url.hostname;
   if (!/^\w[\w.-]{1,254}$/.test(bucket))
     throw invalid("it needs a bucket, as in s3://my-bucket/packages");
-  const prefix = decodeURIComponent(url.pathname).replace(/^\/|\/$/g, "");
+  const prefix = decoded(url.pathname, invalid).replace(/^\/|\/$/g, "");
   // keys of S3 have up to 1024 bytes, ours up to 512
   if (prefix.length > 500) throw invalid("a prefix has at most 500 bytes");
   if (prefix !== "") checkKey(prefix);
@@ -58,8 +58,8 @@ export function location(url: URL): Location {
   const concurrency = take("concurrency", /^single-writer$/, "single-writer, or left out");
   for (const name of options.keys()) throw invalid(`there is no option "${name}"`);
 
-  const accessKeyId = decodeURIComponent(url.username);
-  const secretAccessKey = decodeURIComponent(url.password);
+  const accessKeyId = decoded(url.username, invalid);
+  const secretAccessKey = decoded(url.password, invalid);
   if (Boolean(accessKeyId) !== Boolean(secretAccessKey))
     throw invalid("credentials are a key and a secret, as in s3://key:secret@bucket");
   return {
@@ -73,4 +73,12 @@ export function location(url: URL): Location {
     singleWriter: concurrency !== undefined,
     label: endpoint ? `${label} at ${new URL(endpoint).host}` : label,
   };
+}
+
+function decoded(text: string, invalid: (why: string) => StoreError): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw invalid("a % in it is not followed by two hexadecimal digits: write %25");
+  }
 }
