@@ -13,9 +13,11 @@ import {
 } from "@citadel/core/driver";
 import file from "@citadel/driver-file";
 import { memoryStore } from "@citadel/driver-memory";
+import s3 from "@citadel/driver-s3";
 import sqlite from "@citadel/driver-sqlite";
 import * as fc from "fast-check";
-import { test } from "vitest";
+import { afterAll, test } from "vitest";
+import { startS3 } from "../servers/s3.ts";
 
 const keys = ["a", "a/b", "a.b", "A", "d/x", "d/x/y", "@s%2Fp", "c/x", "z"] as const;
 
@@ -79,8 +81,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ op: "reopen" as const }) },
 );
 
-/** What a driver is asked, with the etags that this very driver gave out before. */
-function player(driver: Driver) {
+/**
+ * What a driver is asked, with the etags that this very driver gave out before. Bodies have `least` bytes, so that no
+ * two are equal where equal ones have equal etags.
+ */
+function player(driver: Driver, least: number) {
   const last = new Map<Key, ETag>();
   const older = new Map<Key, ETag>();
   const remember = (key: Key, etag: ETag): void => {
@@ -114,7 +119,7 @@ function player(driver: Driver) {
     switch (step.op) {
       case "put":
       case "write": {
-        const body = Buffer.alloc(step.size, `${n} ${step.key} `);
+        const body = Buffer.alloc(Math.max(step.size, least), `${n} ${step.key} `);
         const extras = {
           ...(step.past ? { expires: 1000 } : {}),
           ...(step.meta ? { meta: { step: String(n) } } : {}),
@@ -176,7 +181,21 @@ async function* parts(body: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < body.length; at += 40_000) yield body.subarray(at, at + 40_000);
 }
 
+/** A driver whose lists leave out what has expired, which those of S3 cannot tell. */
+const withoutExpired = (driver: Driver): Driver =>
+  delegate(driver, {
+    async list({ limit = 1000, ...options } = {}) {
+      const { entries } = await driver.list(options);
+      const there = await Promise.all(entries.map(({ key }) => driver.head(key)));
+      return { entries: entries.filter((_, n) => there[n]).slice(0, limit) };
+    },
+  });
+
+const bucket = await startS3();
+afterAll(() => bucket.stop());
+
 const backends: Record<string, (folder: string) => Driver> = {
+  s3: () => withoutExpired(s3(new URL(bucket.bucket()))),
   sqlite: (folder) => sqlite(new URL(`sqlite:${folder}/store.db`)),
   file: (folder) => file(new URL(`file:${folder}/store`)),
   "split of sqlite and file, compressed": (folder) =>
@@ -202,7 +221,8 @@ async function difference(
       const [model, driver] = [memoryStore().open(), make(folder)];
       try {
         await Promise.all([model.open(), driver.open()]);
-        const [wanted, got] = [player(model), player(driver)];
+        const least = driver.caps.etags === "content" ? 12 : 0;
+        const [wanted, got] = [player(model, least), player(driver, least)];
         for (const [n, one] of steps.entries())
           assert.deepEqual(await got(one, n), await wanted(one, n), `step ${n}`);
       } finally {
