@@ -38,17 +38,26 @@ export interface OpOptions {
 export type Condition =
   | { readonly ifMatch?: ETag; readonly ifAbsent?: never }
   | { readonly ifAbsent?: true; readonly ifMatch?: never };
+interface Relaxed {
+  /**
+   * A power failure may undo it until a later put or write without this is acknowledged by the same store; from then on it is
+   * as durable as that one. Saves a sync where a store keeps the order of its writes; others ignore it.
+   */
+  readonly relaxed?: true;
+}
 export type PutOptions = OpOptions &
-  Condition & { readonly expires?: number; readonly meta?: Readonly<Record<string, string>> };
-export type WriteOptions = OpOptions & {
-  readonly ifAbsent?: true;
-  /** bytes; checked before the object becomes visible */
-  readonly size?: number;
-  /** 64 raw bytes; checked before the object becomes visible */
-  readonly sha512?: Uint8Array;
-  readonly expires?: number;
-  readonly meta?: Readonly<Record<string, string>>;
-};
+  Condition &
+  Relaxed & { readonly expires?: number; readonly meta?: Readonly<Record<string, string>> };
+export type WriteOptions = OpOptions &
+  Relaxed & {
+    readonly ifAbsent?: true;
+    /** bytes; checked before the object becomes visible */
+    readonly size?: number;
+    /** 64 raw bytes; checked before the object becomes visible */
+    readonly sha512?: Uint8Array;
+    readonly expires?: number;
+    readonly meta?: Readonly<Record<string, string>>;
+  };
 export type DeleteOptions = OpOptions & { readonly ifMatch?: ETag };
 export type ReadOptions = OpOptions & {
   /** bytes, inclusive @default 0 */

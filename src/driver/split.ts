@@ -66,12 +66,21 @@ export function split({ docs, blobs, small = 64 * 1024 }: SplitOptions): Driver 
     get: (key, options) => inOrder(key, (driver) => driver.get(key, options)),
     head: (key, options) => inOrder(key, (driver) => driver.head(key, options)),
     read: (key, options) => inOrder(key, (driver) => driver.read(key, options)),
-    put: (key, body, options) => place(key, body.byteLength).put(key, body, options),
+    put(key, body, options = {}) {
+      const at = place(key, body.byteLength);
+      return at.put(key, body, settled(at, options));
+    },
     async write(key, source, options = {}) {
-      if (half(key) !== "both") return place(key, 0).write(key, source, options);
-      if (options.size !== undefined) return place(key, options.size).write(key, source, options);
+      if (half(key) !== "both") {
+        const at = place(key, 0);
+        return at.write(key, source, settled(at, options));
+      }
+      if (options.size !== undefined) {
+        const at = place(key, options.size);
+        return at.write(key, source, settled(at, options));
+      }
       checkWrite(key, options, blobs.caps);
-      const { sha512: _, ...others } = options;
+      const { sha512: _, relaxed: __, ...others } = options;
       const pulled = incoming(key, source, options, { max: blobs.caps.maxObject });
       const { size, rest } = await measure(pulled, small);
       try {
@@ -114,6 +123,13 @@ export function split({ docs, blobs, small = 64 * 1024 }: SplitOptions): Driver 
       return { removed: swept.reduce((sum, one) => sum + (one?.removed ?? 0), 0) };
     },
   };
+
+  /** No later write to `docs` makes durable what lies in `blobs`. */
+  function settled<O extends { readonly relaxed?: true }>(at: Driver, options: O): O {
+    if (at === docs || !options.relaxed) return options;
+    const { relaxed: _, ...others } = options;
+    return others as O;
+  }
 
   async function both(work: (driver: Driver) => Promise<void>): Promise<void> {
     await Promise.all([work(docs), work(blobs)]);

@@ -12,7 +12,7 @@ export function openManifests(driver: Driver, grace: number, crash: Crash): Mani
       const hash = sha256(bytes);
       const key = manifestKey(hash);
       await keep(driver, key, bytes.byteLength, grace / 2, (condition) =>
-        driver.put(key, bytes, condition),
+        driver.put(key, bytes, { ...condition, relaxed: true }),
       );
       crash("manifest");
       return hash;

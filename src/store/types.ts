@@ -124,6 +124,7 @@ export interface Blobs {
   /**
    * Stores content under its hash; idempotent. An object older than half the grace time is put again, so that a
    * collection under way cannot take it. `integrity` must be that of `content` (checked by the driver while writing).
+   * As durable as the next document that is moved: what no document refers to yet need not survive a power failure.
    */
   put(content: Content, ref: BlobRef): Promise<void>;
   /** All bytes, SHA-512 checked (E_INTEGRITY names the object). Small ones come from a byte-bounded memory cache; do not modify. */

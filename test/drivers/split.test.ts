@@ -189,3 +189,39 @@ test("split: one watch over both halves, resumed by one cursor", async () => {
   assert.deepEqual(later.toSorted(), ["c/b", "d/b"]);
   await driver.close();
 });
+
+test("split: only what lies with the documents may wait for a later sync", async () => {
+  const seen: string[] = [];
+  const listening = (half: string): Driver => {
+    const driver = memoryStore().open();
+    return {
+      ...driver,
+      put(key, body, options) {
+        seen.push(`${half} put ${options?.relaxed === true}`);
+        return driver.put(key, body, options);
+      },
+      write(key, source, options) {
+        seen.push(`${half} write ${options?.relaxed === true}`);
+        return driver.write(key, source, options);
+      },
+    };
+  };
+  const driver = split({ docs: listening("docs"), blobs: listening("blobs"), small: 10 });
+  await driver.open();
+  const source = async function* (size: number) {
+    yield new Uint8Array(size);
+  };
+  await driver.put("m/a", new Uint8Array(1), { relaxed: true });
+  await driver.put("b/small", new Uint8Array(1), { relaxed: true });
+  await driver.put("b/large", new Uint8Array(11), { relaxed: true });
+  await driver.write("b/known", source(20), { relaxed: true, size: 20 });
+  await driver.write("b/unknown", source(20), { relaxed: true });
+  await driver.close();
+  assert.deepEqual(seen, [
+    "docs put true",
+    "docs put true",
+    "blobs put false",
+    "blobs write false",
+    "blobs write false",
+  ]);
+});

@@ -160,7 +160,7 @@ const sqlite: DriverFactory = (url) => {
           blob === undefined
             ? objects.put(key, last, onlyAbsent(options))
             : objects.adopt(key, blob, spilled + filled, last, options),
-        { ...hints, bytes: filled },
+        { ...hints, bytes: filled, lax: options.relaxed === true },
       );
     } catch (error) {
       const left = blob;
@@ -224,6 +224,7 @@ const sqlite: DriverFactory = (url) => {
         now.commits.write(() => now.objects.put(key, copy, options), {
           ...options,
           bytes: copy.byteLength,
+          lax: options.relaxed === true,
         }),
       );
     },
