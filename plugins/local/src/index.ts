@@ -15,3 +15,6 @@ export {
 } from "./registry.ts";
 export type { ResolvedPackage } from "./resolve.ts";
 export type { BackendStatus, RegistryStats } from "./stats.ts";
+export type { Exported, ExportOptions } from "./transfer/export.ts";
+export type { ExportFormat } from "./transfer/format.ts";
+export type { Imported, ImportOptions, ImportProgress } from "./transfer/import.ts";

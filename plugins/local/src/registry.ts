@@ -15,6 +15,8 @@ import {
 } from "./publish.ts";
 import { contentOf, resolve, writeContent, type ResolvedPackage } from "./resolve.ts";
 import { gatherStats, type RegistryStats } from "./stats.ts";
+import type { Exported, ExportOptions } from "./transfer/export.ts";
+import type { Imported, ImportOptions } from "./transfer/import.ts";
 
 export interface LocalRegistryOptions {
   /** URL of the store @default what the settings say: files, `CITADEL_*` and other variables */
@@ -71,6 +73,16 @@ export interface LocalRegistry extends AsyncDisposable {
   getRegistryStats(): Promise<RegistryStats>;
   /** Removes what nothing refers to and is older than `store.grace`. */
   cleanup(options?: { readonly dryRun?: boolean }): Promise<CleanedUp>;
+  /**
+   * Writes every package with its content, history aside, to one file; a `.json` document, or a `.tar`, `.tar.gz` or `.tar.zst`.
+   * @throws E_USAGE, E_INTEGRITY; what was at the path stays then
+   */
+  exportData(path: string, options?: ExportOptions): Promise<Exported>;
+  /**
+   * Adds the packages of an export, all or, when anything is wrong or in conflict, none. What is here never changes.
+   * @throws E_VERSION_EXISTS, E_INTEGRITY, E_INVALID_*, E_MANIFEST_MISMATCH, E_TOO_LARGE; then nothing was added
+   */
+  importData(path: string, options?: ImportOptions): Promise<Imported>;
   /** The SQL of the tables and indexes of the catalog. */
   getDatabaseSchema(): Promise<readonly { type: string; name: string; sql: string }[]>;
   close(): Promise<void>;
@@ -137,6 +149,10 @@ export function localRegistry(
 
     getRegistryStats: () => gatherStats(Promise.resolve(citadel), citadel.settings, schemes),
     cleanup: ({ dryRun = false } = {}) => cleanUp(citadel, dryRun),
+    exportData: async (path, options) =>
+      (await import("./transfer/export.ts")).exportTo(citadel, path, options),
+    importData: async (path, options) =>
+      (await import("./transfer/import.ts")).importFrom(citadel, caller, path, options),
     getDatabaseSchema: async () => (await citadel.catalog()).schema(),
     close,
     [Symbol.asyncDispose]: close,

@@ -195,16 +195,18 @@ async function target(output: string, name: string): Promise<{ path: string; reg
     : { path: wanted, regular: true };
 }
 
-async function replaceFile(
+/** Writes a file that appears whole or not at all. @param mode of a file that is not there yet */
+export async function replaceFile(
   path: string,
   content: AsyncIterable<Uint8Array>,
   scratch: Scratch,
+  mode = 0o666,
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = join(dirname(path), `.${basename(path).slice(0, 80)}-${randomUUID()}.tmp`);
   const before = await stat(path).catch(() => undefined);
   scratch.add(temporary);
-  const file = await open(temporary, "wx", before?.mode ?? 0o666);
+  const file = await open(temporary, "wx", before?.mode ?? mode);
   try {
     for await (const chunk of content) await file.writeFile(chunk);
     await file.datasync();

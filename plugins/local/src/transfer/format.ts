@@ -1,0 +1,96 @@
+import type { Json, JsonObject } from "@citadel/core/registry";
+import { z } from "zod";
+
+/** The version of the format that is written, and the only one that is read. */
+export const formatVersion = 1;
+
+export type ExportFormat = "json" | "tar" | "tar.gz" | "tar.zst";
+
+const time = z.iso.datetime().transform((text) => Date.parse(text));
+const sha256 = z.string().regex(/^sha256-[A-Za-z0-9+/]{43}=$/);
+const name = z.string().min(1).max(1000);
+
+/** A live version, without its content. */
+const version = z.object({
+  version: name,
+  time,
+  /** who published */
+  by: name,
+  /** SRI and bytes of the tarball */
+  integrity: z.string().regex(/^sha512-[A-Za-z0-9+/]{86}==$/),
+  size: z.int().nonnegative(),
+  /** SRI of the manifest and of the readme as stored */
+  manifestIntegrity: sha256,
+  readmeIntegrity: sha256.optional(),
+  deprecated: z.string().min(1).max(4096).optional(),
+});
+
+/** A number that was unpublished and stays taken. */
+const removal = z.object({
+  version: name,
+  time,
+  removed: time,
+  manifestIntegrity: sha256,
+  manifest: z.custom<JsonObject>((value) => typeof value === "object" && value !== null),
+});
+
+/** A package, in a tar after the content of its versions. */
+export const packageSchema = z.object({
+  name,
+  created: time,
+  owners: z.array(name).min(1),
+  stars: z.array(name),
+  /** who claimed the package's scope */
+  scopeOwner: name.optional(),
+  tags: z.record(z.string(), z.string()),
+  removed: z.array(removal),
+  versions: z.array(version),
+});
+
+/** What an export says about itself. */
+export const headSchema = z.object({
+  version: z.literal(formatVersion),
+  exportedAt: z.iso.datetime(),
+  secrets: z.array(z.unknown()),
+  cache: z.array(z.unknown()),
+});
+
+/** The last entry of a tar: nothing was cut off, added or moved. */
+export const indexSchema = z.object({
+  packages: z.int(),
+  versions: z.int(),
+  /** bytes of all tarballs */
+  bytes: z.int(),
+  /** base64 SHA-256 of the path, the size and the content of each entry before */
+  sha256: z.string(),
+});
+
+/** Times are ISO 8601. */
+export type ExportedPackage = z.input<typeof packageSchema>;
+export type ExportedVersion = z.input<typeof version>;
+export type ImportedPackage = z.output<typeof packageSchema>;
+export type ExportIndex = z.infer<typeof indexSchema>;
+
+export interface ExportHead {
+  readonly version: typeof formatVersion;
+  /** ISO 8601 */
+  readonly exportedAt: string;
+  /** settings of the registry, without what unlocks something; for people */
+  readonly config: Json;
+}
+
+/** Where things are in a tar. */
+export const paths = {
+  head: "citadel-export.json",
+  secrets: "secrets.json",
+  cache: "cache.json",
+  index: "index.json",
+} as const;
+
+/** The SRI of a stored manifest or readme, whose name is its SHA-256 as base64url. */
+export const sriOf = (hash: string): string =>
+  `sha256-${Buffer.from(hash, "base64url").toString("base64")}`;
+
+/** The inverse of {@link sriOf}. */
+export const hashOf = (sri: string): string =>
+  Buffer.from(sri.slice("sha256-".length), "base64").toString("base64url");

@@ -1,0 +1,272 @@
+import { createHash, type Hash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import type { Citadel } from "@citadel/core";
+import type { Caller } from "@citadel/core/access";
+import { errorCode, CitadelError } from "@citadel/core/errors";
+import {
+  checkManifest,
+  checkNewName,
+  scopeKind,
+  scopeOf,
+  type PackageImport,
+  type PackageState,
+} from "@citadel/core/registry";
+import { withFolder, type Scratch } from "../pack.ts";
+import { packageSchema, type ExportFormat } from "./format.ts";
+import { openSource, type Source } from "./read.ts";
+import { bytesOf, verified, type Verified } from "./verify.ts";
+
+/** packages applied at once */
+const atOnce = 8;
+/** conflicts that an error names at most */
+const shown = 20;
+
+export interface ImportOptions {
+  /** checks everything, says what would be added, writes nothing @default false */
+  readonly dryRun?: boolean;
+  /** ends the import after the package that is being applied */
+  readonly signal?: AbortSignal;
+  /** hears how far it is, in bytes */
+  readonly onProgress?: (at: ImportProgress) => void;
+}
+
+export interface ImportProgress {
+  readonly phase: "verifying" | "storing" | "applying";
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface Imported {
+  /** absolute */
+  readonly path: string;
+  readonly format: ExportFormat;
+  /** ISO 8601 */
+  readonly exportedAt: string;
+  /** new here; there already and given versions; there already with all that came */
+  readonly packages: {
+    readonly added: number;
+    readonly changed: number;
+    readonly unchanged: number;
+  };
+  readonly versions: { readonly added: number; readonly unchanged: number };
+  /** bytes of the tarballs of added versions */
+  readonly bytes: number;
+  readonly dryRun: boolean;
+}
+
+/**
+ * Adds the packages of an export. First everything is checked, and compared with what is here: a version that is here with
+ * other content, or was unpublished here, refuses the whole import. What is here never changes. Then contents are stored,
+ * which nobody sees, and then each package appears at once. Where the last step is interrupted, the same import goes on.
+ * @throws E_VERSION_EXISTS with `conflicts`, E_INTEGRITY, E_INVALID_*, E_MANIFEST_MISMATCH, E_TOO_LARGE, E_USAGE; then nothing was added
+ */
+export async function importFrom(
+  citadel: Citadel,
+  caller: Caller,
+  path: string,
+  { dryRun = false, signal, onProgress }: ImportOptions = {},
+  scratch: Scratch = new Set(),
+): Promise<Imported> {
+  return withFolder(join(citadel.dirs.cache, "tmp"), scratch, async (dir) => {
+    const file = resolve(path);
+    const source = await openSource(file, { dir, limit: citadel.settings.limits.tarball });
+    const hear = (phase: ImportProgress["phase"], total: number) => (done: number) => {
+      signal?.throwIfAborted();
+      onProgress?.({ phase, done, total });
+    };
+    const plan = join(dir, "plan");
+    const reading = hear("verifying", source.size);
+    const { exportedAt, size, digest } = await verifyAll(citadel, source, plan, reading).catch(
+      (error: unknown) => {
+        throw about(path, error);
+      },
+    );
+    const compared = await compare(citadel, plan);
+    const { conflicts, ...counts } = compared;
+    if (conflicts.length > 0) throw conflicting(conflicts);
+    if (!dryRun && counts.packages.added + counts.packages.changed > 0) {
+      const storing = hear("storing", source.size);
+      if ((await storeAll(citadel, source, storing)) !== digest)
+        throw new CitadelError("E_CONFLICT", `${path} has changed while it was read`, {
+          hint: ["run it again; nothing was added"],
+        });
+      await applyAll(citadel, caller, plan, hear("applying", size));
+    }
+    return { path: file, format: source.format, exportedAt, ...counts, dryRun };
+  });
+}
+
+/** What is wrong with an export, with its path. */
+function about(path: string, error: unknown): unknown {
+  const code = errorCode(error);
+  if (code === undefined || code === "E_CANCELLED") return error;
+  const { message, hint } = error as CitadelError;
+  return new CitadelError(code, `${path}: ${message}`, { hint, cause: error });
+}
+
+/** Checks the whole export and writes what there is to add to `plan`, one package a line. */
+async function verifyAll(
+  citadel: Citadel,
+  source: Source,
+  plan: string,
+  hear: (bytes: number) => void,
+): Promise<{ exportedAt: string; size: number; digest: string }> {
+  const stored = digests();
+  const packages = verified(citadel, source.parts(hear), stored.add);
+  const file = await open(plan, "wx", 0o600);
+  let size = 0;
+  try {
+    for (;;) {
+      const { done, value } = await packages.next();
+      if (done) return { ...value, size, digest: stored.digest() };
+      const line = Buffer.from(`${JSON.stringify(value)}\n`);
+      await file.writeFile(line);
+      size += line.length;
+    }
+  } finally {
+    await packages.return({ exportedAt: "" });
+    await file.close();
+  }
+}
+
+/** Two passes that saw the same hashes in the same order saw the same content. */
+function digests(): { add(name: string): void; digest(): string } {
+  const hash: Hash = createHash("sha256");
+  return { add: (name) => void hash.update(`${name}\n`), digest: () => hash.digest("hex") };
+}
+
+async function* linesOf(plan: string): AsyncGenerator<Verified, void, void> {
+  const input = createReadStream(plan);
+  try {
+    for await (const line of createInterface({ input, crlfDelay: Infinity }))
+      yield JSON.parse(line) as Verified;
+  } finally {
+    input.destroy();
+  }
+}
+
+/** What of a package is not yet here; conflicts name versions that cannot come. */
+function missing(
+  state: PackageState | undefined,
+  wanted: Verified,
+): { readonly event: PackageImport; readonly conflicts: readonly string[] } {
+  const { name, scopeOwner: _, ...all } = wanted;
+  const conflicts: string[] = [];
+  const versions = all.versions.filter(([version, { integrity }]) => {
+    const here = state?.versions.get(version);
+    if (here ? here.integrity !== integrity : state?.removed.has(version))
+      conflicts.push(`${name}@${version}${here ? "" : " (unpublished)"}`);
+    return !here;
+  });
+  const added = new Set(versions.map(([version]) => version));
+  const removed = all.removed.filter(
+    ([version]) => !state?.versions.has(version) && !state?.removed.has(version),
+  );
+  const tags = all.tags.filter(([tag, version]) => !state?.tags.has(tag) && added.has(version));
+  return { event: { ...all, versions, removed, tags }, conflicts };
+}
+
+const isEmpty = ({ versions, removed }: PackageImport): boolean =>
+  versions.length + removed.length === 0;
+
+async function compare(citadel: Citadel, plan: string) {
+  const packages = { added: 0, changed: 0, unchanged: 0 };
+  const versions = { added: 0, unchanged: 0 };
+  const conflicts: string[] = [];
+  let bytes = 0;
+  for await (const wanted of linesOf(plan)) {
+    const state = (await citadel.registry.packages.read(wanted.name))?.state;
+    if (!state) checkNewName(wanted.name);
+    const { event, conflicts: found } = missing(state, wanted);
+    conflicts.push(...found);
+    packages[!state ? "added" : isEmpty(event) ? "unchanged" : "changed"]++;
+    versions.added += event.versions.length;
+    versions.unchanged += wanted.versions.length - event.versions.length;
+    for (const [, { size }] of event.versions) bytes += size;
+  }
+  return { packages, versions, bytes, conflicts };
+}
+
+function conflicting(conflicts: readonly string[]): CitadelError {
+  const more = conflicts.length > shown ? `, and ${conflicts.length - shown} more` : "";
+  const error = new CitadelError(
+    "E_VERSION_EXISTS",
+    `${conflicts.length} versions are here with other content: ${conflicts.slice(0, shown).join(", ")}${more}`,
+    { hint: ["nothing was added; import into another store: --store <url>"] },
+  );
+  return Object.assign(error, { conflicts });
+}
+
+/** Stores what the packages will refer to; put already, it is made young again, so that no collection takes it. */
+async function storeAll(
+  { store }: Citadel,
+  source: Source,
+  hear: (bytes: number) => void,
+): Promise<string> {
+  const stored = digests();
+  let seen: string[] = [];
+  for await (const part of source.parts(hear))
+    if (part.kind === "version") {
+      const { readme } = part;
+      const manifest = checkManifest(part.manifest);
+      await using tarball = part.tarball;
+      const names = await Promise.all([
+        store.manifests.put(bytesOf(manifest)),
+        typeof readme === "string" ? store.manifests.put(Buffer.from(readme)) : undefined,
+        store.blobs.put(tarball.content, tarball),
+      ]);
+      seen.push(tarball.integrity, ...names.filter((name) => name !== undefined));
+    } else if (part.kind === "package") {
+      const { removed } = packageSchema.safeParse(part.document).data ?? { removed: [] };
+      for (const { manifest } of removed) seen.push(await store.manifests.put(bytesOf(manifest)));
+      seen.forEach(stored.add);
+      seen = [];
+    }
+  return stored.digest();
+}
+
+async function applyAll(
+  citadel: Citadel,
+  { principal, via }: Caller,
+  plan: string,
+  hear: (bytes: number) => void,
+): Promise<void> {
+  const { packages } = citadel.registry;
+  const scopes = citadel.store.ledger(scopeKind());
+  const who = { name: principal.name, via };
+  const lines = linesOf(plan);
+  let bytes = 0;
+
+  const apply = async (wanted: Verified): Promise<void> => {
+    const { name, scopeOwner, owners } = wanted;
+    const scope = scopeOf(name);
+    const owner = scopeOwner ?? owners[0] ?? principal.name;
+    if (scope !== undefined && !(await packages.read(name)))
+      await scopes.change(scope, who, (state) => (state ? [] : [{ type: "claim", owner }]));
+    await packages.change(name, who, (state) => {
+      const { event, conflicts } = missing(state, wanted);
+      if (conflicts.length > 0) throw conflicting(conflicts);
+      return state && isEmpty(event) ? [] : [event];
+    });
+  };
+  const work = async (): Promise<void> => {
+    for await (const wanted of lines) {
+      await apply(wanted);
+      hear((bytes += JSON.stringify(wanted).length));
+    }
+  };
+  const failed = (await Promise.allSettled(Array.from({ length: atOnce }, work))).find(
+    (one) => one.status === "rejected",
+  );
+  if (!failed) return;
+  const error: unknown = failed.reason;
+  const code = errorCode(error);
+  if (code === undefined || code === "E_CANCELLED") throw error;
+  throw new CitadelError(code, `the import stopped half-way: ${(error as Error).message}`, {
+    hint: ["run the same import again: it skips what has arrived"],
+    cause: error,
+  });
+}
