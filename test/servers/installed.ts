@@ -4,7 +4,7 @@ import { run } from "../support/run.ts";
 /**
  * The path of a server's program from a Debian package: the first of `places` that exists. When none does, it is
  * installed where that is possible: by root on Debian, unless CITADEL_TEST_INSTALL is 0. Otherwise undefined, and a
- * line on stderr says what is skipped and why.
+ * line on stderr says what is skipped and why; with CITADEL_NO_SKIP, as in CI, that is an error.
  */
 export async function installed(
   debian: string,
@@ -20,6 +20,7 @@ export async function installed(
         ? `only root on Debian can install it; apt-get install ${debian}`
         : await install(debian);
   const found = find();
+  if (!found && process.env["CITADEL_NO_SKIP"]) throw new Error(`no ${debian} here: ${why}`);
   if (!found) process.stderr.write(`skipped: no ${debian} here: ${why}\n`);
   return found;
 }
