@@ -86,14 +86,22 @@ const targets: readonly {
 /** The page `docs/performance.md`. */
 export function report(
   figures: Figures,
-  how: { readonly command: string; readonly machine: string; readonly rounds: number },
+  how: {
+    readonly command: string;
+    readonly machine: string;
+    readonly versions: string;
+    readonly date: string;
+    readonly rounds: number;
+  },
 ): string {
   const lines = [
     "# How fast it is",
     "",
-    `Made by \`${how.command}\` on ${how.machine}: each server pinned to one core, the load on the other,`,
+    `Made by \`${how.command}\` on ${how.date}, on ${how.machine}: each server pinned to one core, the load on another,`,
     `${how.rounds} rounds in turn; medians, with minimum and maximum. On a shared machine only the ratios within one run mean anything.`,
-    "nginx and bare node:http send the very bytes that Citadel answered.",
+    "nginx and bare node:http send the very bytes that Citadel answered, nginx from files, the other from memory.",
+    "",
+    `${how.versions}.`,
     "",
     `| work | ${order.join(" | ")} |`,
     `| --- |${" --- |".repeat(order.length)}`,

@@ -7,8 +7,10 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { root } from "../support/citadel.ts";
 import { request } from "../support/http.ts";
-import { mustRun } from "../support/run.ts";
-import { signIn } from "../support/packages.ts";
+import { mustRun, run } from "../support/run.ts";
+import { clientTools } from "../support/clients.ts";
+import { openCorpus } from "../support/corpus.ts";
+import { packument, signIn, type Manifest } from "../support/packages.ts";
 import { tempFolder } from "../support/temp.ts";
 import { manifest, memory, publishAll, wrk } from "./load.ts";
 import { report, type Figures } from "./report.ts";
@@ -18,15 +20,19 @@ import {
   startNginx,
   startVerdaccio,
   stop,
+  verdaccio,
   type Contender,
   type StaticFile,
 } from "./servers.ts";
 
 const quick = process.argv.includes("--quick");
 const rounds = quick ? 1 : 5;
-const seconds = quick ? 1 : 3;
-const versions = quick ? 100 : 1000;
-const publishes = quick ? 20 : 100;
+const seconds = quick ? 1 : 2;
+/** versions of typescript, a real package with thousands of them */
+const large = quick ? 300 : 4000;
+/** versions of the package that grows */
+const growth = quick ? 60 : 1000;
+const publishes = quick ? 10 : 60;
 
 const short = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
 const gzip = { "accept-encoding": "gzip" };
@@ -37,12 +43,8 @@ type Read = readonly [figure: string, path: string, headers: Readonly<Record<str
 const reads: readonly [Read, ...Read[]] = [
   ["small packument, short, gzip", "/bench-small", { accept: short, ...gzip }],
   ["small packument, full, gzip", "/bench-small", { accept: "application/json", ...gzip }],
-  [`packument of ${versions} versions, short, gzip`, "/bench-large", { accept: short, ...gzip }],
-  [
-    `packument of ${versions} versions, full, gzip`,
-    "/bench-large",
-    { accept: "application/json", ...gzip },
-  ],
+  ["packument of typescript, short, gzip", "/typescript", { accept: short, ...gzip }],
+  ["packument of typescript, full, gzip", "/typescript", { accept: "application/json", ...gzip }],
   ["tarball of 10 KB", "/bench-small/-/bench-small-1.0.0.tgz", {}],
   ["tarball of 2 MB", "/bench-big/-/bench-big-1.0.0.tgz", {}],
 ];
@@ -59,28 +61,31 @@ async function main(): Promise<void> {
   };
   try {
     const node = await startCitadel("node", join(folder.path, "node"));
-    contenders.push(node, await startCitadel("bun", join(folder.path, "bun")));
-    contenders.push(
-      await startVerdaccio(folder.path, false),
-      await startVerdaccio(folder.path, true),
-    );
-    for (const { label, child } of contenders)
-      keep("idle memory, MB", label, await memory(child.pid ?? 0));
-
+    const bun = await startCitadel("bun", join(folder.path, "bun"));
+    contenders.push(node, bun);
+    say("seeding typescript");
     const publishers = new Map<string, { url: string; token: string }>();
-    for (const { label, url } of contenders) {
-      const publisher = { url, token: await signIn(url, "bench") };
-      publishers.set(label, publisher);
-      say(`seeding ${label}`);
+    for (const { label, url } of [node, bun]) {
+      publishers.set(label, { url, token: await signIn(url, "bench") });
+      await publishAll(publishers.get(label)!, await manifestsOf("typescript", large), 1);
+    }
+    const ready = (await packument(node.url, "typescript"))!;
+    for (const tuned of [false, true]) {
+      const contender = await startVerdaccio(folder.path, tuned, ready);
+      contenders.push(contender);
+      const { label, url } = contender;
+      publishers.set(label, { url, token: await signIn(url, "bench") });
+    }
+    for (const [label, publisher] of publishers) {
+      say(`a package that grows, in ${label}`);
       const small = [manifest("bench-small", "1.0.0")];
       await publishAll(publisher, small, 1, { "blob.bin": randomBytes(9_500) });
-      await publishAll(publisher, [manifest("bench-big", "1.0.0")], 1, {
-        "blob.bin": randomBytes(2e6),
-      });
-      const many = Array.from({ length: versions }, (_, n) => manifest("bench-large", `1.${n}.0`));
+      const big = [manifest("bench-big", "1.0.0")];
+      await publishAll(publisher, big, 1, { "blob.bin": randomBytes(2e6) });
+      const many = Array.from({ length: growth }, (_, n) => manifest("bench-grows", `1.${n}.0`));
       const { each } = await publishAll(publisher, many, 1);
-      keep("publish of version 1, ms", label, median(each.slice(1, 10)));
-      keep(`publish of version ${versions}, ms`, label, median(each.slice(-9)));
+      for (const ms of each.slice(1, 10)) keep("publish of version 1, ms", label, ms);
+      for (const ms of each.slice(-9)) keep(`publish of version ${growth}, ms`, label, ms);
     }
 
     const files = await asServed(node.url);
@@ -118,11 +123,22 @@ async function main(): Promise<void> {
     }
 
     for (const contender of contenders) await stop(contender);
-    for (let round = 0; round < rounds; round++)
-      for (const runtime of ["node", "bun"] as const) {
-        const again = await startCitadel(runtime, join(folder.path, runtime));
-        keep("start to first answer, ms", again.label, again.start);
-        await stop(again);
+    const again = [
+      () => startCitadel("node", join(folder.path, "node")),
+      () => startCitadel("bun", join(folder.path, "bun")),
+      () => startVerdaccio(folder.path, false, ready),
+      () => startVerdaccio(folder.path, true, ready),
+      () => startBare(folder.path, files),
+      () => startNginx(folder.path, files),
+    ];
+    for (let round = 1; round <= rounds; round++)
+      for (const start of again) {
+        const started = await start();
+        contenders.push(started);
+        keep("start to first answer, ms", started.label, started.start);
+        await new Promise((resolve) => setTimeout(resolve, quick ? 500 : 2000));
+        keep("idle memory, MB", started.label, await memory(started.child.pid ?? 0));
+        await stop(started);
       }
   } finally {
     for (const contender of contenders) await stop(contender);
@@ -130,11 +146,36 @@ async function main(): Promise<void> {
   }
   const text = report(figures, {
     command: `npm run bench${quick ? " -- --quick" : ""}`,
-    machine: `${cpus().length} cores, ${cpus()[0]?.model ?? "unknown"}, Node ${process.version}`,
+    machine: `${cpus().length} cores, ${cpus()[0]?.model ?? "unknown"}`,
+    versions: await programs(),
+    date: new Date().toISOString().slice(0, 10),
     rounds,
   });
   process.stdout.write(text);
   if (!quick) await writeFile(join(root, "docs/performance.md"), text);
+}
+
+/** Up to `count` of the newest manifests of a real package, oldest first. */
+async function manifestsOf(name: string, count: number): Promise<Manifest[]> {
+  const { versions } = await (await openCorpus()).packument(name);
+  return Object.values(versions)
+    .slice(-count)
+    .map(({ dist: _, deprecated: __, ...rest }) => rest as unknown as Manifest);
+}
+
+/** Names and versions of what was compared. */
+async function programs(): Promise<string> {
+  const first = async (file: string, ...args: string[]) =>
+    /\d+(?:\.\d+)+/.exec((await run(file, args)).output)?.[0] ?? "unknown";
+  const bun = (await clientTools()).bun[0] ?? "bun";
+  return [
+    `Citadel ${await first(process.execPath, join(root, "bin/citadel.js"), "--version")}`,
+    `Node ${process.version.slice(1)}`,
+    `Bun ${await first(bun, "--version")}`,
+    `Verdaccio ${verdaccio}`,
+    `nginx ${await first("nginx", "-v")}`,
+    `wrk ${await first("wrk", "-v")}`,
+  ].join(", ");
 }
 
 /** Citadel's own answers, for the servers that only send bytes. */
@@ -164,11 +205,6 @@ async function need(program: string): Promise<void> {
   if (spawnSync("sh", ["-c", `command -v ${program}`]).status === 0) return;
   await mustRun("apt-get", ["update", "-q"], { timeout: 300_000 });
   await mustRun("apt-get", ["install", "-y", "-q", program], { timeout: 300_000 });
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 function say(text: string): void {

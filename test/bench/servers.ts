@@ -9,6 +9,9 @@ import { citadelEnv, root } from "../support/citadel.ts";
 import { request } from "../support/http.ts";
 import { mustRun } from "../support/run.ts";
 
+/** The release of Verdaccio that is compared with. */
+export const verdaccio = "6.10.4";
+
 /** A running server of the comparison. */
 export interface Contender {
   readonly label: string;
@@ -75,12 +78,19 @@ export async function startCitadel(
   return start(label, command, `http://127.0.0.1:${port}`, citadelEnv(home));
 }
 
-/** Verdaccio from the configured registry, in its default configuration or as an operator would tune it. */
-export async function startVerdaccio(folder: string, tuned: boolean): Promise<Contender> {
+/**
+ * Verdaccio from the configured registry, in its default configuration or as an operator would tune it.
+ * @param ready a document that lies in its storage from the start: putting thousands of versions there takes it an hour
+ */
+export async function startVerdaccio(
+  folder: string,
+  tuned: boolean,
+  ready: { readonly name: string; readonly [field: string]: unknown },
+): Promise<Contender> {
   const home = join(root, ".cache/bench-verdaccio");
   await mkdir(home, { recursive: true });
   // it asks for a dist-tag of node-fetch, which not every mirror has
-  const wanted = { dependencies: { verdaccio: "latest" }, overrides: { "node-fetch": "2.7.0" } };
+  const wanted = { dependencies: { verdaccio }, overrides: { "node-fetch": "2.7.0" } };
   await writeFile(join(home, "package.json"), JSON.stringify(wanted));
   const npm = ["install", "--no-audit", "--no-fund", "--ignore-scripts"];
   await mustRun("npm", npm, { cwd: home, timeout: 300_000 });
@@ -88,6 +98,14 @@ export async function startVerdaccio(folder: string, tuned: boolean): Promise<Co
   const at = join(folder, tuned ? "verdaccio-tuned" : "verdaccio");
   await mkdir(at, { recursive: true });
   const config = join(at, "config.yaml");
+  const storage = join(at, "storage", ready.name);
+  await mkdir(storage, { recursive: true });
+  await writeFile(
+    join(storage, "package.json"),
+    JSON.stringify({ ...ready, _attachments: {}, _distfiles: {}, _uplinks: {}, users: {} }),
+  );
+  const list = { list: [ready.name], secret: "s".repeat(32) };
+  await writeFile(join(at, "storage/.verdaccio-db.json"), JSON.stringify(list));
   const rule = "{ access: $all, publish: $authenticated, unpublish: $authenticated }";
   await writeFile(
     config,
