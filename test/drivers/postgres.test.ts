@@ -6,14 +6,12 @@ import { startPostgres } from "../servers/postgres.ts";
 const server = await startPostgres();
 afterAll(() => server?.stop());
 
-if (!server) test.skip("postgres: no PostgreSQL here");
-else
-  defineDriverTests("postgres", {
-    test: (name, run) => test(name, ({ skip }) => run({ skip })),
-    make: () => server.store(),
-    open: (store) => postgres(new URL(store)),
-    async crash() {
-      await server.kill();
-      await server.start();
-    },
-  });
+defineDriverTests("postgres", {
+  test: (name, run) => test.skipIf(!server)(name, ({ skip }) => run({ skip })),
+  make: () => server!.store(),
+  open: (store) => postgres(new URL(store)),
+  async crash() {
+    await server!.kill();
+    await server!.start();
+  },
+});

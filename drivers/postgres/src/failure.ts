@@ -17,6 +17,7 @@ const states: Readonly<Record<string, readonly [StoreErrorCode, string]>> = {
   "57014": ["UNAVAILABLE", "it took too long, and was cancelled"],
   "40": ["UNAVAILABLE", "others were in the way; try again"],
   "42704": ["UNSUPPORTED", "it is too old: version 13 is the first with what is needed"],
+  "42": ["CORRUPT", "its tables are not what this version of Citadel made: restore a backup"],
   XX001: ["CORRUPT", "its data is damaged: restore a backup"],
   XX002: ["CORRUPT", "an index of it is damaged: REINDEX, or restore a backup"],
 };

@@ -82,17 +82,17 @@ export function feed(pool: Pool, t: Names, track: (work: Promise<unknown>) => vo
   const look = async ({ xid, id }: Place, signal: AbortSignal): Promise<Seen> => {
     // one statement has one snapshot, for all its parts
     const rows = await pool.query(
-      `WITH horizon AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin)
+      `WITH horizon AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xid)
        SELECT s.epoch || '-' || extract(epoch FROM pg_postmaster_start_time())::text AS epoch,
-         s.xid::text AS txid, s.feed AS tid, horizon.xmin::text AS xmin,
-         EXISTS (SELECT FROM ${t.feed} WHERE xid >= xmin) AS more,
+         s.xid::text AS txid, s.feed AS tid, horizon.xid::text AS hxid,
+         EXISTS (SELECT FROM ${t.feed} WHERE xid >= horizon.xid) AS more,
          newest.xid::text AS nxid, newest.id AS nid, f.xid::text AS xid, f.id, f.key
        FROM ${t.store} s CROSS JOIN horizon
        LEFT JOIN LATERAL (
-         SELECT xid, id FROM ${t.feed} WHERE xid < xmin ORDER BY xid DESC, id DESC LIMIT 1
+         SELECT xid, id FROM ${t.feed} WHERE xid < horizon.xid ORDER BY xid DESC, id DESC LIMIT 1
        ) newest ON true
        LEFT JOIN LATERAL (
-         SELECT xid, id, key FROM ${t.feed} WHERE (xid, id) > ($1::text::xid8, $2::bigint) AND xid < xmin
+         SELECT xid, id, key FROM ${t.feed} WHERE (xid, id) > ($1::text::xid8, $2::bigint) AND xid < horizon.xid
          ORDER BY xid, id LIMIT ${PAGE}
        ) f ON true ORDER BY f.xid, f.id`,
       [String(xid), id],
@@ -109,7 +109,7 @@ export function feed(pool: Pool, t: Names, track: (work: Promise<unknown>) => vo
       epoch: String(first?.["epoch"]),
       trimmed,
       newest: before(newest, trimmed) ? trimmed : newest,
-      horizon: BigInt(text(first?.["xmin"])),
+      horizon: BigInt(text(first?.["hxid"])),
       more: first?.["more"] === true,
       rows: rows.flatMap((row) =>
         typeof row["key"] === "string" ? [{ ...place(row, "xid", "id"), key: row["key"] }] : [],

@@ -53,6 +53,7 @@ export async function openPool(at: Location): Promise<Pool> {
     ...config,
     max: at.pool,
     idleTimeoutMillis: 30_000,
+    // oxlint-disable-next-line typescript/no-misused-promises -- the pool waits for it, whatever its types say
     onConnect: async (client) => {
       await client.query(`SET statement_timeout = ${limit}`);
     },

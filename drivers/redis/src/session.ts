@@ -54,6 +54,7 @@ export async function connect(at: Location, ended: () => void): Promise<Session>
     disableClientInfo: true,
     maintNotifications: "disabled",
   });
+  const silence = Math.min(SILENCE, at.timeoutMs);
   let over = false;
   let waiting = 0;
   let heard = 0; // when the newest answer came, or waiting began
@@ -105,7 +106,7 @@ export async function connect(at: Location, ended: () => void): Promise<Session>
       } catch (error) {
         const stage = stageOf(error);
         if (signal?.aborted && (stage === "unsent" || !changes)) throw aborted(signal, key);
-        if (stage === "sent" && performance.now() - heard >= SILENCE) end();
+        if (stage === "sent" && performance.now() - heard >= silence) end();
         throw failure(reason ?? error, { stage, changes, label: at.label, ...(key && { key }) });
       } finally {
         clearTimeout(timer);
