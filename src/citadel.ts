@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { createAccounts } from "./access/accounts.ts";
 import type { Accounts } from "./access/types.ts";
+import type { Cache } from "./cache/types.ts";
 import { keepCurrent } from "./catalog/current.ts";
 import type { Catalog } from "./catalog/types.ts";
 import { isLoopback } from "./config/hosts.ts";
@@ -109,9 +110,22 @@ export async function openCitadel({
     manifests: store.manifests,
     memory: settings.views.memory,
     email: async (name) => (await accounts.user(name))?.email ?? "",
+    cache: () => openCache(),
   });
 
   let catalog: Promise<Catalog> | undefined;
+  let cache: Promise<Cache> | undefined;
+  const openCache = (): Promise<Cache> => {
+    cache ??= import("./cache/cache.ts").then((module) =>
+      module.openCache({
+        tiers: settings.cache.tiers,
+        dirs,
+        schemes,
+        memoryBytes: settings.views.memory / 4,
+      }),
+    );
+    return cache;
+  };
   const openTheCatalog = (): Promise<Catalog> =>
     (catalog ??= import("./catalog/catalog.ts").then(({ openCatalog }) =>
       openCatalog({ path: catalogPath(dirs, documents.url), registry, store }),
@@ -171,6 +185,8 @@ export async function openCitadel({
     async close() {
       await following?.stop();
       (await catalog?.catch(() => undefined))?.close();
+      await views.close();
+      await (await cache?.catch(() => undefined))?.close();
       await store.close();
     },
   };

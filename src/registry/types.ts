@@ -208,4 +208,6 @@ export interface Views {
   get(document: PackageDocument, form: Form, base: string): Promise<View>;
   /** bytes held */
   readonly size: number;
+  /** Resolves when what is being kept for other processes is written. */
+  close(): Promise<void>;
 }

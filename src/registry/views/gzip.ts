@@ -4,6 +4,10 @@ import { constants, deflateRaw } from "node:zlib";
 const deflate = promisify(deflateRaw);
 const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255);
 
+/** bytes before and after the compressed parts */
+export const GZIP_HEAD = header.length;
+export const GZIP_TAIL = 8;
+
 /** A run of plain bytes compressed by itself: ends on a byte boundary and refers to nothing before it. */
 export interface Deflated {
   readonly bytes: Uint8Array;
@@ -27,7 +31,7 @@ export async function deflateEnd(plain: Uint8Array, level: number): Promise<Defl
  * @param size how many plain bytes there are
  */
 export function gzipOf(parts: readonly Deflated[], crc: number, size: number): Uint8Array {
-  const trailer = Buffer.alloc(8);
+  const trailer = Buffer.alloc(GZIP_TAIL);
   trailer.writeUInt32LE(crc >>> 0, 0);
   trailer.writeUInt32LE(size >>> 0, 4);
   return Buffer.concat([header, ...parts.map((part) => part.bytes), trailer]);

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { brotliCompress, constants, zstdCompress } from "node:zlib";
 import { LRUCache } from "lru-cache";
+import type { Cache } from "../../cache/types.ts";
 import { CitadelError } from "../../errors.ts";
 import { logger, type Logger } from "../../log.ts";
 import type { Manifests } from "../../store/types.ts";
@@ -9,6 +10,8 @@ import { revisionOf } from "../revision.ts";
 import type { Encoding, Form, JsonObject, PackageDocument, View, Views } from "../types.ts";
 import { build, improve, type Built } from "./build.ts";
 import type { About } from "./parts.ts";
+import { packed, unpacked } from "./packed.ts";
+import { savings } from "./savings.ts";
 
 export interface ViewOptions {
   readonly manifests: Manifests;
@@ -16,7 +19,12 @@ export interface ViewOptions {
   readonly memory: number;
   /** e-mail address of a user, "" when there is none */
   readonly email: (user: string) => Promise<string>;
+  /** where views outlive this process; asked for when the first one is needed */
+  readonly cache?: () => Promise<ViewCache>;
 }
+
+/** What views need of a cache. Without one they are built from manifests, and are the same. */
+export type ViewCache = Pick<Cache, "get" | "put" | "drop" | "touch">;
 
 /** Part of every etag: goes up when the bytes of a view change for the same document. */
 const FORMAT = 1;
@@ -26,7 +34,7 @@ const contentTypes: Readonly<Record<Form, string>> = {
 };
 
 /** The finished answers to `GET /<name>`, in memory, made once per document, form and public URL. */
-export function createViews({ manifests, memory, email }: ViewOptions): Views {
+export function createViews({ manifests, memory, email, cache }: ViewOptions): Views {
   const kept = new LRUCache<string, Shown>({
     maxSize: memory,
     maxEntrySize: memory,
@@ -34,46 +42,67 @@ export function createViews({ manifests, memory, email }: ViewOptions): Views {
   });
   const builds = new Map<string, Promise<Shown>>();
   const log = logger("views");
+  const saving = cache && savings(cache);
 
-  const about = async (document: PackageDocument): Promise<About> => {
+  const maintainersOf = ({ state }: PackageDocument): Promise<About["maintainers"]> =>
+    Promise.all(state.owners.map(async (name) => ({ name, email: await email(name) })));
+
+  const about = async (
+    document: PackageDocument,
+    maintainers: About["maintainers"],
+  ): Promise<About> => {
     const { state } = document;
     const latest = state.versions.get(state.tags.get("latest") ?? "");
-    const [manifest, readme, ...emails] = await Promise.all([
+    const [manifest, readme] = await Promise.all([
       latest ? manifests.get(latest.manifest) : undefined,
       latest?.readme ? manifests.get(latest.readme) : undefined,
-      ...state.owners.map((owner) => email(owner)),
     ]);
     return {
       revision: revisionOf(document),
       latest: manifest ? (JSON.parse(Buffer.from(manifest).toString("utf8")) as JsonObject) : {},
       readme: readme ? Buffer.from(readme).toString("utf8") : "",
-      maintainers: state.owners.map((name, n) => ({ name, email: emails[n] ?? "" })),
+      maintainers,
     };
   };
 
   const make = async (key: string, document: PackageDocument, form: Form, base: string) => {
-    const built = await build(
-      manifests,
-      form,
-      base,
-      document,
-      form === "full" ? await about(document) : undefined,
-      kept.peek(key)?.built,
-    );
+    const maintainers = form === "full" ? await maintainersOf(document) : undefined;
+    const cacheKey = cacheKeyOf(document, form, base, maintainers);
+    const before = kept.peek(key);
+    // from a view in memory the next one is made faster than any cache answers
+    const found = before ? undefined : await saving?.get(cacheKey);
+    const saved = found && (await unpacked(found.body, form, document));
+    const built =
+      saved ??
+      (await build(
+        manifests,
+        form,
+        base,
+        document,
+        maintainers && (await about(document, maintainers)),
+        kept.peek(key)?.built,
+      ));
     const grown = () => {
       if (kept.peek(key) === shown) kept.set(key, shown);
     };
-    const shown: Shown = show(built, form, base, grown, log);
+    const shown: Shown = { ...show(built, form, base, grown, log), cacheKey };
     const other = kept.peek(key);
     if (!other || other.built.document.rev <= document.rev) kept.set(key, shown);
+    if (!saved) finish(key, shown, grown, before);
+    return shown;
+  };
+
+  /** What the first answer did not wait for. */
+  function finish(key: string, shown: Shown, grown: () => void, before: Shown | undefined): void {
+    const { built, cacheKey, etag } = shown;
     improve(built).then(
       (better) => {
         if (better) grown();
+        saving?.put(key, { key: cacheKey, etag, body: () => packed(built) }, before?.cacheKey);
       },
-      (error: unknown) => log("compressing again failed", { package: document.name, error }),
+      (error: unknown) => log("compressing again failed", { package: built.document.name, error }),
     );
-    return shown;
-  };
+  }
 
   return {
     peek(document, form, base) {
@@ -97,11 +126,30 @@ export function createViews({ manifests, memory, email }: ViewOptions): Views {
     get size() {
       return kept.calculatedSize;
     },
+    async close() {
+      for (const { cacheKey } of kept.values()) saving?.touch(cacheKey);
+      await saving?.idle();
+    },
   };
+}
+
+/**
+ * Names everything that the bytes of a view are made of, so that what lies there is never stale.
+ * @param maintainers undefined for a form that does not show them
+ */
+function cacheKeyOf(
+  { name, tip }: PackageDocument,
+  form: Form,
+  base: string,
+  maintainers: About["maintainers"] | undefined,
+): string {
+  const parts = JSON.stringify([FORMAT, form, base, tip, maintainers]);
+  return `view/${form}/${name}/${createHash("sha256").update(parts).digest("base64url")}`;
 }
 
 interface Shown extends View {
   readonly built: Built;
+  readonly cacheKey: string;
   size(): number;
 }
 
@@ -109,7 +157,13 @@ interface Shown extends View {
  * A view over finished bytes; brotli and zstd are made the first time somebody could use them.
  * @param grown hears that the bytes became more or fewer
  */
-function show(built: Built, form: Form, base: string, grown: () => void, log: Logger): Shown {
+function show(
+  built: Built,
+  form: Form,
+  base: string,
+  grown: () => void,
+  log: Logger,
+): Omit<Shown, "cacheKey"> {
   const { document } = built;
   const etag = createHash("sha256")
     .update(`${FORMAT} ${form} ${base} ${document.tip}`)
