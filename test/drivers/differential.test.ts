@@ -13,10 +13,14 @@ import {
 } from "@citadel/core/driver";
 import file from "@citadel/driver-file";
 import { memoryStore } from "@citadel/driver-memory";
+import postgres from "@citadel/driver-postgres";
+import redis from "@citadel/driver-redis";
 import s3 from "@citadel/driver-s3";
 import sqlite from "@citadel/driver-sqlite";
 import * as fc from "fast-check";
 import { afterAll, test } from "vitest";
+import { startPostgres } from "../servers/postgres.ts";
+import { startRedis } from "../servers/redis.ts";
 import { startS3 } from "../servers/s3.ts";
 
 const keys = ["a", "a/b", "a.b", "A", "d/x", "d/x/y", "@s%2Fp", "c/x", "z"] as const;
@@ -194,6 +198,12 @@ const withoutExpired = (driver: Driver): Driver =>
 const bucket = await startS3();
 afterAll(() => bucket.stop());
 
+const servers = { redis: await startRedis(), postgres: await startPostgres() };
+afterAll(async () => {
+  await servers.redis?.stop();
+  await servers.postgres?.stop();
+});
+
 const backends: Record<string, (folder: string) => Driver> = {
   s3: () => withoutExpired(s3(new URL(bucket.bucket()))),
   sqlite: (folder) => sqlite(new URL(`sqlite:${folder}/store.db`)),
@@ -207,6 +217,8 @@ const backends: Record<string, (folder: string) => Driver> = {
       }),
       { min: 0 },
     ),
+  ...(servers.redis && { redis: () => redis(new URL(servers.redis!.store())) }),
+  ...(servers.postgres && { postgres: () => postgres(new URL(servers.postgres!.store())) }),
 };
 
 /** The smallest program for which the two differ, by fast-check; undefined after `numRuns` programs without one. */

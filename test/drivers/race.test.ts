@@ -7,8 +7,12 @@ import { fileURLToPath } from "node:url";
 import type { Driver } from "@citadel/core/driver";
 import { linearizable, type Operation } from "@citadel/core/testing";
 import file from "@citadel/driver-file";
+import postgres from "@citadel/driver-postgres";
+import redis from "@citadel/driver-redis";
 import sqlite from "@citadel/driver-sqlite";
-import { test } from "vitest";
+import { afterAll, test } from "vitest";
+import { startPostgres } from "../servers/postgres.ts";
+import { startRedis } from "../servers/redis.ts";
 
 const KEY = "d/race";
 const racer = fileURLToPath(new URL("racer.ts", import.meta.url));
@@ -60,9 +64,17 @@ function start(module: string, url: string, name: string) {
   };
 }
 
+const servers = { redis: await startRedis(), postgres: await startPostgres() };
+afterAll(async () => {
+  await servers.redis?.stop();
+  await servers.postgres?.stop();
+});
+
 const stores: Record<string, { at(folder: string): string; open(url: URL): Driver }> = {
   sqlite: { at: (folder) => `sqlite:${folder}/store.db`, open: sqlite },
   file: { at: (folder) => `file:${folder}/store`, open: file },
+  ...(servers.redis && { redis: { at: servers.redis.store, open: redis } }),
+  ...(servers.postgres && { postgres: { at: servers.postgres.store, open: postgres } }),
 };
 
 for (const [name, { at, open }] of Object.entries(stores))
