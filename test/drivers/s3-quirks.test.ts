@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { update, type Capabilities, type Doc, type Driver } from "@citadel/core/driver";
-import { defineDriverTests } from "@citadel/core/testing";
+import { defineDriverTests, type Harness } from "@citadel/core/testing";
 import s3 from "@citadel/driver-s3";
 import { test } from "vitest";
 import { startS3, type Quirks, type S3Server } from "../servers/s3.ts";
@@ -115,6 +115,14 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
 };
 
+/** Registers the tests whose names match. */
+const only =
+  (names: RegExp): Harness<URL>["test"] =>
+  (name, run) => {
+    if (!names.test(name)) return;
+    test(name, ({ skip }) => run({ skip }));
+  };
+
 for (const [name, { quirks, options = "", verdict, caps, suite }] of Object.entries(kinds)) {
   test(`A11: the probe sees it, and nothing of it stays: ${name}`, async () => {
     const server = await startS3(quirks);
@@ -127,15 +135,14 @@ for (const [name, { quirks, options = "", verdict, caps, suite }] of Object.entr
     assert.equal(server.objects("bucket").size, 0);
     assert.equal(server.uploads("bucket").size, 0);
     await driver.close();
+    assert.deepEqual({ ...driver.caps, ...caps }, driver.caps, "what was found out is kept");
     await server.stop();
   });
 
   if (suite) {
     let server: S3Server | undefined;
     defineDriverTests(`s3: ${name}`, {
-      test(title, run) {
-        if (suite.test(title)) test(title, ({ skip }) => run({ skip }));
-      },
+      test: only(suite),
       async make() {
         server = await startS3(quirks);
         return new URL(server.bucket() + options);

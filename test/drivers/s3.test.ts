@@ -200,7 +200,7 @@ test("s3: the storage class is for blobs", async () => {
   await driver.put("b/k", body("x"));
   await driver.write("b/l", chunksOf(1, 6 * MiB));
   const classOf = (key: string) =>
-    (s3.objects("bucket").get(key)?.headers as Record<string, string>)["x-amz-storage-class"];
+    (s3.objects("bucket").get(key)!.headers as Record<string, string>)["x-amz-storage-class"];
   assert.deepEqual(["d/k", "b/k", "b/l"].map(classOf), [undefined, "STANDARD_IA", "STANDARD_IA"]);
   await done();
 });

@@ -29,6 +29,7 @@ interface Session extends Context {
 const s3: DriverFactory = (url) => {
   const at = location(url);
   let session: Session | undefined;
+  let caps = capabilities(undefined, at);
 
   const life = gate({
     async open(options) {
@@ -36,7 +37,7 @@ const s3: DriverFactory = (url) => {
       try {
         await arrive(service, options);
         const verdict = await tried(service, options);
-        const caps = capabilities(verdict, at);
+        caps = capabilities(verdict, at);
         const context = { at, service, verdict, caps, life, request };
         const reading = reads(context);
         session = { ...context, reads: reading, writes: writes(context, reading) };
@@ -86,7 +87,7 @@ const s3: DriverFactory = (url) => {
     api: 1,
     name: "s3",
     get caps() {
-      return session?.caps ?? capabilities(undefined, at);
+      return caps;
     },
     open: (options) => life.open(options),
     close: () => life.close(),

@@ -46,10 +46,15 @@ export function location(url: URL): Location {
   const r2 = url.protocol === "r2:";
   const account = r2 ? take("account", /^\w+$/, "the id of a Cloudflare account") : undefined;
   const endpoint =
-    take("endpoint", /^https?:\/\/[^/?#@]+\/?$/, "an address such as https://s3.example.org") ??
+    take(
+      "endpoint",
+      /^https?:\/\/[\w.:[\]-]+(\/[\w./-]*)?$/,
+      "an address such as https://s3.example.org",
+    ) ??
     (account && `https://${account}.r2.cloudflarestorage.com`);
+  if (endpoint && !URL.canParse(endpoint)) throw invalid("endpoint is no address");
   if (r2 && !endpoint) throw invalid("r2: needs account=<id>, or endpoint=<address>");
-  const amazon = !endpoint || /\.amazonaws\.com(\.cn)?(:\d+)?\/?$/.test(endpoint);
+  const amazon = !endpoint || /\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname);
   const region = take("region", /^[\w-]+$/, "a name such as eu-central-1");
   const pathStyle = take("pathStyle", /^(true|false)$/, "true or false");
   const storageClass = take("storageClass", /^[A-Z_]+$/, "a name such as STANDARD_IA");

@@ -95,16 +95,19 @@ export async function probe(
     const again = await put(key, "2", { IfNoneMatch: "*" });
     if (!refused(again)) return { puts: "ignored", tags: "quoted", ...(await others("quoted")) };
     const matching = await match(first.tag ?? NO_TAG);
-    const rest = await others(matching.tags);
-    if (matching.puts !== "racy" && !(await createsFairly()))
-      return { ...matching, puts: "racy", ...rest };
-    return { ...matching, ...rest };
+    const [rest, fairly] = await Promise.all([
+      others(matching.tags),
+      matching.puts === "racy" || createsFairly(),
+    ]);
+    return { ...matching, ...rest, ...(fairly ? {} : { puts: "racy" }) };
   };
 
   const match = async (tag: string): Promise<Pick<Verdict, "puts" | "tags">> => {
     const createOnly = { puts: "create-only", tags: "quoted" } as const;
-    const wrong = await put(key, "3", { IfMatch: NO_TAG });
-    const absent = await put(absentKey, "3", { IfMatch: NO_TAG });
+    const [wrong, absent] = await Promise.all([
+      put(key, "3", { IfMatch: NO_TAG }),
+      put(absentKey, "3", { IfMatch: NO_TAG }),
+    ]);
     if (!refused(wrong) || !(refused(absent) || absent.status === 404)) return createOnly;
     let right = await put(key, "4", { IfMatch: tag });
     const tags = done(right) ? "quoted" : "bare";
