@@ -1,0 +1,58 @@
+import { join } from "node:path";
+
+import { serve, type Server } from "../support/citadel.ts";
+import { signIn } from "../support/packages.ts";
+import { tempFolder } from "../support/temp.ts";
+
+/** Several `citadel serve` over one store, each with a home of its own as on a machine of its own. */
+export interface Cluster extends AsyncDisposable {
+  /** addresses of those that are up now */
+  urls(): readonly string[];
+  /** SIGKILL for one of them, taking turns, and another in its place */
+  killOne(): Promise<void>;
+  /** a folder for whatever else is needed */
+  readonly folder: string;
+  /** variables that name the store */
+  readonly env: NodeJS.ProcessEnv;
+  readonly token: string;
+  /** all that the servers wrote to stderr */
+  log(): string;
+}
+
+/** @param stores the variables that name the store, of paths below `folder` */
+export async function startCluster(
+  count: number,
+  stores: (folder: string) => NodeJS.ProcessEnv,
+): Promise<Cluster> {
+  const temp = await tempFolder("cluster");
+  const env = stores(temp.path);
+  const logs: (() => string)[] = [];
+  const start = async (n: number): Promise<Server> => {
+    const server = await serve({ home: join(temp.path, `home-${n}`), env });
+    logs.push(server.log);
+    return server;
+  };
+  const servers: (Server | undefined)[] = await Promise.all(
+    Array.from({ length: count }, (_, n) => start(n)),
+  );
+  let turn = 0;
+  const urls = () => servers.flatMap((server) => server?.url ?? []);
+  return {
+    urls,
+    env,
+    folder: temp.path,
+    token: await signIn(urls()[0] ?? "", "ann"),
+    log: () => logs.map((log) => log()).join(""),
+    async killOne() {
+      const n = turn++ % count;
+      const victim = servers[n];
+      servers[n] = undefined;
+      await victim?.kill();
+      servers[n] = await start(n);
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(servers.map((server) => server?.stop()));
+      await temp.remove();
+    },
+  };
+}
