@@ -12,7 +12,7 @@ export async function sweepKeys(
   olderThanMs: number,
   check: () => void,
 ): Promise<number> {
-  const { disk, keys, grace, now } = around;
+  const { disk, keys, grace, now, syncs } = around;
   let removed = 0;
 
   const expired = async (place: string, immutable: boolean): Promise<void> => {
@@ -31,6 +31,8 @@ export async function sweepKeys(
     const header = await objects.headerAt(folder, false).catch(() => undefined);
     const stat = await orMissing(disk.stat(path));
     if (!header?.deleted || !stat || now() - stat.ctimeMs <= Math.max(grace, olderThanMs)) return;
+    // or a power failure could keep this removal and undo that of a version before
+    await syncs.folder(folder);
     // whoever has read it a moment ago links the next number, and the folder stays
     if (await tryRemoval(disk.unlink(path))) removed++;
     await tryRemoval(disk.rmdir(folder));
