@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { storeCode, type Change } from "@citadel/core/driver";
 import type { Link } from "./link.ts";
 import { look } from "./scripts.ts";
+import type { Session } from "./session.ts";
 
 /** The newest changes of the store, in a stream of the server, and everybody who waits for the next one. */
 export interface Feed {
@@ -19,10 +20,12 @@ const PATIENCE = 2000;
 /** ms before the next try when the server is away */
 const RETRY = 200;
 
-interface Seen {
+interface Place {
   /** tells this store and this run of the server from others: after a restart the newest changes may be missing */
   readonly epoch: string;
   readonly newest: number;
+}
+interface Seen extends Place {
   readonly rows: readonly { readonly n: number; readonly key: string }[];
 }
 
@@ -67,14 +70,22 @@ export function feed(
     tail.end();
   };
 
+  const run = (session: Session): string => session.info.get("run_id") ?? "";
+
+  const newest = async (signal: AbortSignal): Promise<Place> => {
+    const session = main.living ?? (await main.session({ signal }));
+    const answer = await session.call(["HMGET", keys.store, "epoch", "n"], { signal });
+    const [epoch, n] = answer as (Buffer | null)[];
+    return { epoch: `${epoch?.toString() ?? ""}-${run(session)}`, newest: Number(n ?? 0) };
+  };
   const lookFrom = async (n: number, signal: AbortSignal): Promise<Seen> => {
-    const session = await main.session({ signal });
+    const session = main.living ?? (await main.session({ signal }));
     const answer = await session.script(look, [keys.feed, keys.store], [String(n), String(PAGE)], {
       signal,
     });
     const [epoch, newest, rows] = answer as [Buffer, Buffer, [Buffer, [Buffer, Buffer]][]];
     return {
-      epoch: `${epoch.toString()}-${session.info.get("run_id") ?? ""}`,
+      epoch: `${epoch.toString()}-${run(session)}`,
       newest: Number(newest.toString()),
       rows: rows.map(([id, [, key]]) => ({
         n: Number.parseInt(id.toString(), 10),
@@ -87,10 +98,7 @@ export function feed(
     watch({ prefix = "", since, signals }) {
       const signal = AbortSignal.any([...signals]);
       // asked at the call, not when the first change is asked for: what happens in between belongs to the watch
-      const begin =
-        since === undefined
-          ? lookFrom(Number.MAX_SAFE_INTEGER, signal).catch(() => undefined)
-          : undefined;
+      const begin = since === undefined ? newest(signal).catch(() => undefined) : undefined;
       return (async function* (): AsyncGenerator<Change, void, void> {
         signal.addEventListener("abort", notify, { once: true });
         join();
@@ -129,7 +137,7 @@ export function feed(
 }
 
 /** What a cursor says; for one that nobody gave out, a place that is nowhere. */
-function position(since = ""): Pick<Seen, "epoch" | "newest"> {
+function position(since = ""): Place {
   const [, epoch = "", newest = "-1"] = /^(.+)\.(\d{1,15})$/.exec(since) ?? [];
   return { epoch, newest: Number(newest) };
 }

@@ -5,7 +5,9 @@ import { connect, type Argument, type CallOptions, type Session } from "./sessio
 
 /** A connection that is made when it is needed, and again when it was lost. */
 export interface Link {
-  /** The living session. Throws UNAVAILABLE when there is none in time or the last try is only a moment ago; ABORTED. */
+  /** the session there is; what is asked of it within one tick is asked in that order */
+  readonly living: Session | undefined;
+  /** The living session, or a new one. Throws UNAVAILABLE when there is none in time or the last try is only a moment ago; ABORTED. */
   session(options?: OpOptions): Promise<Session>;
   /** as {@link Session} has it, on the living session */
   call(command: readonly Argument[], options?: CallOptions): Promise<unknown>;
@@ -52,6 +54,9 @@ export function link(at: Location): Link {
   };
 
   const link: Link = {
+    get living() {
+      return living;
+    },
     async session({ signal, timeoutMs = at.timeoutMs } = {}) {
       if (living) return living;
       if (signal?.aborted) throw aborted(signal);
