@@ -1,2 +1,9 @@
+export { newDriver, type NewDriver } from "./driver-new.ts";
+export {
+  testDriver,
+  type CaseResult,
+  type DriverReport,
+  type DriverTestOptions,
+} from "./driver-test.ts";
 export { describeSetting, describeSettings, type SettingItem } from "./settings.ts";
 export { describeCommands, exitCodes, type CommandItem, type FlagItem } from "./surface.ts";
