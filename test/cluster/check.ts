@@ -15,9 +15,11 @@ export async function check(
   { urls, env, folder, log }: Pick<Cluster, "urls" | "env" | "folder" | "log">,
   bound: number,
 ): Promise<void> {
+  const { acknowledged, reads, failures } = storm;
+  console.log(`${acknowledged} publishes and ${reads} reads, ${failures} requests tried again`);
   expect(storm.violations).toEqual([]);
-  expect(storm.acknowledged).toBeGreaterThan(20);
-  expect(storm.reads).toBeGreaterThan(20);
+  expect(acknowledged).toBeGreaterThan(20);
+  expect(reads).toBeGreaterThan(20);
   await sleep(bound);
   const names = [...storm.packages.keys()].toSorted();
   for (const url of urls()) {

@@ -79,6 +79,8 @@ export async function startWorkers({
 
   try {
     const args = process.argv.slice(2);
+    // each takes its connections from the system: one that the first process hands to a worker that dies just then hangs for ever
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
     cluster.setupPrimary({
       // chosen once: the copies that replace all the others would find another one
       args: port === 0 ? [...withoutPort(args), `--port=${await freePort(host[0])}`] : args,
