@@ -226,14 +226,17 @@ async function openBackends(
 
 /** Changes of documents need compare-and-set; without it two publishers would silently undo each other's work. */
 function cannotHoldDocuments(url: string, { name, caps }: Driver): CitadelError {
-  const keeps = caps.cas === "create" ? "only keeps writers from making a key twice" : "ignores it";
+  const keeps =
+    caps.cas === "create"
+      ? "only keeps writers from making a key twice"
+      : "does not keep that reliably";
   return new CitadelError(
     "E_CONFIG",
     `${mask(url)} cannot hold documents: they change by compare-and-set, and this store ${keeps} (${name}, cas: ${caps.cas})`,
     {
       hint: [
         "keep only tarballs here, and documents in SQLite, Redis or PostgreSQL: CITADEL_STORE_DOCUMENTS=sqlite:./registry.db",
-        "a bucket that one process alone uses: add ?concurrency=single-writer to its URL",
+        "a bucket that one process alone uses: add concurrency=single-writer to its URL",
         "or take a server that keeps conditions: citadel driver:test <url> says which does",
       ],
     },
