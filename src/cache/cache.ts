@@ -52,7 +52,7 @@ export function openCache({ tiers: urls, dirs, schemes, memoryBytes }: CacheOpti
     near &&
     new LRUCache<string, Cached>({
       maxSize: Math.max(1, near.max ?? memoryBytes),
-      sizeCalculation: ({ body }, key) => body.byteLength + 2 * key.length + 256,
+      sizeCalculation: sizeOf,
       dispose: (_value, _key, reason) => {
         if (reason === "evict") inMemory.evictions++;
       },
@@ -117,13 +117,13 @@ export function openCache({ tiers: urls, dirs, schemes, memoryBytes }: CacheOpti
     for (const one of [undefined, ...tiers]) if (one !== by) doubted.set(one, Date.now());
   }
   const listen = (tier: Tier): Promise<unknown> =>
-    tier.ask((shelf) =>
+    tier.tell((shelf) =>
       shelf.listen({
         heard(key) {
           if (key === "*") return forgetAll();
           forget(key);
           for (const other of tiers)
-            if (other !== tier) background(other.ask((one) => one.delete([key])));
+            if (other !== tier) background(other.tell((one) => one.delete([key])));
         },
         missed: () => missed(tier),
       }),
@@ -133,7 +133,7 @@ export function openCache({ tiers: urls, dirs, schemes, memoryBytes }: CacheOpti
     // nobody is to find the entry meanwhile
     owed.set(tier, keys.add(key));
     if (keys.size > MANY && !keys.has("*")) keys.add("*");
-    const told = await tier.ask(async (shelf) => {
+    const told = await tier.tell(async (shelf) => {
       if (key === "*") await shelf.clear();
       else await shelf.invalidate(key);
     });
@@ -157,7 +157,7 @@ export function openCache({ tiers: urls, dirs, schemes, memoryBytes }: CacheOpti
     } else counts.misses++;
   }
   async function write(tier: Tier, key: string, entry: Sealed): Promise<void> {
-    await tier.ask(async (shelf) => {
+    await tier.tell(async (shelf) => {
       const { text, integrity } = seal(entry);
       const { fetched, expires, body } = entry;
       const size = body.byteLength;
@@ -261,11 +261,12 @@ export function openCache({ tiers: urls, dirs, schemes, memoryBytes }: CacheOpti
     for (const tier of tiers) {
       const keys = await tier.ask((shelf) => shelf.popular(1000));
       for (const key of keys?.value ?? []) {
-        if (!memory || memory.calculatedSize > 0.8 * memory.maxSize) return brought;
+        if (!memory) return brought;
         if (memory.has(key) || flights.has(key)) continue;
         const found = await look(key, tier);
         if (!found) break;
         if (!found.entry || !isFresh(found.entry, tier) || memory.has(key)) continue;
+        if (memory.calculatedSize + sizeOf(found.entry, key) > memory.maxSize) return brought;
         memory.set(key, found.entry);
         brought++;
       }
@@ -298,7 +299,7 @@ export function openCache({ tiers: urls, dirs, schemes, memoryBytes }: CacheOpti
     },
     async drop(key) {
       memory?.delete(key);
-      await Promise.all(tiers.map((tier) => tier.ask((shelf) => shelf.delete([key]))));
+      await Promise.all(tiers.map((tier) => tier.tell((shelf) => shelf.delete([key]))));
     },
     async load(key, fill, options) {
       const entry = remembered(key);
@@ -352,6 +353,8 @@ export function openCache({ tiers: urls, dirs, schemes, memoryBytes }: CacheOpti
     },
   };
 }
+
+const sizeOf = ({ body }: Cached, key: string): number => body.byteLength + 2 * key.length + 256;
 
 type Measured = Omit<TierStats, "hits" | "misses" | "hitRate" | "evictions">;
 

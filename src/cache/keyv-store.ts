@@ -61,8 +61,7 @@ export function keyvStore(driver: Driver, { prefix = "c/" }: KeyvStoreOptions = 
       const full = keyOf(key);
       const options: PutOptions = {
         ...(ttl !== undefined && driver.caps.ttl !== "none" && { expires: Date.now() + ttl }),
-        // a key that was shortened can be listed by its name
-        ...(full.startsWith(`${prefix}~`) && { meta: { name: encodeURIComponent(key) } }),
+        ...(full.startsWith(`${prefix}~`) && named(key)),
       };
       try {
         await driver.put(full, Buffer.from(value), options);
@@ -112,6 +111,12 @@ export function keyvStore(driver: Driver, { prefix = "c/" }: KeyvStoreOptions = 
 function shortened(name: string, prefix: string): string {
   if (prefix.length + name.length <= 512) return name.replace(/^~/, "%7E");
   return `~${createHash("sha256").update(name).digest("base64url")}`;
+}
+
+/** So that a key that was shortened can be listed by its name; the very longest cannot. */
+function named(key: string): Pick<PutOptions, "meta"> {
+  const name = encodeURIComponent(key.toWellFormed());
+  return name.length > 2000 ? {} : { meta: { name } };
 }
 
 async function unlessDamaged<T>(reading: Promise<T | undefined>): Promise<T | undefined> {

@@ -19,6 +19,7 @@ export async function driverShelf(driver: Driver, most: number): Promise<Shelf> 
   let listening: Promise<void> | undefined;
   let grown = Infinity; // at the start nobody knows how much there is
   let evictions = 0;
+  let room: Promise<void> | undefined;
 
   async function* entries(): AsyncGenerator<ListEntry> {
     let after: string | undefined;
@@ -84,7 +85,7 @@ export async function driverShelf(driver: Driver, most: number): Promise<Shelf> 
       if (text.length > most) return;
       await keyv.set(key, text, expires);
       grown += text.length;
-      if (grown > most / 20) await makeRoom();
+      if (grown > most / 20) room = makeRoom().catch(() => {}); // whoever uses the tier next finds out
     },
     async invalidate(key) {
       await mark(key);
@@ -131,7 +132,7 @@ export async function driverShelf(driver: Driver, most: number): Promise<Shelf> 
     },
     async close() {
       closing.abort();
-      await listening;
+      await Promise.all([listening, room]);
       await keyv.close();
     },
   };

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseSize } from "../../config/units.ts";
+import { parseDuration, parseSize } from "../../config/units.ts";
 import { mask } from "../../config/mask.ts";
 import { storeCode } from "../../driver/error.ts";
 import { openDriver, type Schemes } from "../../driver/open.ts";
@@ -16,31 +16,41 @@ const DISK = 1e9;
 const NEAR = 50;
 const FAR = 200;
 
-/** The address of a tier, and how many bytes it may take: `sqlite:/var/cache/citadel.db?max=2GB`. @throws E_CONFIG */
-export function parseTier(text: string): {
+/** The address of a tier. `?max=2GB` says how many bytes it may take, `?deadline=100ms` how long a read waits for it. */
+export interface Address {
   readonly url: URL;
   readonly name: string;
   readonly max: number | undefined;
-} {
+  /** ms */
+  readonly deadline: number | undefined;
+}
+
+/** @throws E_CONFIG */
+export function parseTier(text: string): Address {
   const url = URL.parse(text);
   if (!url)
     throw new CitadelError("E_CONFIG", "the address of a cache tier is not a URL", {
       hint: ["write them as memory:, redis://localhost:6379, sqlite:/path/cache.db or file:/path"],
     });
-  const given = url.searchParams.get("max");
-  const max = given === null ? undefined : parseSize(given);
-  if (given !== null && max === undefined)
-    throw new CitadelError("E_CONFIG", `max of the cache tier ${url.protocol} is not a size`, {
-      hint: ["write ?max=500MB or ?max=2GiB"],
-    });
-  url.searchParams.delete("max");
+  const option = (name: string, parse: (raw: unknown) => number | undefined, example: string) => {
+    const given = url.searchParams.get(name);
+    url.searchParams.delete(name);
+    const value = given === null ? undefined : parse(given);
+    if (given !== null && value === undefined)
+      throw new CitadelError("E_CONFIG", `${name} of the cache tier ${url.protocol} is wrong`, {
+        hint: [`write ?${name}=${example}`],
+      });
+    return value;
+  };
+  const max = option("max", parseSize, "500MB");
+  const deadline = option("deadline", parseDuration, "100ms");
   const scheme = url.protocol.slice(0, -1);
-  return { url, name: scheme === "rediss" ? "redis" : scheme, max };
+  return { url, name: scheme === "rediss" ? "redis" : scheme, max, deadline };
 }
 
 /** How to open a tier that processes share. `folder` is ours: a damaged file in it is made anew. */
 export function tierOptions(
-  { url, name, max = DISK }: ReturnType<typeof parseTier>,
+  { url, name, max = DISK, deadline }: Address,
   schemes: Schemes,
   folder: string,
 ): Omit<TierOptions, "back"> {
@@ -63,8 +73,8 @@ export function tierOptions(
       return here();
     });
   };
-  const deadline = ["redis", "sqlite", "file", "memory"].includes(name) ? NEAR : FAR;
-  return { name, url: mask(url.href), deadline, open };
+  const usual = ["redis", "sqlite", "file"].includes(name) ? NEAR : FAR;
+  return { name, url: mask(url.href), deadline: deadline ?? usual, open };
 }
 
 async function remove(file: string): Promise<void> {

@@ -36,8 +36,9 @@ export async function sqliteShelf(
   most: number,
 ): Promise<Shelf> {
   const { Keyv } = await import("keyv");
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(file));
   makeFile(file);
+  await refuseOthers(file);
   const store = new KeyvSqlite({
     uri: `sqlite://${file}`,
     table: TABLE,
@@ -50,7 +51,8 @@ export async function sqliteShelf(
     (await store.query(sql, ...values)) as T[];
   try {
     await store.ready;
-    await setUp(rows, file);
+    await rows("PRAGMA synchronous = NORMAL");
+    for (const sql of schema) await rows(sql);
   } catch (error) {
     await keyv.close().catch(() => {});
     throw error;
@@ -60,6 +62,7 @@ export async function sqliteShelf(
   const uses = new Map<string, { count: number; last: number }>();
   let grown = Infinity; // at the start nobody knows how much there is
   let evictions = 0;
+  let room: Promise<void> | undefined;
   let poll: NodeJS.Timeout | undefined;
 
   const usage = async (where = "", ...values: unknown[]): Promise<Size> => {
@@ -136,7 +139,7 @@ export async function sqliteShelf(
         ),
       );
       grown += text.length;
-      if (grown > most / 20) await makeRoom();
+      if (grown > most / 20) room = makeRoom().catch(() => {}); // whoever uses the tier next finds out
     },
     async invalidate(key) {
       await keyv.set(`~${key}`, randomUUID(), Date.now() + MARK_TTL);
@@ -204,22 +207,25 @@ export async function sqliteShelf(
     async close() {
       clearInterval(poll);
       clearInterval(flushing);
+      await room;
       await flush().catch(() => {});
       await keyv.close();
     },
   };
 }
 
-async function setUp(rows: <T>(sql: string) => Promise<T[]>, file: string): Promise<void> {
-  const [found] = await rows<{ application_id: number }>("PRAGMA application_id");
-  const [tables] = await rows<{ n: number }>(
-    `SELECT count(*) AS n FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('${TABLE}')`,
-  );
-  const id = found?.application_id;
-  if (id !== APPLICATION && (id !== 0 || tables?.n !== 0))
-    throw new StoreError("CORRUPT", `${file} is the database of another program`);
-  await rows("PRAGMA synchronous = NORMAL");
-  for (const sql of schema) await rows(sql);
+/** Before the adapter changes anything in it. @throws CORRUPT for the database of another program */
+async function refuseOthers(file: string): Promise<void> {
+  const { DatabaseSync } = await import("node:sqlite");
+  const db = new DatabaseSync(file, { readOnly: true, timeout: BUSY });
+  try {
+    const id = db.prepare("PRAGMA application_id").get()?.["application_id"];
+    const tables = db.prepare("SELECT count(*) AS n FROM sqlite_schema WHERE name <> ?").get(TABLE);
+    if (id !== APPLICATION && (id !== 0 || tables?.["n"] !== 0))
+      throw new StoreError("CORRUPT", `${file} is the database of another program`);
+  } finally {
+    db.close();
+  }
 }
 
 /** What another process has locked is not kept this time; that is no failure of the tier. */
@@ -236,6 +242,19 @@ async function unlessBusy<T>(work: () => Promise<T>): Promise<T | undefined> {
 export function sqliteCode(error: unknown): number {
   const code = (error as { errcode?: unknown } | undefined)?.errcode;
   return typeof code === "number" ? code & 0xff : 0;
+}
+
+/** Node's own `recursive` never ends in places like /proc. */
+function makeFolder(path: string): void {
+  for (let tries = 0; ; tries++)
+    try {
+      return mkdirSync(path, { mode: 0o700 });
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EEXIST") return;
+      if (code !== "ENOENT" || tries > 0 || dirname(path) === path) throw error;
+      makeFolder(dirname(path));
+    }
 }
 
 /** For this user only, when it is new; closing a descriptor of a database that is in use would drop its locks. */

@@ -31,6 +31,8 @@ export interface Tier {
    * every call is a miss until a try in the background has succeeded.
    */
   ask<T>(work: (shelf: Shelf) => Promise<T>): Promise<{ readonly value: T } | undefined>;
+  /** The same for what nobody waits for. */
+  tell(work: (shelf: Shelf) => Promise<void>): Promise<{ readonly value: void } | undefined>;
   /** The same for people, who can wait a second and want to know. */
   patiently<T>(work: (shelf: Shelf) => Promise<T>, ms?: number): Promise<T>;
   /** Never waits. */
@@ -98,6 +100,29 @@ export function createTier({ name, url, deadline, open, back }: TierOptions): Ti
     }
   };
 
+  const ask = async <T>(work: (shelf: Shelf) => Promise<T>, ms: number) => {
+    if (closed) return undefined;
+    if (down) {
+      if (!trying && performance.now() >= down.until) void retry();
+      return undefined;
+    }
+    try {
+      if (!shelf) {
+        if (waited && ms === deadline) return undefined;
+        const opened = await within(ms, connect()).catch((error: unknown) => {
+          if (!(error instanceof Late)) throw error;
+          waited = true;
+        });
+        if (!opened) return undefined;
+      }
+      const ready = shelf;
+      return ready && { value: await within(ms, work(ready)) };
+    } catch (error) {
+      if (!down && !closed) fail(error);
+      return undefined;
+    }
+  };
+
   const first = connect();
   first.catch(fail);
 
@@ -116,28 +141,8 @@ export function createTier({ name, url, deadline, open, back }: TierOptions): Ti
     get evictions() {
       return shelf?.evictions ?? 0;
     },
-    async ask(work) {
-      if (closed) return undefined;
-      if (down) {
-        if (!trying && performance.now() >= down.until) void retry();
-        return undefined;
-      }
-      try {
-        if (!shelf) {
-          if (waited) return undefined;
-          const opened = await within(deadline, connect()).catch((error: unknown) => {
-            if (!(error instanceof Late)) throw error;
-            waited = true;
-          });
-          if (!opened) return undefined;
-        }
-        const ready = shelf;
-        return ready && { value: await within(deadline, work(ready)) };
-      } catch (error) {
-        if (!down && !closed) fail(error);
-        return undefined;
-      }
-    },
+    ask: (work) => ask(work, deadline),
+    tell: (work) => ask(work, Math.max(deadline, PATIENCE)),
     patiently: async (work, ms = PATIENCE) =>
       within(ms, (async () => work(shelf ?? (await connect())))()),
     used: (key) => shelf?.used(key),
