@@ -9,7 +9,7 @@ const folder = await tempFolder("local-docs");
 afterAll(() => folder.remove());
 
 test(
-  "A1, A2, A3, A5, A6, A7, A12: docs/local.md works as written",
+  "A1, A2, A3, A5, A6, A7, A8, A12: docs/local.md works as written",
   { timeout: 120_000 },
   async () => {
     const page = await readFile(join(root, "docs/local.md"), "utf8");
@@ -24,6 +24,7 @@ test(
     const script = `set -e\ncitadel() { "$NODE" "$BIN" "$@"; }\n${blocks("sh").join("\n")}`;
     const ran = await run("sh", ["-c", script], { cwd: folder.path, env });
     expect(ran.output).toContain("published @demo/hello@1.0.0");
+    expect(ran.output).toContain("added 2 versions of 2 packages");
     expect(ran, ran.output).toMatchObject({ code: 0 });
 
     const args = ["--input-type=module", "-e", blocks("js").join("\n")];

@@ -77,6 +77,23 @@ describe("A12 LocalRegistry", () => {
     expect(await registry.cleanup({ dryRun: true })).toMatchObject({ items: [], dryRun: true });
   });
 
+  test("long work says how far it is", async () => {
+    await using registry = await openLocalRegistry({ home: newHome() });
+    const path = join(folder.path, "noise.bin");
+    await writeFile(path, randomBytes(3_000_000));
+    const heard = new Map<string, { done: number; total?: number }[]>();
+    await registry.publishPackage("a", "1.0.0", "demo", { path }, {}, {
+      onProgress: ({ phase, ...at }) => void heard.set(phase, [...(heard.get(phase) ?? []), at]),
+    }); // prettier-ignore
+    expect([...heard.keys()]).toEqual(["packing", "checking", "storing"]);
+    for (const steps of heard.values()) {
+      expect(steps.map(({ done }) => done)).toEqual(
+        steps.map(({ done }) => done).toSorted((a, b) => a - b),
+      );
+      expect(steps.at(-1)?.done).toBe(steps.at(-1)?.total);
+    }
+  });
+
   test("errors carry the codes of the table", async () => {
     await using registry = await openLocalRegistry({ home: newHome() });
     await registry.publishPackage("a", "1.0.0", "demo", "1");

@@ -265,6 +265,22 @@ describe.concurrent("A1, A2 publish and resolve", () => {
     ).toMatchObject({ exit: 5 });
   });
 
+  test("--dry-run checks all that a publish checks", async () => {
+    const { path, failure, file } = await home();
+    await file("pkg/package.json", '{"name":"@demo/a","version":"1.0.0"}');
+    const metadata = await file("meta.json", '{"dependencies":{"ms":"^2.0.0"}}');
+    const deep = await file("deep.json", `${'{"a":'.repeat(70)}1${"}".repeat(70)}`);
+    for (const [meta, code] of [
+      [metadata, "E_MANIFEST_MISMATCH"],
+      [deep, "E_INVALID_DOCUMENT"],
+    ] as const)
+      for (const dry of [["-n"], []]) {
+        const args = ["local:publish", "a", "1.0.0", "demo", "-f", "pkg", "-m", meta, ...dry];
+        expect(await failure(args)).toMatchObject({ code });
+      }
+    expect(await snapshot(path)).toEqual([]);
+  });
+
   test("names, versions and input that do not fit are refused, each with its code", async () => {
     const { failure, file } = await home();
     await file("a.js", "1");

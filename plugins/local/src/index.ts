@@ -1,4 +1,5 @@
 export type { CleanedUp } from "./cleanup.ts";
+export type { ClearedCache } from "./clear-cache.ts";
 export type { SingleFile } from "./file.ts";
 export type {
   PackageContent,

@@ -6,6 +6,7 @@ import type { PackageRow } from "@citadel/core/catalog";
 import { CitadelError } from "@citadel/core/errors";
 import type { JsonObject } from "@citadel/core/registry";
 import { cleanUp, type CleanedUp } from "./cleanup.ts";
+import { clearCache, type ClearedCache } from "./clear-cache.ts";
 import { npmName } from "./names.ts";
 import {
   publish,
@@ -71,6 +72,8 @@ export interface LocalRegistry extends AsyncDisposable {
     page?: { readonly after?: string; readonly limit?: number },
   ): Promise<PackageRow[]>;
   getRegistryStats(): Promise<RegistryStats>;
+  /** Empties all caches: memory, Redis, SQLite, files. Nothing that they held is lost, only slower for once. */
+  clearCache(): Promise<ClearedCache>;
   /** Removes what nothing refers to and is older than `store.grace`. */
   cleanup(options?: { readonly dryRun?: boolean }): Promise<CleanedUp>;
   /**
@@ -147,7 +150,9 @@ export function localRegistry(
       return rows;
     },
 
-    getRegistryStats: () => gatherStats(Promise.resolve(citadel), citadel.settings, schemes),
+    getRegistryStats: () =>
+      gatherStats(Promise.resolve(citadel), citadel.settings, schemes, citadel.dirs),
+    clearCache: () => clearCache(citadel),
     cleanup: ({ dryRun = false } = {}) => cleanUp(citadel, dryRun),
     exportData: async (path, options) =>
       (await import("./transfer/export.ts")).exportTo(citadel, path, options),

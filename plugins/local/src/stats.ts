@@ -1,6 +1,7 @@
 import { openDriver, type Driver } from "@citadel/core/driver";
+import type { TierStats } from "@citadel/core/cache";
 import { errorObject } from "@citadel/core/errors";
-import { mask, type Backend, type Citadel, type Settings } from "@citadel/core";
+import { mask, type Backend, type Citadel, type Dirs, type Settings } from "@citadel/core";
 
 export interface BackendStatus {
   readonly role: Backend["role"];
@@ -28,6 +29,8 @@ export interface RegistryStats {
     readonly scopes: readonly { scope: string; packages: number; bytes: number }[];
   } | null;
   readonly backends: readonly BackendStatus[];
+  /** nearest first */
+  readonly cache: readonly TierStats[];
   readonly compression: { readonly enabled: boolean; readonly algorithm: string };
   readonly encryption: { readonly enabled: boolean };
   /** of the store's calls by this process; `averageMs` is null before the first */
@@ -42,6 +45,7 @@ export async function gatherStats(
   opening: Promise<Citadel>,
   settings: Settings,
   schemes: ReadonlyMap<string, string>,
+  dirs: Dirs,
 ): Promise<RegistryStats> {
   const { documents, blobs, compression } = settings.store;
   const common = {
@@ -55,8 +59,12 @@ export async function gatherStats(
     const roles = [["documents", documents] as const, ["blobs", blobs] as const];
     const configured = documents === blobs ? roles.slice(0, 1) : roles;
     const asked = configured.map(([role, url]) => probe(role, url, schemes));
-    const backends = await Promise.all(asked);
-    return { packages: null, backends, ...common, responses: { calls: 0, averageMs: null } };
+    const [backends, cache] = await Promise.all([
+      Promise.all(asked),
+      cacheAlone(settings, schemes, dirs),
+    ]);
+    const responses = { calls: 0, averageMs: null };
+    return { packages: null, backends, cache, ...common, responses };
   }
   const packages = await packageStats(citadel);
   const backends = await Promise.all(
@@ -66,7 +74,8 @@ export async function gatherStats(
       ...(await health(driver)),
     })),
   );
-  return { packages, backends, ...common, responses: responses(citadel.backends) };
+  const cache = await cacheStats(citadel);
+  return { packages, backends, cache, ...common, responses: responses(citadel.backends) };
 }
 
 async function packageStats(citadel: Citadel): Promise<RegistryStats["packages"]> {
@@ -78,6 +87,28 @@ async function packageStats(citadel: Citadel): Promise<RegistryStats["packages"]
   const { packages, versions, bytes, storedBytes, scopes } = catalog.stats();
   const compressionRatio = storedBytes === 0 ? 1 : Number((bytes / storedBytes).toFixed(3));
   return { total: packages, versions, bytes, storedBytes, compressionRatio, current, scopes };
+}
+
+/** The account of what is cached goes into the catalog as well, where SQL can ask for it. */
+async function cacheStats(citadel: Citadel): Promise<readonly TierStats[]> {
+  const cache = await citadel.cache();
+  const [catalog, rows] = await Promise.all([citadel.catalog(), cache.rows()]);
+  await catalog.noteCache(rows).catch(() => {}); // only numbers: another process is writing, or it is full
+  return cache.stats();
+}
+
+async function cacheAlone(
+  settings: Settings,
+  schemes: ReadonlyMap<string, string>,
+  dirs: Dirs,
+): Promise<readonly TierStats[]> {
+  const { openCache } = await import("@citadel/core/cache");
+  const cache = openCache({ tiers: settings.cache.tiers, dirs, schemes, memoryBytes: 1 });
+  try {
+    return await cache.stats();
+  } finally {
+    await cache.close();
+  }
 }
 
 async function health(driver: Driver): Promise<Pick<BackendStatus, "ok" | "latencyMs" | "error">> {

@@ -137,6 +137,9 @@ async function checkContent(
   const name = checkName(manifest["name"]);
   const version = checkVersion(manifest["version"]);
   if (readme !== undefined && typeof readme !== "string") throw invalid("readme must be text");
+  const { integrity, size } = tarball;
+  const { dist } = manifest as { dist?: { integrity?: unknown } };
+  demandSame(`the tarball of ${name}@${version}`, integrity, String(dist?.integrity));
   const inspected = await inspect(tarball.content, limits);
   await agree(inspected, manifest);
   const { _npmUser: publisher, maintainers } = manifest;
@@ -150,7 +153,6 @@ async function checkContent(
       "E_MANIFEST_MISMATCH",
       `the manifest of ${name}@${version} is not the one of its tarball`,
     );
-  const { integrity, size } = tarball;
   return {
     name,
     version,

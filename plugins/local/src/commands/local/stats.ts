@@ -1,8 +1,10 @@
 import { findSchemes } from "@citadel/core";
 import { CitadelCommand } from "@citadel/core/command";
-import { formatTable } from "@citadel/core/terminal";
+import { formatTable, type Column } from "@citadel/core/terminal";
 import { factColumns, facts, sizeText, type Fact } from "../../cli.ts";
 import { gatherStats, type RegistryStats } from "../../stats.ts";
+
+const milliseconds = (ms: number): string => `${ms.toFixed(1)} ms`;
 
 export default class LocalStats extends CitadelCommand {
   static override summary = "Show what is in the registry and how its stores are";
@@ -16,10 +18,11 @@ export default class LocalStats extends CitadelCommand {
   async run(): Promise<object> {
     await this.parse(LocalStats);
     const { settings } = await this.settings();
-    const stats = await gatherStats(this.citadel(), settings, findSchemes(this.config));
+    const stats = await gatherStats(this.citadel(), settings, findSchemes(this.config), this.dirs);
     await this.table(facts(this.#facts(stats)), factColumns);
     await this.#scopes(stats);
     this.#backends(stats);
+    this.#cache(stats);
     if (stats.packages?.current === false)
       this.warn("the store cannot be read: the packages are those of the last time");
     return stats;
@@ -50,24 +53,56 @@ export default class LocalStats extends CitadelCommand {
 
   /** The row of a store that is down is red, and says so in words. */
   #backends({ backends }: RegistryStats): void {
+    this.#coloured(backends, ({ ok }) => ok, [
+      { name: "store", value: ({ role }) => role, importance: 0 },
+      { name: "state", value: ({ ok }) => (ok ? "up" : "down"), importance: 0 },
+      {
+        name: "latency",
+        value: ({ latencyMs }) => (latencyMs === undefined ? "" : milliseconds(latencyMs)),
+        align: "right",
+      },
+      { name: "address", value: ({ url }) => url, importance: 2 },
+      { name: "error", value: ({ error }) => error, importance: 3 },
+    ]);
+  }
+
+  /** A tier that is down costs nothing but what it would have saved. */
+  #cache({ cache }: RegistryStats): void {
+    const known = (value: number | undefined, text: (value: number) => string) =>
+      value === undefined ? "" : text(value);
+    this.#coloured(cache, ({ state }) => state === "up", [
+      { name: "cache", value: ({ tier }) => tier, importance: 0 },
+      { name: "state", value: ({ state }) => state, importance: 0 },
+      { name: "latency", value: (row) => known(row.latencyMs, milliseconds), align: "right" },
+      { name: "entries", value: (row) => known(row.entries, String), align: "right" },
+      {
+        name: "size",
+        value: (row) => known(row.bytes, (bytes) => sizeText(this.terminal, bytes)),
+        align: "right",
+      },
+      {
+        name: "hits",
+        value: ({ hitRate }) => (hitRate === null ? "" : `${(hitRate * 100).toFixed(1)} %`),
+        align: "right",
+      },
+      { name: "evicted", value: ({ evictions }) => evictions, align: "right" },
+      { name: "address", value: ({ url }) => url, importance: 2 },
+      { name: "error", value: ({ error }) => error, importance: 3 },
+    ]);
+  }
+
+  #coloured<Row>(
+    rows: readonly Row[],
+    good: (row: Row) => boolean,
+    columns: readonly Column<Row>[],
+  ): void {
     const { palette, tty, width } = this.terminal.out;
-    const lines = formatTable(
-      backends,
-      [
-        { name: "store", value: ({ role }) => role, importance: 0 },
-        { name: "state", value: ({ ok }) => (ok ? "up" : "down"), importance: 0 },
-        {
-          name: "latency",
-          value: ({ latencyMs }) => (latencyMs === undefined ? "" : `${latencyMs.toFixed(1)} ms`),
-          align: "right",
-        },
-        { name: "address", value: ({ url }) => url, importance: 2 },
-        { name: "error", value: ({ error }) => error, importance: 3 },
-      ],
-      { width: tty ? width : undefined, palette, unicode: this.terminal.unicode },
-    );
-    const header = lines.length - backends.length;
-    for (const [at, line] of lines.entries())
-      this.out(backends[at - header]?.ok === false ? palette.bad(line) : line);
+    const { unicode } = this.terminal;
+    const lines = formatTable(rows, columns, { width: tty ? width : undefined, palette, unicode });
+    const header = lines.length - rows.length;
+    for (const [at, line] of lines.entries()) {
+      const row = rows[at - header];
+      this.out(row !== undefined && !good(row) ? palette.bad(line) : line);
+    }
   }
 }
