@@ -53,6 +53,8 @@ export interface Citadel {
   readonly staleness: number;
   /** opened when first asked for; as it was left, see {@link Citadel.current} */
   catalog(): Promise<Catalog>;
+  /** opened when first asked for */
+  cache(): Promise<Cache>;
   /** The catalog with what this process and, as far as the store tells, others have changed until now. */
   current(): Promise<Catalog>;
   /** From now on what others change is seen as soon as the store tells of it; until `close()`. */
@@ -165,6 +167,7 @@ export async function openCitadel({
     staleness,
     crash: crashing,
     catalog: openTheCatalog,
+    cache: openCache,
     current() {
       startFollowing();
       return current.get();

@@ -6,6 +6,7 @@ import { logger } from "../log.ts";
 import { uuidOf } from "../registry/revision.ts";
 import type { JsonObject, PackageDocument, PackageState, Registry } from "../registry/types.ts";
 import type { Store } from "../store/types.ts";
+import { writeCacheRows } from "./cache-rows.ts";
 import { damaged, openDatabase, removeDatabase, whenFree } from "./database.ts";
 import { metadataOf, projection, type Fold, type VersionRow } from "./projection.ts";
 import { rowOf, type NameRecord } from "./rows.ts";
@@ -248,6 +249,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
           )
           .all(),
       ) as unknown as { type: string; name: string; sql: string }[],
+    noteCache: (entries) => whenFree(() => writeCacheRows(db, entries), closing.signal),
     close() {
       closing.abort(new CitadelError("E_CANCELLED", "the catalog was closed"));
       if (db.isOpen) db.close();

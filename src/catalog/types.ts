@@ -1,3 +1,5 @@
+import type { CacheRow } from "../cache/types.ts";
+
 /** A package as the catalog knows it: its newest state in one row. */
 export interface PackageRow {
   readonly name: string;
@@ -70,6 +72,8 @@ export interface Catalog {
       readonly bytes: number;
     }[];
   };
+  /** Makes the table `cache` say what the caches on disk hold, see `Cache.rows()`. */
+  noteCache(entries: readonly CacheRow[]): Promise<void>;
   /** The SQL of every table and index, read from the database. */
   schema(): readonly { readonly type: string; readonly name: string; readonly sql: string }[];
   close(): void;
