@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import redis from "@citadel/driver-redis";
 import { storeCode, type Change, type Driver } from "@citadel/core/driver";
 import { afterAll, expect, test } from "vitest";
+import { certificate } from "../servers/certificate.ts";
 import { freePort, startRedis, type RedisServer } from "../servers/redis.ts";
 import { bodyOf, chunksOf } from "./embedded/content.ts";
 import { again, codeOf } from "./network/tests.ts";
@@ -73,7 +74,8 @@ check("redis: durable says what the server does with its log", async () => {
 check(
   "redis: wrong credentials and missing rights are DENIED, and the password is told to nobody",
   async () => {
-    const closed = await another("--requirepass", "s3cret", ...["--user", "reader", "on", ">reader", "~*", "+@read", "+@connection", "+info", "+config"],); // prettier-ignore
+    const closed = await another("--requirepass", "s3cret", ...["--user", "reader", "on", ">reader", "~*", "+@read", "+@connection", "+info", "+config"],
+      ...["--user", "citadel", "on", ">pass", "~{citadel:*}", "+@all", "-@admin", "+config|get"],); // prettier-ignore
     const at = (login: string) => closed.store().replace("//", `//${login}`);
     await refused(at(""), "DENIED", /wants a password/);
     await refused(at(":wr0ng@"), "DENIED", /password are wrong/);
@@ -81,6 +83,10 @@ check(
     await refused(at("reader:reader@"), "DENIED", /may not do that/);
     const error = await redis(new URL(at(":wr0ng@"))).open().catch((reason: unknown) => reason); // prettier-ignore
     assert.doesNotMatch(String((error as Error).stack), /wr0ng/);
+    const least = await opened(at("citadel:pass@"));
+    await least.write("b/k", chunksOf(1, 2 * MiB));
+    assert.equal((await least.list()).entries.length, 1);
+    await least.delete("b/k");
     const driver = await opened(at(":s3cret@"));
     await driver.put("d/k", bodyOf(1, 10));
     assert.doesNotMatch(JSON.stringify(await driver.health()), /s3cret/);
@@ -240,6 +246,19 @@ check(
     await again(() => driver.put("d/l", bodyOf(3, 10)));
   },
 );
+
+check("redis: rediss: with an authority of its own; an unknown one is refused", async () => {
+  const { cert, key, remove } = await certificate();
+  closing.push(remove);
+  const port = await freePort();
+  await another(
+    ...["--tls-port", String(port), "--tls-cert-file", cert, "--tls-key-file", key],
+    ...["--tls-ca-cert-file", cert, "--tls-auth-clients", "no"],
+  );
+  const driver = await opened(`rediss://localhost:${port}/x?ca=${encodeURIComponent(cert)}`);
+  await driver.put("d/k", bodyOf(1, 10));
+  await refused(`rediss://localhost:${port}/x`, "UNAVAILABLE", /certificate/);
+});
 
 check("redis: URLs that say something else are INVALID", () => {
   for (const url of [

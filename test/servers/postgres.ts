@@ -106,7 +106,7 @@ export async function startPostgres(
 }
 
 /** Who is to run it: root may not, and becomes the user that the Debian package has made for this. */
-function owner(): { uid: number; gid: number } | undefined {
+export function owner(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const id = (flag: string) => Number(execFileSync("id", [flag, "postgres"]).toString());
   return { uid: id("-u"), gid: id("-g") };

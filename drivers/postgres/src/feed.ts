@@ -79,7 +79,7 @@ export function feed(pool: Pool, t: Names, track: (work: Promise<unknown>) => vo
     );
   };
 
-  const look = async ({ xid, id }: Place, signal: AbortSignal): Promise<Seen> => {
+  const look = async ({ xid, id }: Place, signal: AbortSignal, first = false): Promise<Seen> => {
     // one statement has one snapshot, for all its parts
     const rows = await pool.query(
       `WITH horizon AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xid)
@@ -96,21 +96,21 @@ export function feed(pool: Pool, t: Names, track: (work: Promise<unknown>) => vo
          ORDER BY xid, id LIMIT ${PAGE}
        ) f ON true ORDER BY f.xid, f.id`,
       [String(xid), id],
-      { signal },
+      { signal, first },
     );
-    const [first] = rows;
-    const place = (row: typeof first, xid: string, id: string): Place => ({
+    const [row0] = rows;
+    const place = (row: typeof row0, xid: string, id: string): Place => ({
       xid: BigInt(text(row?.[xid])),
       id: Number(row?.[id] ?? 0),
     });
-    const trimmed = place(first, "txid", "tid");
-    const newest = place(first, "nxid", "nid");
+    const trimmed = place(row0, "txid", "tid");
+    const newest = place(row0, "nxid", "nid");
     return {
-      epoch: String(first?.["epoch"]),
+      epoch: String(row0?.["epoch"]),
       trimmed,
       newest: before(newest, trimmed) ? trimmed : newest,
-      horizon: BigInt(text(first?.["hxid"])),
-      more: first?.["more"] === true,
+      horizon: BigInt(text(row0?.["hxid"])),
+      more: row0?.["more"] === true,
       rows: rows.flatMap((row) =>
         typeof row["key"] === "string" ? [{ ...place(row, "xid", "id"), key: row["key"] }] : [],
       ),
@@ -159,7 +159,8 @@ export function feed(pool: Pool, t: Names, track: (work: Promise<unknown>) => vo
     watch({ prefix = "", since, signals }) {
       const signal = AbortSignal.any([...signals]);
       // asked at the call, not when the first change is asked for: what happens in between belongs to the watch
-      const begin = since === undefined ? look(END, signal).catch(() => undefined) : undefined;
+      const begin =
+        since === undefined ? look(END, signal, true).catch(() => undefined) : undefined;
       return (async function* (): AsyncGenerator<Change, void, void> {
         signal.addEventListener("abort", notify, { once: true });
         join();

@@ -29,6 +29,8 @@ import { CHUNK, names, prepare, type Server } from "./schema.ts";
 const MAX_ITEM = 64 * CHUNK;
 /** chunks of an object at most */
 const CHUNKS = 65_536;
+/** bytes asked for at once: the client library needs several times as much for an answer */
+const PIECE = CHUNK / 4;
 const DAY = 24 * 60 * 60 * 1000;
 
 interface Session {
@@ -111,8 +113,8 @@ const postgres: DriverFactory = (url) => {
     }
   };
 
-  const chunkOf = (key: Key, blob: string, n: number, options: OpOptions) =>
-    asking(options, (limits) => running().objects.chunk(blob, n, { ...limits, key }));
+  const pieceOf = (key: Key, blob: string, start: number, end: number, options: OpOptions) =>
+    asking(options, (limits) => running().objects.piece(blob, { start, end }, { ...limits, key }));
 
   const get = async (key: Key, options: OpOptions): Promise<Item | undefined> => {
     for (let tries = 0; ; tries++) {
@@ -132,10 +134,11 @@ const postgres: DriverFactory = (url) => {
     options: OpOptions,
   ): Promise<Uint8Array | undefined> => {
     const body = new Uint8Array(size);
-    for (let n = 0; n * CHUNK < size; n++) {
-      const chunk = await chunkOf(key, blob, n, options);
-      if (!chunk) return undefined;
-      body.set(chunk, n * CHUNK);
+    for (let at = 0; at < size;) {
+      const piece = await pieceOf(key, blob, at, at + PIECE, options);
+      if (!piece?.byteLength) return undefined;
+      body.set(piece, at);
+      at += piece.byteLength;
     }
     return body;
   };
@@ -276,11 +279,11 @@ const postgres: DriverFactory = (url) => {
       let next = range.start;
       const stream = life.stream(async () => {
         if (next === range.end) return undefined;
-        const n = Math.floor(next / CHUNK);
-        const chunk = body ?? (await chunkOf(key, blob, n, {}));
-        if (!chunk) throw changed(key);
-        const first = n * CHUNK;
-        const part = new Uint8Array(chunk.subarray(next - first, range.end - first));
+        const end = Math.min(range.end, next - (next % PIECE) + PIECE);
+        const part = body
+          ? new Uint8Array(body.subarray(next, end))
+          : await pieceOf(key, blob, next, end, {});
+        if (!part?.byteLength) throw changed(key);
         next += part.byteLength;
         return part;
       });

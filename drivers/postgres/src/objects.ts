@@ -10,7 +10,7 @@ import {
   type PutOptions,
 } from "@citadel/core/driver";
 import type { CallOptions, Pool, Row, Value } from "./pool.ts";
-import { NOW, type Names } from "./schema.ts";
+import { CHUNK, NOW, type Names } from "./schema.ts";
 
 export type Found = Entry & {
   /** undefined when it is in chunks */
@@ -24,8 +24,12 @@ type Extras = Pick<PutOptions, "expires" | "meta">;
 export interface Objects {
   head(key: Key, options: CallOptions): Promise<Entry | undefined>;
   find(key: Key, options: CallOptions): Promise<Found | undefined>;
-  /** undefined: freed meanwhile */
-  chunk(blob: string, n: number, options: CallOptions): Promise<Buffer | undefined>;
+  /** some bytes of one chunk, or fewer at its end; undefined: freed meanwhile */
+  piece(
+    blob: string,
+    range: { start: number; end: number },
+    options: CallOptions,
+  ): Promise<Buffer | undefined>;
   list(
     range: { prefix: string; after: string; limit: number },
     options: CallOptions,
@@ -79,10 +83,13 @@ export function objects(pool: Pool, t: Names): Objects {
       const body = (row["body"] as Buffer | null) ?? undefined;
       return { ...entryOf(key, row), body, blob: String(row["blob"]) };
     },
-    async chunk(blob, n, options) {
-      const sql = `SELECT data FROM ${t.chunk} WHERE blob = $1 AND n = $2`;
-      const [row] = await pool.query(sql, [blob, n], options);
-      return row?.["data"] as Buffer | undefined;
+    async piece(blob, { start, end }, options) {
+      const n = Math.floor(start / CHUNK);
+      const first = start - n * CHUNK;
+      // the protocol would have two digits for each byte
+      const sql = `SELECT encode(substring(data FROM $3 FOR $4), 'base64') AS data FROM ${t.chunk} WHERE blob = $1 AND n = $2`;
+      const [row] = await pool.query(sql, [blob, n, first + 1, end - start], options);
+      return row && Buffer.from(String(row["data"]), "base64");
     },
     async list({ prefix, after, limit }, options) {
       // no key has such bytes, and a text of the server none with the value 0

@@ -8,6 +8,8 @@ export interface CallOptions extends OpOptions {
   readonly key?: Key;
   /** it changes something, so that a lost answer is UNKNOWN */
   readonly changes?: boolean;
+  /** what is asked after it on this pool is sent when it has been answered */
+  readonly first?: boolean;
 }
 
 export type Value = string | number | Buffer | null;
@@ -59,6 +61,8 @@ export async function openPool(at: Location): Promise<Pool> {
     },
   });
   const busy = new Set<PoolClient>();
+  let ahead: Promise<void> | undefined;
+  const strays = new Map<Key, Promise<void>>();
   // a connection that breaks while nobody uses it: the pool drops it, the next call gets another
   pool.on("error", () => {});
   pool.on("connect", (client) => void client.on("error", () => {}));
@@ -68,7 +72,8 @@ export async function openPool(at: Location): Promise<Pool> {
   };
 
   return {
-    async query(text, values, { signal, timeoutMs = at.timeoutMs, key, changes = false } = {}) {
+    async query(text, values, options = {}) {
+      const { signal, timeoutMs = at.timeoutMs, key, changes = false, first = false } = options;
       if (signal?.aborted) throw aborted(signal, key);
       const about = { changes, label: at.label, ...(key !== undefined && { key }) };
       const late = Promise.withResolvers<never>();
@@ -82,6 +87,8 @@ export async function openPool(at: Location): Promise<Pool> {
       let sent = false;
       let over = false;
       const work = async (): Promise<readonly Row[]> => {
+        if (!first) await ahead;
+        if (key !== undefined) await strays.get(key);
         const client = await pool.connect();
         if (over) {
           client.release();
@@ -105,9 +112,24 @@ export async function openPool(at: Location): Promise<Pool> {
         }
       };
       const running = work();
+      if (first) {
+        const mine = settled(running);
+        ahead = mine;
+        void mine.then(() => {
+          if (ahead === mine) ahead = undefined;
+        });
+      }
       try {
         return await Promise.race([running, late.promise]);
       } catch (error) {
+        if (sent && changes && key !== undefined) {
+          // nobody waits for it any more, but what is asked about this key from now on comes after it
+          const stray = settled(running);
+          strays.set(key, stray);
+          void stray.then(() => {
+            if (strays.get(key) === stray) strays.delete(key);
+          });
+        }
         if (signal?.aborted && (!sent || !changes)) throw aborted(signal, key);
         throw failure(error, { ...about, stage: sent ? "sent" : "unsent" });
       } finally {
@@ -125,3 +147,9 @@ export async function openPool(at: Location): Promise<Pool> {
     },
   };
 }
+
+const settled = (work: Promise<unknown>): Promise<void> =>
+  work.then(
+    () => {},
+    () => {},
+  );
