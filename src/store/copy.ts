@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import {
   storeCode,
   tooLarge,
@@ -344,13 +345,11 @@ async function* checked(
 
 const extrasOf = ({ expires, meta }: Entry): Pick<Entry, "expires" | "meta"> => ({
   ...(expires === undefined ? {} : { expires }),
-  ...(meta && Object.keys(meta).length > 0 ? { meta } : {}),
+  ...(meta && Object.keys(meta).length > 0 ? { meta: { ...meta } } : {}),
 });
 
 const sameBytes = (a: Item, b: Item): boolean => Buffer.compare(a.body, b.body) === 0;
-const sameExtras = (a: Entry, b: Entry): boolean =>
-  JSON.stringify([a.expires, Object.entries(a.meta ?? {}).sort()]) ===
-  JSON.stringify([b.expires, Object.entries(b.meta ?? {}).sort()]);
+const sameExtras = (a: Entry, b: Entry): boolean => isDeepStrictEqual(extrasOf(a), extrasOf(b));
 
 /** Thrown by a copy of something that the source does not have any more. */
 class Gone extends Error {}

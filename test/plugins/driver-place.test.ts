@@ -5,7 +5,6 @@ import { delegate, type Driver, type Key } from "@citadel/core/driver";
 import { defineDriverTests } from "@citadel/core/testing";
 import file from "@citadel/driver-file";
 import { memoryStore } from "@citadel/driver-memory";
-import sqlite from "@citadel/driver-sqlite";
 import { afterAll, expect, test } from "vitest";
 
 // The suite inside of a store that is in use: it passes there as well, touches no key but its own, and removes them all.
@@ -35,7 +34,6 @@ afterAll(() => rm(folder, { recursive: true }));
 const memory = memoryStore();
 const stores: Record<string, () => Driver> = {
   memory: () => memory.open(),
-  sqlite: () => sqlite(new URL(`sqlite:${folder}/store.db`)),
   file: () => file(new URL(`file:${folder}/store`)),
 };
 

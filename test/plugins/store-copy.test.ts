@@ -3,13 +3,13 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { storeCode, delegate, type Driver, type DriverFactory, type Key } from "@citadel/core/driver"; // prettier-ignore
+import { delegate, storeCode, type Driver, type DriverFactory, type Key } from "@citadel/core/driver"; // prettier-ignore
 import { copyStore, openStore, planCopy, type Kind } from "@citadel/core/store";
 import file from "@citadel/driver-file";
 import { memoryStore } from "@citadel/driver-memory";
 import sqlite from "@citadel/driver-sqlite";
 import { LocalRegistry } from "@citadel/plugin-local";
-import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { bin } from "../cli/cli.ts";
 import { startPostgres } from "../servers/postgres.ts";
 import { startRedis } from "../servers/redis.ts";
@@ -135,26 +135,29 @@ test(
   },
 );
 
-describe("G2: the way to a server and back", async () => {
-  const [redis, postgres, s3] = await Promise.all([startRedis(), startPostgres(), startS3()]);
-  afterAll(() => Promise.all([redis?.stop(), postgres?.stop(), s3.stop()]));
-  const targets: readonly [string, (() => string) | undefined][] = [
-    ["redis", redis && (() => redis.store())],
-    ["postgres", postgres && (() => postgres.store())],
-    ["s3", () => s3.bucket()],
-  ];
-  test.each(targets)("%s", { timeout: 120_000 }, async (name, store) => {
-    if (!store) return;
-    const [source, server, end] = [newFile(), store(), newSqlite()];
+describe("G2: the way to a server and back", () => {
+  const servers: Partial<Record<string, { store(): string; stop(): Promise<void> }>> = {};
+  beforeAll(async () => {
+    const [redis, postgres, s3] = await Promise.all([startRedis(), startPostgres(), startS3()]);
+    if (redis) servers["redis"] = redis;
+    if (postgres) servers["postgres"] = postgres;
+    servers["s3"] = { store: () => s3.bucket(), stop: () => s3.stop() };
+  });
+  afterAll(() => Promise.all(Object.values(servers).map(async (server) => server?.stop())));
+
+  test.for(["redis", "postgres", "s3"])("%s", { timeout: 120_000 }, async (name, { skip }) => {
+    const server = servers[name];
+    if (!server) return skip(`${name} is not installed`);
+    const [source, middle, end] = [newFile(), server.store(), newSqlite()];
     await using registry = await LocalRegistry.open({ home, store: source });
     for (let n = 0; n < 12; n++)
       await registry.publishPackage(`p${n}`, "1.0.0", "demo", randomBytes(n === 5 ? 400_000 : 900));
     // blobs do not belong into Redis unless told to
     const there = name === "redis" ? ["--to-blobs", newFile()] : [];
     const back = there.length > 0 ? ["--from-blobs", there[1]!] : [];
-    const up = await copy(source, server, ...there, "--yes");
+    const up = await copy(source, middle, ...there, "--yes");
     expect(up.code, up.output).toBe(0);
-    const down = await copy(server, end, ...back, "--yes");
+    const down = await copy(middle, end, ...back, "--yes");
     expect(down.code, down.output).toBe(0);
     expect(await opened(end, inventory)).toEqual(await opened(source, inventory));
   });
