@@ -11,7 +11,7 @@ const replies: Readonly<Record<string, readonly [StoreErrorCode, string]>> = {
   OOM: ["FULL", "it has reached its maxmemory: give it more, or remove something"],
   NOAUTH: ["DENIED", "it wants a password: put it into the URL, redis://user:password@host"],
   WRONGPASS: ["DENIED", "user name or password are wrong"],
-  NOPERM: ["DENIED", "this user may not do that; it needs ~{citadel:*} +@all -@admin +config|get"],
+  NOPERM: ["DENIED", "this user may not do that; it needs ~{citadel:*}* +@all -@admin +config|get"],
   READONLY: ["UNAVAILABLE", "it is a replica: use the address of the primary"],
   MASTERDOWN: ["UNAVAILABLE", "it is a replica that has lost its primary"],
   LOADING: ["UNAVAILABLE", "it is still loading its data; try again later"],
