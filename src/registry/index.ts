@@ -15,5 +15,5 @@ export { revisionOf, uuidOf } from "./revision.ts";
 export { spool, tarballOf, type Spooled, type SpoolOptions } from "./spool.ts";
 export { inspect, type Inspected } from "./tarball.ts";
 export type * from "./types.ts";
-export { createViews, type ViewOptions } from "./views/views.ts";
+export { createViews, type ViewCache, type ViewOptions } from "./views/views.ts";
 export { tarballUrl } from "./views/parts.ts";

@@ -40,10 +40,11 @@ export function savings(
   }
 
   return {
-    async get(key) {
-      const ready = await cache().catch(() => undefined); // one that cannot be opened is none
-      return ready?.get(key);
-    },
+    // one that fails, or cannot be opened, is none
+    get: (key) =>
+      cache()
+        .then((ready) => ready.get(key))
+        .catch(() => undefined),
     put(name, next, before) {
       const line = waiting.get(name) ?? { next, old: new Set<string>() };
       if (before !== undefined) line.old.add(before);
