@@ -12,7 +12,7 @@ import { crashAt, type CrashPoint } from "./crash.ts";
 import type { Capabilities, Driver, Key } from "./driver/driver.ts";
 import { compressed, observe, openDriver, split, type Observed } from "./driver/index.ts";
 import { CitadelError } from "./errors.ts";
-import { follow, type Following } from "./feed/follow.ts";
+import { follow, type Following } from "./store/follow.ts";
 import { createRegistry, kinds } from "./registry/registry.ts";
 import type { Registry, Views } from "./registry/types.ts";
 import { createViews } from "./registry/views/views.ts";

@@ -39,6 +39,8 @@ export function follow({ driver, prefix, changed, reset }: FollowOptions): Follo
           ...(since === undefined ? {} : { since }),
         });
         if (!changes) return;
+        // what happened while nobody listened is told only to those who know where they were
+        if (failures > 0 && since === undefined) reset();
         alive = true;
         for await (const change of changes) {
           failures = 0;
@@ -50,7 +52,7 @@ export function follow({ driver, prefix, changed, reset }: FollowOptions): Follo
         log("the feed of changes was lost", { error });
       }
       alive = false;
-      // without a place to go on from, nobody knows what happens until the next try
+      if (signal.aborted) return;
       reset();
       await sleep(Math.min(longest, 100 * 2 ** failures), undefined, { signal }).catch(() => {});
     }
