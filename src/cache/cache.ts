@@ -348,6 +348,7 @@ export function openCache({ tiers: urls, dirs, schemes, memoryBytes }: CacheOpti
     async close() {
       clearInterval(counting);
       await within(1000, Promise.all(writing)).catch(() => {});
+      forgetAll();
       await tallies.save();
       await Promise.all(tiers.map((tier) => tier.close()));
     },

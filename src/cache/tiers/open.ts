@@ -74,8 +74,12 @@ export function tierOptions(
     });
   };
   const usual = ["redis", "sqlite", "file"].includes(name) ? NEAR : FAR;
-  return { name, url: mask(url.href), deadline: deadline ?? usual, open };
+  return { name, url: mask(shown(url)), deadline: deadline ?? usual, open };
 }
+
+/** One spelling for one file: `sqlite:/path` is `sqlite:///path`. */
+const shown = ({ href, protocol }: URL): string =>
+  href.replace(/^(\w+:)\/(?!\/)/, `${protocol}///`);
 
 async function remove(file: string): Promise<void> {
   for (const suffix of ["-wal", "-shm", "-journal", ""]) await rm(file + suffix, { force: true });

@@ -21,9 +21,10 @@ export default class LocalCleanup extends CitadelCommand {
     const progress = await this.progress("looking for what nothing refers to");
     const cleaned = await cleanUp(citadel, flags["dry-run"]);
     progress.stop();
-    const { objects, temporary, bytes, items } = cleaned;
+    const { objects, temporary, cache, bytes, items } = cleaned;
     for (const item of items) this.out(item);
-    const what = `${objects.removed} objects and ${temporary.removed} temporary files, ${formatSize(bytes)}`;
+    const expired = cache ? `, ${cache.removed} expired cache entries` : "";
+    const what = `${objects.removed} objects and ${temporary.removed} temporary files${expired}, ${formatSize(bytes)}`;
     if (cleaned.dryRun) this.note(`would remove ${what}; nothing was changed`);
     else this.success(`removed ${what}`);
     return cleaned;
