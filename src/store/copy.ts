@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import {
+  StoreError,
   storeCode,
   tooLarge,
   type Driver,
@@ -134,7 +135,29 @@ export async function copyStore(
     known = next;
   }
 
-  async function copyObject({ key, source, target }: Found, pass: number): Promise<void> {
+  async function copyObject(found: Found, pass: number): Promise<void> {
+    let counted = 0;
+    // a large object shows on its way, however often it is tried; all of it counts once
+    const step = (size: number): void => {
+      const more = Math.min(size, found.source.size - counted);
+      counted += more;
+      if (pass === 1) progress(more);
+    };
+    for (let attempt = 1; ; attempt++)
+      try {
+        await copyOnce(found, pass, step);
+        return step(Infinity);
+      } catch (error) {
+        // a cache may be written anew at any time
+        if (storeCode(error) !== "CHANGED" || attempt >= ATTEMPTS) throw error;
+      }
+  }
+
+  async function copyOnce(
+    { key, source, target }: Found,
+    pass: number,
+    step: (size: number) => void,
+  ): Promise<void> {
     // what was there in an earlier pass has been checked in it
     if (pass > 1 && target?.size === source.size) return;
     if (source.expires !== undefined && to.caps.ttl === "none" && key.startsWith("c/"))
@@ -142,11 +165,12 @@ export async function copyStore(
     const wanted = nameOf(key) ?? (await hashOf(from, key, "sha512", signal));
     // collected meanwhile: nothing refers to it
     if (!wanted) return;
-    const isThere = async (): Promise<boolean> =>
-      (await hashOf(to, key, wanted.algorithm, signal))?.hex === wanted.hex;
-    if (target?.size === source.size && (await isThere())) present.add(source.size);
+    const isThere = async (seen?: (size: number) => void): Promise<boolean> =>
+      (await hashOf(to, key, wanted.algorithm, signal, seen))?.hex === wanted.hex;
+    if (target?.size === source.size && (await isThere(step))) present.add(source.size);
     else {
-      const put = (condition: { readonly ifAbsent?: true }) => copyBytes(key, wanted, condition);
+      const put = (condition: { readonly ifAbsent?: true }) =>
+        copyBytes(key, wanted, step, condition);
       if (!(await stayed(keep(to, key, source.size, Infinity, put)))) return;
       if (!(await isThere())) {
         // one that says by its name what it holds is damaged; who knows which of two others is right
@@ -156,13 +180,13 @@ export async function copyStore(
       }
       copied.add(source.size);
     }
-    if (pass === 1) progress(source.size);
   }
 
   /** Source to target under `condition`; the source's bytes have to be the ones that are wanted. */
   async function copyBytes(
     key: Key,
     wanted: Hash,
+    step: (size: number) => void,
     condition: { readonly ifAbsent?: true },
   ): Promise<Entry> {
     const opened = await from.read(key, options);
@@ -170,10 +194,10 @@ export async function copyStore(
     const extras = extrasOf(opened);
     if (opened.size <= Math.min(WHOLE, to.caps.maxItem)) {
       const chunks: Uint8Array[] = [];
-      for await (const chunk of checked(opened.stream, key, wanted)) chunks.push(chunk);
+      for await (const chunk of checked(opened.stream, key, wanted, step)) chunks.push(chunk);
       return to.put(key, Buffer.concat(chunks), { ...condition, ...extras, ...options });
     }
-    return to.write(key, checked(opened.stream, key, wanted), {
+    return to.write(key, checked(opened.stream, key, wanted, step), {
       ...condition,
       ...extras,
       ...options,
@@ -315,6 +339,7 @@ async function hashOf(
   key: Key,
   algorithm: Hash["algorithm"],
   signal?: AbortSignal,
+  seen: (size: number) => void = () => {},
 ): Promise<Hash | undefined> {
   const opened = await driver.read(key);
   if (!opened) return undefined;
@@ -322,6 +347,7 @@ async function hashOf(
   for await (const chunk of opened.stream) {
     signal?.throwIfAborted();
     hash.update(chunk);
+    seen(chunk.byteLength);
   }
   return { algorithm, hex: hash.digest("hex") };
 }
@@ -331,16 +357,19 @@ async function* checked(
   source: AsyncIterable<Uint8Array>,
   key: Key,
   { algorithm, hex }: Hash,
+  step: (size: number) => void,
 ): AsyncGenerator<Uint8Array, void, void> {
   const hash = createHash(algorithm);
   for await (const chunk of source) {
     hash.update(chunk);
+    step(chunk.byteLength);
     yield chunk;
   }
-  if (hash.digest("hex") !== hex)
-    throw new CitadelError("E_INTEGRITY", `the source's ${key} does not hold what its name says`, {
-      hint: ["find the damage in the source: citadel verify --store <source>"],
-    });
+  if (hash.digest("hex") === hex) return;
+  if (!nameOf(key)) throw new StoreError("CHANGED", `${key} changed while it was read`, { key });
+  throw new CitadelError("E_INTEGRITY", `the source's ${key} does not hold what its name says`, {
+    hint: ["find the damage in the source: citadel verify --store <source>"],
+  });
 }
 
 const extrasOf = ({ expires, meta }: Entry): Pick<Entry, "expires" | "meta"> => ({
