@@ -51,7 +51,7 @@ export async function startCluster(
       servers[n] = await start(n);
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all(servers.map((server) => server?.stop()));
+      await Promise.all(servers.map(async (server) => server?.stop()));
       await temp.remove();
     },
   };

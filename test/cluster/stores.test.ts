@@ -138,3 +138,41 @@ describe.each(Object.entries(stores))("H4 %s", (store, variables) => {
     ok(await citadel(home(), ["verify"], { env }));
   });
 });
+
+describe("H4 a bucket whose server ignores conditions", () => {
+  let temp: Temp;
+  let weak: Awaited<ReturnType<typeof startS3>>;
+  beforeAll(async () => {
+    temp = await tempFolder("weak");
+    weak = await startS3({ conditions: "ignored" });
+  });
+  afterAll(async () => {
+    await weak?.stop();
+    await temp?.remove();
+  });
+  const listed = (env: NodeJS.ProcessEnv) =>
+    citadel(join(temp.path, "home"), ["local:list-packages", "--json"], { env });
+
+  test("is refused for documents, with the ways out", async () => {
+    const ran = await listed({ CITADEL_STORE: weak.bucket() });
+    expect(ran.code, ran.output).toBe(2);
+    const { error } = JSON.parse(ran.stdout) as {
+      error: { code: string; message: string; hint: string[] };
+    };
+    expect(error.code).toBe("E_CONFIG");
+    expect(error.message).toContain("compare-and-set");
+    expect(error.message).not.toContain(weak.secret);
+    expect(error.hint.join("\n")).toMatch(/CITADEL_STORE_DOCUMENTS=[^]*single-writer/);
+  });
+  test("holds tarballs beside documents that are elsewhere", async () => {
+    ok(await listed({ CITADEL_STORE_BLOBS: weak.bucket() }));
+  });
+  test("holds everything for one process, and not for several workers", async () => {
+    const env = { CITADEL_STORE: `${weak.bucket()}&concurrency=single-writer` };
+    ok(await listed(env));
+    const args = ["serve", "--workers", "2", "--port", "0"];
+    const ran = await citadel(join(temp.path, "home"), args, { env });
+    expect(ran.code, ran.output).toBe(2);
+    expect(ran.output).toMatch(/one process at a time/);
+  });
+});

@@ -39,7 +39,7 @@ async function machines() {
       });
       opened.push(citadel);
       const app = createApp({ citadel });
-      const ask = (path: string, init: RequestInit = {}) =>
+      const ask = (path: string, init: Sent = {}) =>
         app.fetch(
           new Request(base + path, { ...init, headers: { host: "localhost", ...init.headers } }),
           {
@@ -53,6 +53,11 @@ async function machines() {
       await temp.remove();
     },
   };
+}
+interface Sent {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
 }
 type Machine = Awaited<ReturnType<Awaited<ReturnType<typeof machines>>["machine"]>>;
 
