@@ -2,19 +2,19 @@ import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import {
-  StoreError,
   storeCode,
   tooLarge,
   type Driver,
   type Entry,
   type ETag,
-  type Item,
   type Key,
   type ListEntry,
 } from "../driver/index.ts";
 import { CitadelError } from "../errors.ts";
+import { checked, hashOf, nameOf, type Hash } from "./hashes.ts";
 import { keep } from "./immutable.ts";
 import { pairs, pool, walkOthers, type Pair } from "./pairs.ts";
+import { conflictOf, relation, sameBytes, type CopyConflict } from "./relation.ts";
 import { walk } from "./walk.ts";
 
 /** Bytes up to which an object is copied in one piece of memory. */
@@ -40,12 +40,6 @@ export interface CopyPlan {
   /** documents of the target that are not an earlier state of the source's */
   readonly conflicts: readonly CopyConflict[];
 }
-export interface CopyConflict {
-  readonly key: Key;
-  /** extra: the source has no such document; longer: its history in the target goes beyond the source's */
-  readonly why: "extra" | "different" | "longer";
-}
-
 export interface Copied {
   readonly all: Count;
   /** written in this run */
@@ -245,51 +239,6 @@ const listBoth = (from: Driver, to: Driver, prefix: (typeof ORDER)[number]): Asy
     ? pairs(walkOthers(from, ORDER), walkOthers(to, ORDER))
     : pairs(walk(from, prefix), walk(to, prefix));
 
-/** Why the target's document may not be replaced by the source's; undefined when it is the same, or an earlier state. */
-async function conflictOf(
-  from: Driver,
-  to: Driver,
-  key: Key,
-): Promise<CopyConflict["why"] | undefined> {
-  const [item, there] = await Promise.all([from.get(key), to.get(key)]);
-  if (!there) return undefined;
-  return item ? relation(from, to, key, item, there) : "extra";
-}
-
-async function relation(
-  from: Driver,
-  to: Driver,
-  key: Key,
-  item: Item,
-  there: Item,
-): Promise<"different" | "longer" | undefined> {
-  if (sameBytes(item, there)) return undefined;
-  const [now, old] = [placeOf(item), placeOf(there)];
-  const entries = `h${key.slice(1)}/`;
-  const entry = (rev: number, id: string): Key => `${entries}${String(rev).padStart(10, "0")}-${id}`; // prettier-ignore
-  if (now && old && old.rev <= now.rev) {
-    const id = now.w[now.rev - old.rev];
-    if (id === old.w[0]) return undefined;
-    // further back than the document remembers
-    if (id === undefined && (await from.head(entry(old.rev, old.w[0] as string)))) return undefined;
-  }
-  if (!now) return "different";
-  const { entries: beyond } = await to.list({ prefix: entries, after: entry(now.rev + 1, "~"), limit: 1 }); // prettier-ignore
-  return beyond.length > 0 ? "longer" : "different";
-}
-
-/** Revision and newest write ids of a document; undefined for what is none. */
-function placeOf({ body }: Item): { rev: number; w: readonly string[] } | undefined {
-  try {
-    const { rev, w } = JSON.parse(Buffer.from(body).toString()) as { rev?: unknown; w?: unknown };
-    if (!Number.isSafeInteger(rev) || !Array.isArray(w) || typeof w[0] !== "string")
-      return undefined;
-    return { rev: rev as number, w: w as string[] };
-  } catch {
-    return undefined;
-  }
-}
-
 /** The documents whose state is not one of `done`, and the states of all. */
 async function newDocuments(
   from: Driver,
@@ -321,63 +270,11 @@ function marks(): Marks {
   };
 }
 
-interface Hash {
-  readonly algorithm: "sha512" | "sha256";
-  readonly hex: string;
-}
-
-/** The hash that a key of a blob or manifest is made of. */
-function nameOf(key: Key): Hash | undefined {
-  const [, blob, manifest] =
-    /^(?:b\/sha512\/..\/([0-9a-f]{128})|m\/sha256\/..\/([0-9a-f]{64}))$/.exec(key) ?? [];
-  if (blob) return { algorithm: "sha512", hex: blob };
-  return manifest ? { algorithm: "sha256", hex: manifest } : undefined;
-}
-
-async function hashOf(
-  driver: Driver,
-  key: Key,
-  algorithm: Hash["algorithm"],
-  signal?: AbortSignal,
-  seen: (size: number) => void = () => {},
-): Promise<Hash | undefined> {
-  const opened = await driver.read(key);
-  if (!opened) return undefined;
-  const hash = createHash(algorithm);
-  for await (const chunk of opened.stream) {
-    signal?.throwIfAborted();
-    hash.update(chunk);
-    seen(chunk.byteLength);
-  }
-  return { algorithm, hex: hash.digest("hex") };
-}
-
-/** The same chunks; fails at the end when they are not what was wanted. */
-async function* checked(
-  source: AsyncIterable<Uint8Array>,
-  key: Key,
-  { algorithm, hex }: Hash,
-  step: (size: number) => void,
-): AsyncGenerator<Uint8Array, void, void> {
-  const hash = createHash(algorithm);
-  for await (const chunk of source) {
-    hash.update(chunk);
-    step(chunk.byteLength);
-    yield chunk;
-  }
-  if (hash.digest("hex") === hex) return;
-  if (!nameOf(key)) throw new StoreError("CHANGED", `${key} changed while it was read`, { key });
-  throw new CitadelError("E_INTEGRITY", `the source's ${key} does not hold what its name says`, {
-    hint: ["find the damage in the source: citadel verify --store <source>"],
-  });
-}
-
 const extrasOf = ({ expires, meta }: Entry): Pick<Entry, "expires" | "meta"> => ({
   ...(expires === undefined ? {} : { expires }),
   ...(meta && Object.keys(meta).length > 0 ? { meta: { ...meta } } : {}),
 });
 
-const sameBytes = (a: Item, b: Item): boolean => Buffer.compare(a.body, b.body) === 0;
 const sameExtras = (a: Entry, b: Entry): boolean => isDeepStrictEqual(extrasOf(a), extrasOf(b));
 
 /** Thrown by a copy of something that the source does not have any more. */

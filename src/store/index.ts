@@ -1,5 +1,6 @@
 export { integrityOf } from "./blobs.ts";
-export { copyStore, planCopy, type Copied, type CopyConflict, type CopyPlan } from "./copy.ts";
+export { copyStore, planCopy, type Copied, type CopyPlan } from "./copy.ts";
+export type { CopyConflict } from "./relation.ts";
 export { follow, type FollowOptions, type Following } from "./follow.ts";
 export { blobKey, manifestKey } from "./keys.ts";
 export { openStore, type StoreOptions } from "./store.ts";
