@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, chownSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import postgres from "@citadel/driver-postgres";
 import { storeCode, type Change, type Driver } from "@citadel/core/driver";
@@ -297,7 +299,7 @@ check(
 /** A file system of a few megabytes that PostgreSQL may use. */
 function smallDisk(): { path: string; remove(): void } | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  const path = execFileSync("mktemp", ["-d", "/tmp/citadel-small-XXXXXX"]).toString().trim();
+  const path = mkdtempSync(join(tmpdir(), "citadel-small-"));
   try {
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=12m", "tmpfs", path], { stdio: "ignore" });
   } catch {

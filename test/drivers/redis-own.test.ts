@@ -131,7 +131,7 @@ check("redis: a server that has forgotten its scripts is told them again", async
 check("redis: what expires goes by itself, and leaves the index by a list or a sweep", async () => {
   const url = server.store();
   const driver = await opened(url);
-  const expires = Date.now() + 100;
+  const expires = Date.now() + 1500;
   for (let n = 0; n < 5; n++) await driver.put(`d/${n}`, bodyOf(n, 10), { expires });
   await driver.write("b/large", chunksOf(1, 2 * MiB), { expires });
   await driver.put("d/stays", bodyOf(1, 10));
@@ -237,11 +237,11 @@ check(
   "redis: a server that is frozen: calls end in their time, and go on when it does",
   async () => {
     const own = await another();
-    const driver = await opened(`${own.store()}?timeout=300`);
+    const driver = await opened(own.store());
     await driver.put("d/k", bodyOf(1, 10));
     own.freeze(true);
-    assert.equal(await codeOf(driver.put("d/k", bodyOf(2, 10))), "UNKNOWN");
-    assert.equal(await codeOf(driver.get("d/k")), "UNAVAILABLE");
+    assert.equal(await codeOf(driver.put("d/k", bodyOf(2, 10), { timeoutMs: 100 })), "UNKNOWN");
+    assert.equal(await codeOf(driver.get("d/k", { timeoutMs: 100 })), "UNAVAILABLE");
     own.freeze(false);
     await again(() => driver.put("d/l", bodyOf(3, 10)));
   },
