@@ -209,11 +209,11 @@ export function openLedger<S, E>(
     },
 
     glance(name) {
+      const shared = glances.get(name);
+      if (shared && trust === 0) return shared.found;
       const key = documentKey(kind.name, name);
       const now = performance.now();
-      const shared = glances.get(name);
       if (trust === 0) {
-        if (shared) return shared.found;
         if (glances.size === 0) setImmediate(() => glances.clear());
       } else {
         const held = cache.get(key) as Held<S> | undefined;
