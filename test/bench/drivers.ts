@@ -103,7 +103,7 @@ async function main(): Promise<void> {
       ["sqlite", `sqlite:${folder.path}/store.db`],
       ["file", `file:${folder.path}/store`],
       ["redis", redis?.store()],
-      ["postgres", await postgres?.store()],
+      ["postgres", postgres?.store()],
       ["s3 (test server)", s3.bucket()],
     ];
     for (const [name, url] of urls) {

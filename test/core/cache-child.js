@@ -4,7 +4,7 @@ import { openCache } from "@citadel/core/cache";
 const [, , path = "", ...tiers] = process.argv;
 const cache = openCache({ tiers, dirs: { cache: path }, schemes: new Map(), memoryBytes: 1e6 });
 await cache.ready;
-process.on("message", async ({ key, otherwise, entries = 0, end }) => {
+const answer = async ({ key, otherwise, entries = 0, end }) => {
   if (end) {
     await cache.close();
     process.disconnect();
@@ -15,5 +15,6 @@ process.on("message", async ({ key, otherwise, entries = 0, end }) => {
   const fill = async () => ({ etag: "e", body: Buffer.from(otherwise), ttl: 60_000 });
   const entry = key && (await cache.load(key, fill));
   process.send(entry ? Buffer.from(entry.body).toString() : "done");
-});
+};
+process.on("message", (message) => void answer(message));
 process.send("ready");
