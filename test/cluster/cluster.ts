@@ -48,7 +48,12 @@ export async function startCluster(
       const victim = servers[n];
       servers[n] = undefined;
       await victim?.kill();
-      servers[n] = await start(n);
+      // as a supervisor does: one that cannot reach its store just then ends
+      for (let tries = 0; !servers[n]; tries++)
+        servers[n] = await start(n).catch((error: unknown) => {
+          if (tries === 10) throw error;
+          return undefined;
+        });
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(servers.map(async (server) => server?.stop()));

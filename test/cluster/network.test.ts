@@ -1,11 +1,12 @@
 // G5 H4: four servers over Redis or PostgreSQL for documents and S3 for tarballs, and over S3 alone.
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { startPostgres } from "../servers/postgres.ts";
 import { startRedis } from "../servers/redis.ts";
 import { startRelay, type Relay } from "../servers/relay.ts";
 import { startS3 } from "../servers/s3.ts";
+import { clientTools } from "../support/clients.ts";
 import { check, installAll } from "./check.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import { storm } from "./storm.ts";
@@ -13,6 +14,8 @@ import { storm } from "./storm.ts";
 const servers = 4;
 const [redis, postgres, s3] = await Promise.all([startRedis(), startPostgres(), startS3()]);
 afterAll(() => Promise.all([redis?.stop(), postgres?.stop(), s3.stop()]));
+
+beforeAll(() => clientTools(), 400_000);
 
 /** The address of a store, through a relay. */
 function through(relay: Relay, store: string): string {
@@ -37,7 +40,7 @@ describe("G5 four servers, one killed every second, connections cut", () => {
     ["PostgreSQL", postgres],
   ] as const)(
     "%s and S3: what one acknowledged, all have at once",
-    { timeout: 180_000 },
+    { timeout: 240_000 },
     async ([, documents], { skip }) => {
       if (!documents) return skip();
       const relay = await startRelay(documents.port);
@@ -81,5 +84,5 @@ describe("G5 four servers, one killed every second, connections cut", () => {
     } finally {
       await relay.close();
     }
-  }, 180_000);
+  }, 240_000);
 });

@@ -1,9 +1,12 @@
 // G5 H4: several servers over one SQLite file and one folder of tarballs, on one host.
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 
+import { clientTools } from "../support/clients.ts";
 import { check, installAll } from "./check.ts";
 import { startCluster } from "./cluster.ts";
 import { storm } from "./storm.ts";
+
+beforeAll(() => clientTools(), 400_000);
 
 const stores = (folder: string) => ({
   CITADEL_STORE_DOCUMENTS: `sqlite:${folder}/registry.db`,
@@ -27,5 +30,5 @@ test.each([2, 4])(
     await check(result, cluster, 0);
     if (count === 4) await installAll(result, cluster);
   },
-  120_000,
+  240_000,
 );

@@ -30,6 +30,7 @@ const stores: Readonly<Record<string, ((folder: string) => NodeJS.ProcessEnv) | 
 };
 const results = matrix(Object.keys(stores));
 
+beforeAll(() => clientTools(), 400_000);
 afterAll(async () => {
   console.log(`\n${results.table()}\n`);
   await Promise.all([redis?.stop(), postgres?.stop(), s3.stop()]);

@@ -21,8 +21,10 @@ export interface StormOptions {
   readonly bound: number;
   readonly publishers?: number;
   readonly readers?: number;
-  /** runs beside it again and again until it is over */
+  /** runs beside it until it is over, again whenever something was acknowledged since the last time */
   readonly trouble?: () => Promise<void>;
+  /** goes on until it is true, on a busy machine also beyond `ms` */
+  readonly enough?: () => boolean;
 }
 
 export interface Storm {
@@ -58,13 +60,18 @@ export async function storm({
   publishers = 8,
   readers = 8,
   trouble,
+  enough = () => true,
 }: StormOptions): Promise<Storm> {
   const log: Acknowledged[] = [];
   const violations: string[] = [];
   const fights = new Map<string, number>();
-  const end = Date.now() + ms;
+  const start = Date.now();
   let failures = 0;
   let reads = 0;
+  const over = (): boolean => {
+    const passed = Date.now() - start;
+    return passed > 5 * ms || (passed > ms && log.length > 40 && reads > 40 && enough());
+  };
 
   const publish = async (name: string, version: string, tarball: Buffer): Promise<boolean> => {
     const manifest = { name, version, description: "stormy" };
@@ -85,7 +92,7 @@ export async function storm({
   };
 
   const publisher = async (who: number): Promise<void> => {
-    for (let n = 0; Date.now() < end; n++) {
+    for (let n = 0; !over(); n++) {
       const fill = { "fill.bin": randomBytes(n % 8 === 0 ? 100_000 : 100) };
       const tarball = (name: string, version: string) =>
         pack({ name, version, description: "stormy" }, fill, 1);
@@ -104,7 +111,7 @@ export async function storm({
   };
 
   const reader = async (): Promise<void> => {
-    while (Date.now() < end) {
+    while (!over()) {
       const began = Date.now();
       const due = log.filter(({ at }) => at + bound <= began);
       // the newest are the ones that may be missing
@@ -133,7 +140,11 @@ export async function storm({
   };
 
   const disturb = async (): Promise<void> => {
-    while (trouble && Date.now() < end) await trouble();
+    while (trouble && !over()) {
+      const before = log.length;
+      await trouble();
+      while (log.length === before && !over()) await sleep(20);
+    }
   };
 
   await Promise.all([

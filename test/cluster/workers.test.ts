@@ -42,6 +42,8 @@ test.runIf(process.platform === "linux")(
         token: await signIn(server.url, "ann"),
         ms: 9000,
         bound: 0,
+        // more than the number of deaths after which it takes its time to replace one
+        enough: () => killed > 6,
         async trouble() {
           await sleep(700);
           const workers = await workersOf(server.pid);
@@ -51,7 +53,6 @@ test.runIf(process.platform === "linux")(
           killed++;
         },
       });
-      // more than the number of deaths after which it takes its time to replace one
       expect(killed).toBeGreaterThan(6);
       await until(async () => (await workersOf(server.pid)).length === count);
       await check(
@@ -69,7 +70,7 @@ test.runIf(process.platform === "linux")(
       await temp.remove();
     }
   },
-  120_000,
+  180_000,
 );
 
 test.runIf(process.platform === "linux")(
