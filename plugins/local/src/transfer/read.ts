@@ -33,7 +33,7 @@ export async function openSource(path: string, options: SpoolOptions): Promise<S
   });
   const coding = magic.startsWith("1f8b") ? "gz" : magic === "28b52ffd" ? "zst" : undefined;
   async function* bytes(hear: (bytes: number) => void): AsyncGenerator<Uint8Array, void, void> {
-    const file = counted(createReadStream(path, { highWaterMark: 256 * 1024 }), hear);
+    const file = counted(createReadStream(path, { highWaterMark: 64 * 1024 }), hear);
     const unpacking = coding === "gz" ? createGunzip() : createZstdDecompress();
     try {
       // failures come out of the iteration
