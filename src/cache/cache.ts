@@ -320,12 +320,12 @@ export function openCache({ tiers: urls, dirs, schemes, memoryBytes }: CacheOpti
       await tallies.clear();
       return [...(memory ? [{ tier: "memory", ...here }] : []), ...freed];
     },
-    async sweep() {
+    async sweep({ dryRun = false } = {}) {
       const before = { entries: memory?.size ?? 0, bytes: memory?.calculatedSize ?? 0 };
       for (const key of [...(memory?.keys() ?? [])]) remembered(key);
       const entries = before.entries - (memory?.size ?? 0);
       const bytes = before.bytes - (memory?.calculatedSize ?? 0);
-      const freed = await each((tier) => tier.patiently((shelf) => shelf.sweep(), OPERATOR));
+      const freed = await each((tier) => tier.patiently((shelf) => shelf.sweep(dryRun), OPERATOR));
       return [...(memory ? [{ tier: "memory", entries, bytes }] : []), ...freed];
     },
     warm,

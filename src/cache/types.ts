@@ -58,8 +58,8 @@ export interface Cache {
   invalidate(key: string): Promise<void>;
   /** Forgets everything, everywhere. */
   clear(): Promise<readonly Freed[]>;
-  /** Removes what has expired. */
-  sweep(): Promise<readonly Freed[]>;
+  /** Removes what has expired. A dry run only counts. What a tier hides by itself as soon as it expires is not counted. */
+  sweep(options?: { readonly dryRun?: boolean }): Promise<readonly Freed[]>;
   /** Brings what was used most into memory, as long as it has room. @returns how many entries */
   warm(): Promise<number>;
   stats(): Promise<readonly TierStats[]>;

@@ -8,8 +8,8 @@ export interface CleanedUp {
   readonly objects: { readonly removed: number; readonly bytes: number };
   /** files and folders that killed processes left behind */
   readonly temporary: { readonly removed: number; readonly bytes: number };
-  /** entries of caches that have expired; absent in a dry run, which does not look for them */
-  readonly cache?: { readonly removed: number; readonly bytes: number };
+  /** entries of caches that have expired */
+  readonly cache: { readonly removed: number; readonly bytes: number };
   /** bytes of all */
   readonly bytes: number;
   /** what was removed: keys of the store and paths */
@@ -28,21 +28,21 @@ export async function cleanUp(citadel: Citadel, dryRun = false): Promise<Cleaned
     for (const { path } of old) await rm(path, { recursive: true, force: true });
     await (await citadel.catalog()).sync();
   }
-  const cache = dryRun ? undefined : await sweepCache(citadel);
+  const cache = await sweepCache(citadel, dryRun);
   const spare = old.reduce((sum, each) => sum + each.bytes, 0);
   return {
     objects: { removed, bytes },
     temporary: { removed: old.length, bytes: spare },
-    ...(cache && { cache }),
-    bytes: bytes + spare + (cache?.bytes ?? 0),
+    cache,
+    bytes: bytes + spare + cache.bytes,
     items: [...keys, ...old.map(({ path }) => path)],
     dryRun,
   };
 }
 
 /** A tier that is down keeps what it has. */
-async function sweepCache(citadel: Citadel): Promise<NonNullable<CleanedUp["cache"]>> {
-  const swept = await (await citadel.cache()).sweep();
+async function sweepCache(citadel: Citadel, dryRun: boolean): Promise<CleanedUp["cache"]> {
+  const swept = await (await citadel.cache()).sweep({ dryRun });
   const sum = (key: "entries" | "bytes") => swept.reduce((total, tier) => total + tier[key], 0);
   return { removed: sum("entries"), bytes: sum("bytes") };
 }

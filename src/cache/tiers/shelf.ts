@@ -34,7 +34,7 @@ export interface Shelf {
   delete(keys: readonly string[]): Promise<void>;
   /** Empties it, and tells other processes. @returns what it freed */
   clear(): Promise<Size>;
-  sweep(): Promise<Size>;
+  sweep(dryRun: boolean): Promise<Size>;
   usage(): Promise<Size>;
   /** An entry was of use. Never waits. */
   used(key: string): void;
@@ -87,8 +87,12 @@ export function textKeyv(Keyv: typeof KeyvClass, store: object, namespace?: stri
   };
   return {
     get: (keys) => watched(() => keyv.getMany<string>([...keys])),
-    set: (key, text, expires) =>
-      watched(() => keyv.set(key, text, expires === undefined ? undefined : expires - Date.now())),
+    async set(key, text, expires) {
+      const ttl = expires === undefined ? undefined : expires - Date.now();
+      // Keyv would keep it for ever
+      if (ttl !== undefined && ttl <= 0) return false;
+      return watched(() => keyv.set(key, text, ttl));
+    },
     delete: (keys) => watched(async () => void (await keyv.deleteMany([...keys]))),
     clear: () => watched(() => keyv.clear()),
     close: () => keyv.disconnect(),

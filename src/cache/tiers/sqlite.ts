@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { StoreError } from "../../driver/error.ts";
 import type { CacheRow } from "../types.ts";
 import { MARK_TTL, ROOM, textKeyv, type Listener, type Shelf, type Size } from "./shelf.ts";
@@ -52,7 +52,7 @@ export async function sqliteShelf(
   try {
     await store.ready;
     await rows("PRAGMA synchronous = NORMAL");
-    for (const sql of schema) await rows(sql);
+    for (const sql of schema) await whenFree(() => rows(sql));
   } catch (error) {
     await keyv.close().catch(() => {});
     throw error;
@@ -103,15 +103,15 @@ export async function sqliteShelf(
         bytes -= stored;
       }
       if (gone.length === 0) return;
-      await keyv.delete(gone);
+      await whenFree(() => keyv.delete(gone));
       evictions += gone.length;
       await nextTurn();
     }
   }
 
   async function announce(key: string): Promise<void> {
-    await rows("INSERT INTO feed (sender, key) VALUES (?, ?)", me, key);
-    await rows("DELETE FROM feed WHERE seq <= (SELECT max(seq) FROM feed) - 1000");
+    await whenFree(() => rows("INSERT INTO feed (sender, key) VALUES (?, ?)", me, key));
+    await whenFree(() => rows("DELETE FROM feed WHERE seq <= (SELECT max(seq) FROM feed) - 1000"));
   }
 
   async function look(listener: Listener, since: number): Promise<number> {
@@ -128,8 +128,8 @@ export async function sqliteShelf(
     get: keyv.get,
     async set(key, text, { size, integrity, fetched, expires }) {
       if (text.length > most) return;
-      if (!(await unlessBusy(() => keyv.set(key, text, expires)))) return;
-      await unlessBusy(() =>
+      if (!(await whenFree(() => keyv.set(key, text, expires)))) return;
+      await whenFree(() =>
         rows(
           `INSERT INTO usage VALUES (?, ?, ?, ?, ?, 0, ?, ?) ON CONFLICT (key) DO UPDATE SET size = excluded.size,
            integrity = excluded.integrity, timestamp = excluded.timestamp, ttl = excluded.ttl,
@@ -142,25 +142,27 @@ export async function sqliteShelf(
       if (grown > most / 20) room = makeRoom().catch(() => {}); // whoever uses the tier next finds out
     },
     async invalidate(key) {
-      await keyv.set(`~${key}`, randomUUID(), Date.now() + MARK_TTL);
-      await keyv.delete([key]);
+      await whenFree(() => keyv.set(`~${key}`, randomUUID(), Date.now() + MARK_TTL));
+      await whenFree(() => keyv.delete([key]));
       await announce(key);
     },
-    delete: keyv.delete,
+    delete: (keys) => whenFree(() => keyv.delete(keys)),
     async clear() {
       const before = await usage();
-      await keyv.clear();
+      await whenFree(() => keyv.clear());
       // entries whose account was never written, and the reverse
-      await rows("DELETE FROM usage");
+      await whenFree(() => rows("DELETE FROM usage"));
       await announce("*");
       await rows("VACUUM").catch(() => {}); // others are reading: the space is used again instead
       return before;
     },
-    async sweep() {
-      const before = await usage();
-      await store.clearExpired();
-      const after = await usage();
-      return { entries: before.entries - after.entries, bytes: before.bytes - after.bytes };
+    async sweep(dryRun) {
+      const expired = await usage(
+        `WHERE key IN (SELECT key FROM "${TABLE}" WHERE expires IS NOT NULL AND expires < ?)`,
+        Date.now(),
+      );
+      if (!dryRun) await whenFree(() => store.clearExpired());
+      return expired;
     },
     usage: () => usage(),
     used(key) {
@@ -228,14 +230,15 @@ async function refuseOthers(file: string): Promise<void> {
   }
 }
 
-/** What another process has locked is not kept this time; that is no failure of the tier. */
-async function unlessBusy<T>(work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (sqliteCode(error) === 5) return undefined;
-    throw error;
-  }
+/** Another process is writing: again in a moment, a few times. */
+async function whenFree<T>(work: () => Promise<T>): Promise<T> {
+  for (let again = 0; ; again++)
+    try {
+      return await work();
+    } catch (error) {
+      if (sqliteCode(error) !== 5 || again === 8) throw error;
+      await sleep(Math.random() * 5 * 2 ** Math.min(again, 4));
+    }
 }
 
 /** The primary result code of https://sqlite.org/rescode.html, 0 for other errors. */

@@ -51,9 +51,8 @@ export function createTier({ name, url, deadline, open, back }: TierOptions): Ti
   let shelf: Shelf | undefined;
   /** somebody has waited for the opening: once is enough */
   let waited = false;
-  let down: { readonly error: string; readonly until: number } | undefined;
+  let down: { readonly error: string; readonly timer: NodeJS.Timeout } | undefined;
   let failures = 0;
-  let trying = false;
   let damaged = false;
   let closed = false;
 
@@ -81,12 +80,13 @@ export function createTier({ name, url, deadline, open, back }: TierOptions): Ti
       damaged = true;
     }
     const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures++);
-    const until = performance.now() + pause * (0.75 + Math.random() / 2);
-    down = { error: messageOf(error), until };
+    clearTimeout(down?.timer);
+    const timer = setTimeout(() => void retry(), pause * (0.75 + Math.random() / 2)).unref();
+    if (closed) clearTimeout(timer);
+    down = { error: messageOf(error), timer };
   };
 
   const retry = async (): Promise<void> => {
-    trying = true;
     try {
       const opened = await within(PATIENCE, connect());
       await within(PATIENCE, opened.get(["~"]));
@@ -95,17 +95,11 @@ export function createTier({ name, url, deadline, open, back }: TierOptions): Ti
       back();
     } catch (error) {
       fail(error);
-    } finally {
-      trying = false;
     }
   };
 
   const ask = async <T>(work: (shelf: Shelf) => Promise<T>, ms: number) => {
-    if (closed) return undefined;
-    if (down) {
-      if (!trying && performance.now() >= down.until) void retry();
-      return undefined;
-    }
+    if (closed || down) return undefined;
     try {
       if (!shelf) {
         if (waited && ms === deadline) return undefined;
@@ -148,6 +142,7 @@ export function createTier({ name, url, deadline, open, back }: TierOptions): Ti
     used: (key) => shelf?.used(key),
     async close() {
       closed = true;
+      clearTimeout(down?.timer);
       const opened = shelf ?? (await within(PATIENCE, connect()).catch(() => undefined));
       if (opened) await within(PATIENCE, opened.close()).catch(() => {});
     },

@@ -23,8 +23,7 @@ export default class LocalCleanup extends CitadelCommand {
     progress.stop();
     const { objects, temporary, cache, bytes, items } = cleaned;
     for (const item of items) this.out(item);
-    const expired = cache ? `, ${cache.removed} expired cache entries` : "";
-    const what = `${objects.removed} objects and ${temporary.removed} temporary files${expired}, ${formatSize(bytes)}`;
+    const what = `${objects.removed} objects, ${temporary.removed} temporary files and ${cache.removed} expired cache entries, ${formatSize(bytes)}`;
     if (cleaned.dryRun) this.note(`would remove ${what}; nothing was changed`);
     else this.success(`removed ${what}`);
     return cleaned;
