@@ -98,7 +98,7 @@ export function settingOf(key: SettingKey, settings: Settings): unknown {
   return (settings as unknown as Record<string, Record<string, unknown>>)[group]?.[name];
 }
 
-/** `REGISTRY_PORT`, `--port`, `/work/citadel.json5:3 (project file)`. */
+/** `REGISTRY_PORT`, `--port`, `/home/ada/citadel.json5:3 (project file)`. */
 export function formatOrigin({ from, name, line }: Origin): string {
   if (name === undefined) return from;
   if (from === "flag" || from === "environment") return name;
