@@ -82,7 +82,7 @@ describe.concurrent("G2: driver:test in a store that is in use", () => {
     if (url === undefined) return skip(`${name} is not installed`);
     const store = await inUse(make, url);
     const options = { timeout: 200_000 };
-    const ran = await citadel(home, ["driver:test", url, "--race", "1s", "--json"], options);
+    const ran = await citadel(home, ["driver:test", url, "--race", "3s", "--json"], options);
     const report = JSON.parse(ran.stdout) as Report;
     is(report.cases.filter(({ outcome }) => outcome === "failed")).toEqual([]);
     is(ran.code, ran.output).toBe(0);
@@ -115,7 +115,7 @@ test(
     await citadel(home, ["plugins:link", "--no-install", at]);
 
     const url = `forgetful:${folder.path}/forgetful.log`;
-    const ran = await citadel(home, ["driver:test", url, "--race", "1s", "--json"], { timeout: 200_000 }); // prettier-ignore
+    const ran = await citadel(home, ["driver:test", url, "--race", "6s", "--json"], { timeout: 200_000 }); // prettier-ignore
     expect(ran.code, ran.output).toBe(6);
     const report = JSON.parse(ran.stdout) as Report;
     expect(report.sound).toBe(false);
