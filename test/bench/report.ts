@@ -92,6 +92,8 @@ export function report(
     readonly versions: string;
     readonly date: string;
     readonly rounds: number;
+    /** share of the machine that other programs used, at worst */
+    readonly foreign: number;
   },
 ): string {
   const lines = [
@@ -99,6 +101,7 @@ export function report(
     "",
     `Made by \`${how.command}\` on ${how.date}, on ${how.machine}: each server pinned to one core, the load on another,`,
     `${how.rounds} rounds in turn; medians, with minimum and maximum. On a shared machine only the ratios within one run mean anything.`,
+    `Other programs used up to ${Math.round(how.foreign * 100)} % of the machine between the rounds; the more that is, the less the figures say.`,
     "nginx and bare node:http send the very bytes that Citadel answered, nginx from files, the other from memory.",
     "",
     `${how.versions}.`,

@@ -55,6 +55,7 @@ async function main(): Promise<void> {
   const folder = await tempFolder("bench");
   const contenders: Contender[] = [];
   const figures: Figures = new Map();
+  const foreign: number[] = [];
   const keep = (figure: string, label: string, value: number): void => {
     const row = figures.get(figure) ?? new Map<string, number[]>();
     figures.set(figure, row.set(label, [...(row.get(label) ?? []), value]));
@@ -99,7 +100,10 @@ async function main(): Promise<void> {
       etags.set(label, etag ?? "");
     }
     for (let round = 1; round <= rounds; round++) {
-      say(`round ${round} of ${rounds}`);
+      foreign.push(await busy());
+      say(
+        `round ${round} of ${rounds}; other programs use ${Math.round(foreign.at(-1)! * 100)} % of the machine`,
+      );
       for (const [figure, path, headers] of reads)
         for (const { label, url } of contenders) {
           const { requests, megabytes } = await wrk(url + path, headers, seconds);
@@ -150,6 +154,7 @@ async function main(): Promise<void> {
     versions: await programs(),
     date: new Date().toISOString().slice(0, 10),
     rounds,
+    foreign: Math.max(...foreign),
   });
   process.stdout.write(text);
   if (!quick) await writeFile(join(root, "docs/performance.md"), text);
@@ -161,6 +166,24 @@ async function manifestsOf(name: string, count: number): Promise<Manifest[]> {
   return Object.values(versions)
     .slice(-count)
     .map(({ dist: _, deprecated: __, ...rest }) => rest as unknown as Manifest);
+}
+
+/** The share of the machine, 0 to 1, that is in use over a second in which nothing of ours runs. */
+async function busy(): Promise<number> {
+  const times = () => {
+    const all = cpus().map(({ times: t }) => ({
+      idle: t.idle,
+      total: t.user + t.nice + t.sys + t.idle + t.irq,
+    }));
+    return {
+      idle: all.reduce((sum, { idle }) => sum + idle, 0),
+      total: all.reduce((sum, { total }) => sum + total, 0),
+    };
+  };
+  const before = times();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  const after = times();
+  return 1 - (after.idle - before.idle) / (after.total - before.total);
 }
 
 /** Names and versions of what was compared. */
