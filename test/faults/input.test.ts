@@ -229,19 +229,26 @@ describe("H7 documents that lie", () => {
     await nothingWritten();
   });
 
-  test.each(["", "{", "null", "[]", '"text"', "7", '{"versions":7}', '{"versions":null}', "\u0000"])(
-    "the body %j",
-    async (body) => {
-      const headers = { "content-type": "application/json" };
-      for (const path of ["/liar", "/good", "/good/-rev/1"])
-        refusal(
-          await request(server.url + path, { method: "PUT", token, headers, body }),
-          [400, 404, 409, 422],
-          path,
-        );
-      await nothingWritten();
-    },
-  );
+  test.each([
+    "",
+    "{",
+    "null",
+    "[]",
+    '"text"',
+    "7",
+    '{"versions":7}',
+    '{"versions":null}',
+    "\u0000",
+  ])("the body %j", async (body) => {
+    const headers = { "content-type": "application/json" };
+    for (const path of ["/liar", "/good", "/good/-rev/1"])
+      refusal(
+        await request(server.url + path, { method: "PUT", token, headers, body }),
+        [400, 404, 409, 422],
+        path,
+      );
+    await nothingWritten();
+  });
 });
 
 describe("H7 tarballs that nobody should unpack", () => {
