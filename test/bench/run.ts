@@ -12,7 +12,7 @@ import { clientTools } from "../support/clients.ts";
 import { openCorpus } from "../support/corpus.ts";
 import { packument, signIn, type Manifest } from "../support/packages.ts";
 import { tempFolder } from "../support/temp.ts";
-import { manifest, memory, publishAll, wrk } from "./load.ts";
+import { manifest, memory, publishAll, rate, settle } from "./load.ts";
 import { report, type Figures } from "./report.ts";
 import {
   startBare,
@@ -100,26 +100,32 @@ async function main(): Promise<void> {
       etags.set(label, etag ?? "");
     }
     for (let round = 1; round <= rounds; round++) {
-      foreign.push(await busy());
-      say(
-        `round ${round} of ${rounds}; other programs use ${Math.round(foreign.at(-1)! * 100)} % of the machine`,
-      );
+      say(`round ${round} of ${rounds}`);
+      const pids = contenders.map(({ child }) => child.pid ?? 0);
+      const measure = async (url: string, headers: Readonly<Record<string, string>>) => {
+        foreign.push(await settle(pids));
+        return rate(url, headers, seconds);
+      };
       for (const [figure, path, headers] of reads)
         for (const { label, url } of contenders) {
-          const { requests, megabytes } = await wrk(url + path, headers, seconds);
-          keep(`${figure}, requests/s`, label, requests);
-          if (path.endsWith("big-1.0.0.tgz")) keep(`${figure}, MB/s`, label, megabytes);
+          const found = await measure(url + path, headers);
+          if (!found) continue;
+          keep(`${figure}, requests/s`, label, found.requests);
+          if (path.endsWith("big-1.0.0.tgz")) keep(`${figure}, MB/s`, label, found.megabytes);
+          else if (round === 1)
+            keep(`${figure}, bytes on the wire`, label, (found.megabytes * 1e6) / found.requests);
         }
       for (const { label, url } of contenders) {
         const headers = { ...headers304, "if-none-match": etags.get(label) ?? "" };
-        const { requests } = await wrk(url + path304, headers, seconds);
-        keep("small packument, 304, requests/s", label, requests);
+        const found = await measure(url + path304, headers);
+        if (found) keep("small packument, 304, requests/s", label, found.requests);
       }
       for (const atOnce of [1, 8])
         for (const [label, publisher] of publishers) {
           const fresh = Array.from({ length: publishes }, (_, n) =>
             manifest(`bench-p-${round}-${atOnce}-${n}`, "1.0.0"),
           );
+          foreign.push(await settle(pids));
           const { total } = await publishAll(publisher, fresh, atOnce);
           const figure = `publish of new packages, ${atOnce} at a time, per second`;
           keep(figure, label, (publishes / total) * 1000);
@@ -137,6 +143,7 @@ async function main(): Promise<void> {
     ];
     for (let round = 1; round <= rounds; round++)
       for (const start of again) {
+        foreign.push(await settle([]));
         const started = await start();
         contenders.push(started);
         keep("start to first answer, ms", started.label, started.start);
@@ -154,7 +161,7 @@ async function main(): Promise<void> {
     versions: await programs(),
     date: new Date().toISOString().slice(0, 10),
     rounds,
-    foreign: Math.max(...foreign),
+    foreign,
   });
   process.stdout.write(text);
   if (!quick) await writeFile(join(root, "docs/performance.md"), text);
@@ -166,24 +173,6 @@ async function manifestsOf(name: string, count: number): Promise<Manifest[]> {
   return Object.values(versions)
     .slice(-count)
     .map(({ dist: _, deprecated: __, ...rest }) => rest as unknown as Manifest);
-}
-
-/** The share of the machine, 0 to 1, that is in use over a second in which nothing of ours runs. */
-async function busy(): Promise<number> {
-  const times = () => {
-    const all = cpus().map(({ times: t }) => ({
-      idle: t.idle,
-      total: t.user + t.nice + t.sys + t.idle + t.irq,
-    }));
-    return {
-      idle: all.reduce((sum, { idle }) => sum + idle, 0),
-      total: all.reduce((sum, { total }) => sum + total, 0),
-    };
-  };
-  const before = times();
-  await new Promise((resolve) => setTimeout(resolve, 1000));
-  const after = times();
-  return 1 - (after.idle - before.idle) / (after.total - before.total);
 }
 
 /** Names and versions of what was compared. */
@@ -205,10 +194,7 @@ async function programs(): Promise<string> {
 async function asServed(url: string): Promise<StaticFile[]> {
   const files: StaticFile[] = [];
   for (const [, path, headers] of reads) {
-    // the first answer of a large packument is a quick one; the good one follows
-    await request(url + path, { headers });
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const answer = await request(url + path, { headers });
+    const answer = await final(url + path, headers);
     const kept = Object.entries(answer.headers).filter(([name]) => !own.has(name));
     files.push({
       path,
@@ -218,6 +204,17 @@ async function asServed(url: string): Promise<StaticFile[]> {
     });
   }
   return files;
+}
+
+/** The first answer of a large packument is a quick one; the better encoding follows. Waits for the one that stays. */
+async function final(url: string, headers: Readonly<Record<string, string>>) {
+  for (let last = await request(url, { headers }), same = 0; ;) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const answer = await request(url, { headers });
+    same = answer.body.equals(last.body) ? same + 1 : 0;
+    if (same === 4) return answer;
+    last = answer;
+  }
 }
 
 /** Headers that every server adds by itself. */
