@@ -1,10 +1,13 @@
-import type { AccessPolicy, Action, Principal, Target } from "./types.ts";
+import type { AccessPolicy, Action, Caller, Principal, Target } from "./types.ts";
 
 /** Nobody in particular: a request without credentials. */
 export const anonymous: Principal = { kind: "anonymous", name: "", admin: false, write: false };
 
 /** The operating-system user at the command line: an administrator. */
 export const local: Principal = { kind: "local", name: "local", admin: true, write: true };
+
+/** Who a command acts for. */
+export const commandLine: Caller = { principal: local, via: "cli" };
 
 /**
  * May `principal` do `action` to `target`? The one rule that every door asks; pure, and cheap enough for every request.

@@ -1,5 +1,6 @@
 export { colourLevel, palette, type ColourLevel, type Palette } from "./colour.ts";
 export { causes, printError, type Failure } from "./error.ts";
+export { factColumns, facts, showPhases, sizeText, timeText, type Fact } from "./facts.ts";
 export { startProgress, type Progress } from "./progress.ts";
 export { confirm, confirmName } from "./prompt.ts";
 export { formatTable, type Column } from "./table.ts";

@@ -1,7 +1,7 @@
 import { formatSize } from "@citadel/core";
 import { CitadelCommand } from "@citadel/core/command";
 import { CitadelError } from "@citadel/core/errors";
-import { sizeText } from "../../cli.ts";
+import { sizeText } from "@citadel/core/terminal";
 import { clearCache } from "../../clear-cache.ts";
 
 export default class LocalClearCache extends CitadelCommand {

@@ -2,7 +2,8 @@ import { formatSize } from "@citadel/core";
 import { CitadelCommand } from "@citadel/core/command";
 import { string as text } from "@oclif/core/args";
 import { boolean } from "@oclif/core/flags";
-import { caller, factColumns, facts, showPhases, sizeText } from "../../cli.ts";
+import { commandLine } from "@citadel/core/access";
+import { factColumns, facts, showPhases, sizeText } from "@citadel/core/terminal";
 import { discard, type Scratch } from "../../pack.ts";
 import { importFrom } from "../../transfer/import.ts";
 
@@ -32,7 +33,7 @@ export default class LocalImport extends CitadelCommand {
       signal: this.signal,
       onProgress: showPhases(progress),
     };
-    const imported = await importFrom(citadel, caller, args.path, options, this.#scratch);
+    const imported = await importFrom(citadel, commandLine, args.path, options, this.#scratch);
     progress.stop();
     const { packages, versions, bytes } = imported;
     await this.table(

@@ -1,7 +1,7 @@
 import type { PackageRow } from "@citadel/core/catalog";
 import { CitadelCommand } from "@citadel/core/command";
 import { integer, string } from "@oclif/core/flags";
-import { sizeText, timeText } from "../../cli.ts";
+import { sizeText, timeText } from "@citadel/core/terminal";
 import { packages } from "../../registry.ts";
 
 /** Rows that are printed together. */

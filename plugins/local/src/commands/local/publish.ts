@@ -1,7 +1,9 @@
 import { CitadelCommand } from "@citadel/core/command";
 import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
-import { caller, factColumns, facts, readMetadata, showPhases, sizeText } from "../../cli.ts";
+import { commandLine } from "@citadel/core/access";
+import { factColumns, facts, showPhases, sizeText } from "@citadel/core/terminal";
+import { readMetadata } from "../../cli.ts";
 import { npmName } from "../../names.ts";
 import { discard, type Scratch } from "../../pack.ts";
 import { publish } from "../../publish.ts";
@@ -58,7 +60,7 @@ export default class LocalPublish extends CitadelCommand {
     // one line per phase would only be noise for what is over at once
     const progress = this.terminal.err.motion ? await this.progress("packing") : undefined;
     const shown = progress ? { ...input, onProgress: showPhases(progress) } : input;
-    const published = await publish(await this.citadel(), caller, shown, this.#scratch);
+    const published = await publish(await this.citadel(), commandLine, shown, this.#scratch);
     progress?.stop();
     const { name, version, tag, uuid, integrity, size, storedSize } = published;
     await this.table(

@@ -1,7 +1,8 @@
 import { CitadelCommand } from "@citadel/core/command";
 import { string as text } from "@oclif/core/args";
 import { string } from "@oclif/core/flags";
-import { caller, factColumns, facts, sizeText } from "../../cli.ts";
+import { commandLine } from "@citadel/core/access";
+import { factColumns, facts, sizeText } from "@citadel/core/terminal";
 import { npmName } from "../../names.ts";
 import { discard, type Scratch } from "../../pack.ts";
 import { passContent, resolve, writeContent } from "../../resolve.ts";
@@ -33,7 +34,7 @@ export default class LocalResolve extends CitadelCommand {
   async run(): Promise<object> {
     const { args, flags } = await this.parse(LocalResolve);
     const citadel = await this.citadel();
-    const found = await resolve(citadel, caller, npmName(args.name, args.scope), args.version);
+    const found = await resolve(citadel, commandLine, npmName(args.name, args.scope), args.version);
     const { name, version } = found;
     if (flags.output === "-" && !this.terminal.json) {
       await passContent(citadel, found, process.stdout, this.#scratch);

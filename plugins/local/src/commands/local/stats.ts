@@ -1,7 +1,13 @@
 import { findSchemes } from "@citadel/core";
 import { CitadelCommand } from "@citadel/core/command";
-import { formatTable, type Column } from "@citadel/core/terminal";
-import { factColumns, facts, sizeText, type Fact } from "../../cli.ts";
+import {
+  formatTable,
+  type Column,
+  factColumns,
+  facts,
+  sizeText,
+  type Fact,
+} from "@citadel/core/terminal";
 import { gatherStats, type RegistryStats } from "../../stats.ts";
 
 const milliseconds = (ms: number): string => `${ms.toFixed(1)} ms`;

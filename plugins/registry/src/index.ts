@@ -1,0 +1,1 @@
+export type { RegistryInfo } from "./info.ts";
