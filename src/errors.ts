@@ -58,6 +58,30 @@ export const errors = {
   },
   E_STORE_FULL: { exit: 7, status: 507, hint: ["free some space: citadel local:cleanup"] },
 
+  E_REMOTE_UNAVAILABLE: {
+    exit: 7,
+    status: 503,
+    retryable: true,
+    hint: ["look whether the other server runs and can be reached from here"],
+  },
+  E_REMOTE_TIMEOUT: {
+    exit: 7,
+    status: 504,
+    retryable: true,
+    hint: ["try again; if it stays so, give the other server more time"],
+  },
+  E_REMOTE_ANSWER: {
+    exit: 7,
+    status: 502,
+    retryable: true,
+    hint: ["look at what the other server answers at this address"],
+  },
+  E_REMOTE_ADDRESS: {
+    exit: 8,
+    status: 502,
+    hint: ["allow the host explicitly if it is meant"],
+  },
+
   E_AUTH_REQUIRED: { exit: 8, status: 401, hint: ["log in: npm login --registry <this registry>"] },
   E_AUTH_INVALID: {
     exit: 8,

@@ -1,0 +1,70 @@
+/** Milliseconds that each phase of a request may take. */
+export interface Timeouts {
+  /** @default 10000 */
+  readonly connect?: number;
+  /** from the request to the first byte of the answer @default 30000 */
+  readonly first?: number;
+  /** between two pieces of the answer @default 30000 */
+  readonly idle?: number;
+  /** everything, redirects and body included @default 120000 */
+  readonly whole?: number;
+}
+
+export interface EgressOptions {
+  /**
+   * Where requests may go though it lies in a private network: origins (`http://10.0.0.7:4873`), or host names and addresses
+   * (`npm.internal`), which count for every port.
+   */
+  readonly allow?: readonly string[];
+  /** Origins or hosts that requests may go to; no others then, not even by a redirect. @default any */
+  readonly only?: readonly string[];
+  /** whether `http:` may be used to hosts that are not in `allow` @default true */
+  readonly plain?: boolean;
+  /** `authorization` that goes to this origin, and to no other however a redirect leads there */
+  readonly credentials?: { readonly origin: string; readonly authorization: string };
+  /** redirects that a GET or HEAD follows @default 5 */
+  readonly redirects?: number;
+  readonly timeouts?: Timeouts;
+  /** open connections to one origin @default 32 */
+  readonly connections?: number;
+}
+
+export interface EgressRequest {
+  /** @default "GET" */
+  readonly method?: string;
+  /** names in lower case */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** bytes of the answer's body after it was decompressed @default 16 MiB */
+  readonly limit?: number;
+  readonly timeouts?: Timeouts;
+  readonly signal?: AbortSignal;
+}
+
+export interface Reply {
+  readonly status: number;
+  /** where it came from in the end */
+  readonly url: URL;
+  /** a field by its name in lower case; repeated fields are joined with ", " */
+  header(name: string): string | undefined;
+  /**
+   * The content, decompressed. It must be read or cancelled. Throws what {@link Egress.fetch} throws, also when it ends too
+   * early or grows beyond the limit.
+   */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** All of the body. */
+  bytes(): Promise<Buffer>;
+  /** Ends the request without its body. */
+  cancel(): void;
+}
+
+/** The only way out: requests that reach what they may, and nothing else. */
+export interface Egress {
+  /**
+   * Sends a request. An answer of any status is an answer.
+   * @throws E_REMOTE_ADDRESS for an address that must not be reached; E_REMOTE_UNAVAILABLE when there is no connection or
+   *   it breaks; E_REMOTE_TIMEOUT; E_REMOTE_ANSWER for what is no HTTP, too large or redirected without end; E_CANCELLED
+   */
+  fetch(url: string | URL, request?: EgressRequest): Promise<Reply>;
+  close(): Promise<void>;
+}
