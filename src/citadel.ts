@@ -13,6 +13,8 @@ import type { Capabilities, Driver, Key } from "./driver/driver.ts";
 import { compressed, observe, openDriver, split, type Observed } from "./driver/index.ts";
 import { CitadelError } from "./errors.ts";
 import { follow, type Following } from "./store/follow.ts";
+import { createPolicies, type Policies } from "./policy/policies.ts";
+import type { Policy } from "./policy/types.ts";
 import { createRegistry, kinds } from "./registry/registry.ts";
 import type { Registry, Views } from "./registry/types.ts";
 import { createViews } from "./registry/views/views.ts";
@@ -49,8 +51,11 @@ export interface Citadel {
   readonly registry: Registry;
   readonly views: Views;
   readonly accounts: Accounts;
+  readonly policies: Policies;
   /** most ms that a glance at a package is behind what other processes wrote; 0: not at all */
   readonly staleness: number;
+  /** The newest supply-chain policy: a look at its document. */
+  policy(): Promise<Policy>;
   /** opened when first asked for; as it was left, see {@link Citadel.current} */
   catalog(): Promise<Catalog>;
   /** opened when first asked for */
@@ -102,6 +107,7 @@ export async function openCitadel({
     crash: crashing,
   });
   const accounts = createAccounts({ store });
+  const policies = createPolicies({ store });
   const registry = createRegistry({
     store,
     accounts,
@@ -164,6 +170,8 @@ export async function openCitadel({
     registry,
     views,
     accounts,
+    policies,
+    policy: () => policies.current(),
     staleness,
     crash: crashing,
     catalog: openTheCatalog,

@@ -112,6 +112,11 @@ export const errors = {
     status: 400,
     hint: ["pack and publish from the same folder in one step"],
   },
+  E_POLICY: {
+    exit: 9,
+    status: 403,
+    hint: ["see why: citadel registry:policy:test <package@version>"],
+  },
   E_TOO_LARGE: {
     exit: 2,
     status: 413,

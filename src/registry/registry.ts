@@ -1,5 +1,6 @@
 import { tokenKind, userKind } from "../access/kinds.ts";
 import type { AccessPolicy, Accounts } from "../access/types.ts";
+import { policyKind } from "../policy/kind.ts";
 import type { Kind, Store } from "../store/types.ts";
 import type { Context } from "./context.ts";
 import { deprecator } from "./deprecate.ts";
@@ -47,5 +48,5 @@ export function createRegistry({ store, accounts, limits, policy }: RegistryOpti
 /** Every kind of document that the core keeps, for the store's `verify` and `collect`. */
 // oxlint-disable-next-line no-explicit-any -- each kind has states and events of its own
 export function kinds(): readonly Kind<any, any>[] {
-  return [packageKind(), scopeKind(), userKind(), tokenKind()];
+  return [packageKind(), scopeKind(), userKind(), tokenKind(), policyKind()];
 }
