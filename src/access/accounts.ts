@@ -2,6 +2,7 @@ import { CitadelError } from "../errors.ts";
 import type { Actor, Store } from "../store/types.ts";
 import { tokenKind, userKind, type UserEvent } from "./kinds.ts";
 import { checkEmail, checkPassword, checkUserName, isUserName } from "./names.ts";
+import { readOnly } from "./may.ts";
 import { createPasswords } from "./passwords.ts";
 import { newToken, tokenId, tokenPrefix } from "./tokens.ts";
 import type { Accounts, Principal, UserState } from "./types.ts";
@@ -91,7 +92,11 @@ export function createAccounts({ store }: { readonly store: Store }): Accounts {
       if (!found || found.revoked) throw invalid();
       const owner = await user(found.user);
       if (!owner?.tokens.includes(id)) throw invalid();
-      return { ...principalOf(owner), token: id, write: !found.readonly };
+      return {
+        ...principalOf(owner),
+        token: id,
+        ...(found.readonly && { admin: false, grant: readOnly }),
+      };
     },
 
     byPassword: async (name, password) => principalOf(await verified(name, password)),
@@ -115,7 +120,7 @@ export function createAccounts({ store }: { readonly store: Store }): Accounts {
 }
 
 function principalOf({ name, admin }: UserState): Principal {
-  return { kind: "user", name, admin, write: true };
+  return { kind: "user", name, admin };
 }
 
 /** Text that may be looked up; a header may hold anything. */

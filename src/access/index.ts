@@ -1,5 +1,5 @@
 export { createAccounts } from "./accounts.ts";
 export { userKind } from "./kinds.ts";
-export { anonymous, commandLine, local, may } from "./may.ts";
+export { allows, anonymous, commandLine, local, may, readOnly } from "./may.ts";
 export { checkUserName } from "./names.ts";
 export type * from "./types.ts";

@@ -1,26 +1,66 @@
 import type { Actor } from "../store/types.ts";
 
+/** Most that a credential lets its user do to a package; each holds what stands before it. */
+export type PackageRight = "none" | "read" | "stage" | "write";
+export type OrgRight = "none" | "read" | "write";
+
+/**
+ * What a credential may be used for. The right in effect is this and what its user may at the moment of asking; what everybody may
+ * needs none.
+ */
+export interface Grant {
+  readonly packages: PackageRight;
+  /** patterns of the package names that `packages` is about; the others count as "none". Absent: all names */
+  readonly names?: readonly string[];
+  readonly orgs: OrgRight;
+  /** organisations that `orgs` is about. Absent: all */
+  readonly orgNames?: readonly string[];
+  /** whether owners, visibility, tokens, the account and, for administrators, the registry may be changed with it */
+  readonly manage: boolean;
+}
+
+export type OrgRole = "owner" | "admin" | "developer";
+
 /** Who asks. Users and tokens of every sort end as one of these. */
 export interface Principal {
-  readonly kind: "anonymous" | "user" | "local";
+  /** `job`: a run of a trusted pipeline, which has no account */
+  readonly kind: "anonymous" | "user" | "local" | "job";
   /** user name; `local` for the operating-system user; empty for anonymous */
   readonly name: string;
+  /** an administrator, whose credential lets them be one */
   readonly admin: boolean;
   /** id (SHA-256, hex) of the token that was shown, if any */
   readonly token?: string;
-  /** false for a read-only token */
-  readonly write: boolean;
+  /** absent: everything that the user may */
+  readonly grant?: Grant;
+  /** organisations that the user is in, as of now. Absent: none */
+  readonly orgs?: ReadonlyMap<string, OrgRole>;
+  /** `<org>:<team>` of every team that the user is in, as of now. Absent: none */
+  readonly teams?: ReadonlySet<string>;
 }
 
-export type Action = "read" | "write";
+/** `admin`: owners, visibility, teams and trust of a package. `stage`: propose a version. */
+export type Action = "read" | "stage" | "write" | "admin";
 
-/** What may be asked about: an existing package with its owners, or a name that is still free. */
+export type Visibility = "public" | "restricted";
+
+/** Whose the scope of a name is. */
+export interface ScopeHolder {
+  readonly kind: "user" | "org";
+  readonly name: string;
+}
+
+/** What may be asked about: an existing package, or a name that is still free. */
 export interface Target {
   readonly name: string;
   /** undefined while nobody has published it */
   readonly owners: readonly string[] | undefined;
-  /** owner of the name's scope; undefined when it has none */
-  readonly scopeOwner: string | undefined;
+  /** @default "public" */
+  readonly visibility?: Visibility;
+  /** `<org>:<team>` → what its members may */
+  readonly teams?: ReadonlyMap<string, "read" | "write">;
+  /** undefined when the name has no scope, or nobody has its scope */
+  readonly scope?: ScopeHolder;
 }
 
 /** Rules of the place: on a loopback server with the open policy any signed-in user may publish on what `local` owns. */

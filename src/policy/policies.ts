@@ -57,7 +57,7 @@ export function createPolicies({ store }: { readonly store: Store }): Policies {
 function demandAdmin({ principal }: Caller): void {
   if (principal.kind === "anonymous")
     throw new CitadelError("E_AUTH_REQUIRED", "you must be signed in to change the policy");
-  if (!principal.admin || !principal.write)
+  if (!principal.admin)
     throw new CitadelError("E_FORBIDDEN", "only an administrator changes the policy", {
       hint: ["ask for an exception: citadel registry:policy:request <package>"],
     });

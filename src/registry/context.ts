@@ -1,5 +1,5 @@
-import { may } from "../access/may.ts";
-import type { AccessPolicy, Accounts, Action, Caller } from "../access/types.ts";
+import { allows, may } from "../access/may.ts";
+import type { AccessPolicy, Accounts, Action, Caller, ScopeHolder } from "../access/types.ts";
 import { CitadelError } from "../errors.ts";
 import type { Actor, Ledger, Store } from "../store/types.ts";
 import type { ScopeEvent, ScopeState } from "./kind.ts";
@@ -34,19 +34,20 @@ export function demand(
   action: Action,
   name: string,
   state: PackageState | undefined,
-  scopeOwner?: string,
+  scope?: ScopeHolder,
 ): void {
-  if (may(principal, action, { name, owners: state?.owners, scopeOwner }, policy)) return;
+  const target = { name, owners: state?.owners, ...(scope && { scope }) };
+  if (may(principal, action, target, policy)) return;
   if (principal.kind === "anonymous")
     throw new CitadelError("E_AUTH_REQUIRED", `you must be signed in to change ${name}`);
-  if (!principal.write)
-    throw new CitadelError("E_FORBIDDEN", `this token may only read; ${name} stays as it is`, {
-      hint: ["use a token that may write"],
+  if (!allows(principal.grant, action, name))
+    throw new CitadelError("E_FORBIDDEN", `this token must not change ${name}`, {
+      hint: ["use a token that may write it"],
     });
   if (state) throw new CitadelError("E_FORBIDDEN", `${principal.name} is not an owner of ${name}`);
   throw new CitadelError(
     "E_FORBIDDEN",
-    `the scope @${scopeOf(name) ?? ""} belongs to ${scopeOwner ?? "somebody else"}, not to ${principal.name}`,
+    `the scope @${scopeOf(name) ?? ""} belongs to ${scope?.name ?? "somebody else"}, not to ${principal.name}`,
     { hint: [`publish below your own scope: @${principal.name}/…`] },
   );
 }

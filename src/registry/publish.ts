@@ -1,4 +1,4 @@
-import type { Caller } from "../access/types.ts";
+import type { Caller, ScopeHolder } from "../access/types.ts";
 import { CitadelError } from "../errors.ts";
 import { agree } from "./agree.ts";
 import { actorOf, demand, type Context } from "./context.ts";
@@ -38,12 +38,12 @@ export function publisher(context: Context): Pick<Registry, "publish" | "checkPu
 
     // a refusal that is certain by now must not cost an upload to the store
     const before = await packages.read(name);
-    const scopeOwner = before ? undefined : await ownerOfScope(context, name);
+    const scope = before ? undefined : await holderOfScope(context, name);
     const { principal } = caller;
     const { by, integrity } = { by: principal.name, integrity: tarball.integrity };
     const check = (state: PackageState | undefined): "new" | "repeated" => {
       if (!state) checkNewName(name);
-      demand(context, caller, "write", name, state, scopeOwner);
+      demand(context, caller, "write", name, state, scope);
       return occupied(state, version, { by, integrity, tags });
     };
     check(before?.state);
@@ -62,7 +62,7 @@ export function publisher(context: Context): Pick<Registry, "publish" | "checkPu
       tags,
       manifest,
       before,
-      scopeOwner,
+      scope,
       by,
       integrity,
       check,
@@ -74,14 +74,14 @@ export function publisher(context: Context): Pick<Registry, "publish" | "checkPu
   async function publish(input: PublishInput, caller: Caller): Promise<Published> {
     const { tarball } = input;
     const ready = await prepare(input, caller);
-    const { name, version, tags, manifest, before, scopeOwner, by, integrity, check } = ready;
+    const { name, version, tags, manifest, before, scope, by, integrity, check } = ready;
     const { bytes, readme } = ready;
     const [manifestHash, readmeHash] = await Promise.all([
       store.manifests.put(bytes),
       readme ? store.manifests.put(Buffer.from(readme)) : undefined,
       store.blobs.put(tarball.content, tarball),
     ]);
-    if (!before) await claimScope(context, name, caller, scopeOwner);
+    if (!before) await claimScope(context, name, caller, scope);
 
     const deprecated = deprecationOf(manifest);
     let repeated = false;
@@ -126,15 +126,15 @@ async function claimScope(
   context: Context,
   name: string,
   caller: Caller,
-  owner: string | undefined,
+  holder: ScopeHolder | undefined,
 ): Promise<void> {
   const scope = scopeOf(name);
   if (scope === undefined) return;
   const claimed = await context.scopes.change(scope, actorOf(caller), (state) =>
-    state ? [] : [{ type: "claim", owner: owner ?? caller.principal.name }],
+    state ? [] : [{ type: "claim", owner: holder?.name ?? caller.principal.name }],
   );
   // somebody may have been faster since the first look
-  demand(context, caller, "write", name, undefined, claimed?.state.owner);
+  demand(context, caller, "write", name, undefined, claimed && userScope(claimed.state.owner));
 }
 
 /** Is the number free? @throws E_VERSION_EXISTS, unless it is taken by this very publish, minutes ago */
@@ -161,16 +161,19 @@ function occupied(
   return "new";
 }
 
-/** Owner of the scope of a name that is free: who claimed it, else the user of the same name. */
-async function ownerOfScope(
+const userScope = (name: string): ScopeHolder => ({ kind: "user", name });
+
+/** Whose the scope of a name that is free is: who claimed it, else the user of the same name. */
+async function holderOfScope(
   { scopes, accounts }: Context,
   name: string,
-): Promise<string | undefined> {
+): Promise<ScopeHolder | undefined> {
   const scope = scopeOf(name);
   if (scope === undefined) return undefined;
   const claimed = await scopes.read(scope);
-  if (claimed) return claimed.state.owner;
-  return (await accounts.user(scope))?.name;
+  if (claimed) return userScope(claimed.state.owner);
+  const user = await accounts.user(scope);
+  return user && userScope(user.name);
 }
 
 async function maintainers(

@@ -1,3 +1,4 @@
+import { allows } from "../access/may.ts";
 import { CitadelError } from "../errors.ts";
 import { actorOf, demand, packageNotFound, type Context } from "./context.ts";
 import { checkName } from "./names.ts";
@@ -10,7 +11,7 @@ export function starrer(context: Context): Registry["star"] {
     checkName(name);
     if (principal.kind === "anonymous")
       throw new CitadelError("E_AUTH_REQUIRED", `you must be signed in to star ${name}`);
-    if (!principal.write)
+    if (!allows(principal.grant, "write", name))
       throw new CitadelError("E_FORBIDDEN", `this token may only read; it cannot star ${name}`);
     const document = await context.packages.change(name, actorOf(caller), (state) => {
       if (!state || state.versions.size === 0) throw packageNotFound(name);

@@ -5,6 +5,9 @@ import {
   checkUserName,
   local,
   may,
+  readOnly,
+  type Grant,
+  type OrgRole,
   type Principal,
   type Target,
 } from "@citadel/core/access";
@@ -12,23 +15,35 @@ import { kinds } from "@citadel/core/registry";
 
 import { codeOf, drivers, place } from "./registry-harness.ts";
 
-const alice: Principal = { kind: "user", name: "alice", admin: false, write: true };
-const free = (scopeOwner?: string): Target => ({ name: "p", owners: undefined, scopeOwner });
-const owned = (...owners: string[]): Target => ({ name: "p", owners, scopeOwner: undefined });
+const alice: Principal = { kind: "user", name: "alice", admin: false };
+const narrow: Grant = { packages: "write", names: ["@acme/*"], orgs: "none", manage: true };
+const member = (role: OrgRole): Principal => ({ ...alice, orgs: new Map([["acme", role]]) });
+const inTeam: Principal = { ...alice, teams: new Set(["acme:core"]) };
+const free = (owner?: string): Target => ({
+  name: "p",
+  owners: undefined,
+  ...(owner !== undefined && { scope: { kind: "user", name: owner } }),
+});
+const owned = (...owners: string[]): Target => ({ name: "p", owners });
+const acme: Target = {
+  name: "@acme/p",
+  owners: ["bob"],
+  scope: { kind: "org", name: "acme" },
+};
 
 describe("may", () => {
   test.each<[string, Principal, Target, closed: boolean, open: boolean]>([
     ["an owner", alice, owned("bob", "alice"), true, true],
     ["a stranger", alice, owned("bob"), false, false],
     [
-      "a stranger who owns the scope",
+      "a stranger who has the scope",
       alice,
-      { ...owned("bob"), scopeOwner: "alice" },
+      { ...owned("bob"), scope: { kind: "user", name: "alice" } },
       false,
       false,
     ],
     ["anybody signed in, on a free name", alice, free(), true, true],
-    ["the owner of the scope", alice, free("alice"), true, true],
+    ["the holder of the scope", alice, free("alice"), true, true],
     ["a stranger to the scope", alice, free("bob"), false, false],
     ["a package of the operating-system user", alice, owned("local"), false, true],
     ["a scope of the operating-system user", alice, free("local"), false, true],
@@ -36,20 +51,117 @@ describe("may", () => {
     ["an administrator", { ...alice, admin: true }, owned("bob"), true, true],
     [
       "an administrator with a read-only token",
-      { ...alice, admin: true, write: false },
+      { ...alice, admin: true, grant: readOnly },
       owned("bob"),
       false,
       false,
     ],
-    ["an owner with a read-only token", { ...alice, write: false }, owned("alice"), false, false],
+    [
+      "an owner with a read-only token",
+      { ...alice, grant: readOnly },
+      owned("alice"),
+      false,
+      false,
+    ],
+    [
+      "an owner with a token for something else",
+      { ...alice, grant: narrow },
+      owned("alice"),
+      false,
+      false,
+    ],
+    [
+      "an owner with a token for it",
+      { ...alice, grant: narrow },
+      { ...acme, owners: ["alice"] },
+      true,
+      true,
+    ],
+    ["an owner of the organisation", member("owner"), acme, true, true],
+    ["an admin of the organisation", member("admin"), acme, true, true],
+    ["a developer of the organisation", member("developer"), acme, false, false],
+    [
+      "a developer, on a free name",
+      member("developer"),
+      { ...acme, owners: undefined },
+      true,
+      true,
+    ],
+    ["a stranger, on a free name of it", alice, { ...acme, owners: undefined }, false, false],
+    [
+      "an owner of another organisation",
+      member("owner"),
+      { ...acme, scope: { kind: "org", name: "b" } },
+      false,
+      false,
+    ],
+    [
+      "a team that writes",
+      inTeam,
+      { ...acme, teams: new Map([["acme:core", "write"]]) },
+      true,
+      true,
+    ],
+    [
+      "a team that reads",
+      inTeam,
+      { ...acme, teams: new Map([["acme:core", "read"]]) },
+      false,
+      false,
+    ],
+    ["another team", inTeam, { ...acme, teams: new Map([["acme:docs", "write"]]) }, false, false],
+    ["a job for the package", { ...alice, kind: "job", grant: narrow }, acme, true, true],
+    [
+      "a job for another one",
+      { ...alice, kind: "job", grant: narrow },
+      owned("alice"),
+      false,
+      false,
+    ],
     ["the operating-system user", local, owned("bob"), true, true],
     ["nobody on a free name", anonymous, free(), false, false],
     ["nobody on what the operating-system user owns", anonymous, owned("local"), false, false],
-    ["a claim to have no name", { ...anonymous, write: true }, owned(""), false, false],
-  ])("%s", (_, principal, target, closed, open) => {
+    ["a claim to have no name", anonymous, owned(""), false, false],
+  ])("H8: %s", (_, principal, target, closed, open) => {
     expect(may(principal, "write", target, { open: false })).toBe(closed);
     expect(may(principal, "write", target, { open: true })).toBe(open);
     expect(may(principal, "read", target, { open: false })).toBe(true);
+  });
+
+  test.each<[string, Principal, Target, boolean]>([
+    ["nobody", anonymous, acme, false],
+    ["a stranger", alice, acme, false],
+    ["an owner", { ...alice, name: "bob" }, acme, true],
+    ["an owner with a read-only token", { ...alice, name: "bob", grant: readOnly }, acme, true],
+    [
+      "an owner with a token for something else",
+      { ...alice, grant: narrow },
+      owned("alice"),
+      false,
+    ],
+    ["a developer of the organisation", member("developer"), acme, false],
+    ["an admin of the organisation", member("admin"), acme, true],
+    ["a team that reads", inTeam, { ...acme, teams: new Map([["acme:core", "read"]]) }, true],
+    ["another team", inTeam, { ...acme, teams: new Map([["acme:docs", "read"]]) }, false],
+    ["an administrator", { ...alice, admin: true }, acme, true],
+  ])("H8: a restricted package and %s", (_, principal, target, expected) => {
+    const restricted: Target = { ...target, visibility: "restricted" };
+    expect(may(principal, "read", restricted, { open: true })).toBe(expected);
+  });
+
+  test.each<[string, Principal, Target, boolean]>([
+    ["an owner", { ...alice, name: "bob" }, acme, true],
+    ["a team that writes", inTeam, { ...acme, teams: new Map([["acme:core", "write"]]) }, false],
+    ["an admin of the organisation", member("admin"), acme, true],
+    ["a job", { ...alice, kind: "job", grant: { ...narrow, manage: false } }, acme, false],
+    [
+      "an owner with a token that must not",
+      { ...alice, name: "bob", grant: { ...narrow, manage: false } },
+      acme,
+      false,
+    ],
+  ])("H8: owners and visibility, and %s", (_, principal, target, expected) => {
+    expect(may(principal, "admin", target, { open: false })).toBe(expected);
   });
 });
 
@@ -98,7 +210,7 @@ describe.each(drivers)("B3 accounts on %s", (driver) => {
     expect(second.created).toBe(false);
     expect(second.token).not.toBe(first.token);
     const principal = await accounts.byToken(first.token);
-    expect(principal).toMatchObject({ kind: "user", name: "alice", admin: false, write: true });
+    expect(principal).toMatchObject({ kind: "user", name: "alice", admin: false });
     expect(principal.token).toMatch(/^[\da-f]{64}$/);
     expect(await accounts.byPassword("alice", "secret")).toMatchObject({ name: "alice" });
     expect(await accounts.user("alice")).toMatchObject({ email: "a@b.c", admin: false });
@@ -208,7 +320,10 @@ describe.each(drivers)("B3 accounts on %s", (driver) => {
         { type: "create", user: "alice", readonly: true, prefix: "npm_read" },
       ]);
     await store.ledger(kind("user")).change("alice", who, () => [{ type: "token", id }]);
-    expect(await accounts.byToken("npm_readonly")).toMatchObject({ name: "alice", write: false });
+    expect(await accounts.byToken("npm_readonly")).toMatchObject({
+      name: "alice",
+      grant: readOnly,
+    });
   });
 
   test("a hash with other parameters still opens the account and is renewed on login", async () => {

@@ -40,7 +40,7 @@ export async function place(name: DriverName, { open = false } = {}): Promise<Pl
 
 /** Somebody who is signed in. */
 export function user(name: string): Caller {
-  return { principal: { kind: "user", name, admin: false, write: true }, via: "npm" };
+  return { principal: { kind: "user", name, admin: false }, via: "npm" };
 }
 
 export const operator: Caller = { principal: local, via: "cli" };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { anonymous, type Caller } from "@citadel/core/access";
+import { anonymous, readOnly, type Caller } from "@citadel/core/access";
 import { kinds, revisionOf } from "@citadel/core/registry";
 
 import { pack } from "../support/packages.ts";
@@ -257,7 +257,7 @@ describe.each(drivers)("A1 A2 publish and resolve on %s", (driver) => {
       () =>
         registry.tag("a", "edge", "1.0.0", {
           ...alice,
-          principal: { ...alice.principal, write: false },
+          principal: { ...alice.principal, grant: readOnly },
         }),
     ];
     for (const attempt of attempts) expect(await codeOf(attempt())).toBe("E_FORBIDDEN");

@@ -53,7 +53,7 @@ test.each(["memory", "sqlite"] as const)(
     }
     const { citadel } = here;
     const caller = {
-      principal: { kind: "anonymous", name: "", admin: false, write: false },
+      principal: { kind: "anonymous", name: "", admin: false },
       via: "npm",
     } as const;
     const view = citadel.views.peek(await citadel.registry.document("one", caller), "short", base);

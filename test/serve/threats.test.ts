@@ -277,7 +277,7 @@ describe("H1 behind a proxy", () => {
     return make({ name: "one", version: "1.0.0" });
   }
   const operator = {
-    principal: { kind: "local", name: "local", admin: true, write: true },
+    principal: { kind: "local", name: "local", admin: true },
     via: "cli",
   } as const;
 });
