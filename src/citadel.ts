@@ -14,6 +14,7 @@ import { compressed, observe, openDriver, split, type Observed } from "./driver/
 import { CitadelError } from "./errors.ts";
 import { follow, type Following } from "./store/follow.ts";
 import { createPolicies, type Policies } from "./policy/policies.ts";
+import { createRefusals, type Refusals } from "./policy/refusals.ts";
 import type { Policy } from "./policy/types.ts";
 import { createRegistry, kinds } from "./registry/registry.ts";
 import type { Registry, Views } from "./registry/types.ts";
@@ -52,6 +53,7 @@ export interface Citadel {
   readonly views: Views;
   readonly accounts: Accounts;
   readonly policies: Policies;
+  readonly refusals: Refusals;
   /** most ms that a glance at a package is behind what other processes wrote; 0: not at all */
   readonly staleness: number;
   /** The newest supply-chain policy: a look at its document. */
@@ -108,6 +110,7 @@ export async function openCitadel({
   });
   const accounts = createAccounts({ store });
   const policies = createPolicies({ store });
+  const refusals = createRefusals(driver);
   const registry = createRegistry({
     store,
     accounts,
@@ -171,6 +174,7 @@ export async function openCitadel({
     views,
     accounts,
     policies,
+    refusals,
     policy: () => policies.current(),
     staleness,
     crash: crashing,
@@ -196,6 +200,7 @@ export async function openCitadel({
     async close() {
       await following?.stop();
       (await catalog?.catch(() => undefined))?.close();
+      await refusals.close();
       await views.close();
       await (await cache?.catch(() => undefined))?.close();
       await store.close();

@@ -4,7 +4,7 @@
  */
 
 const longest = 214;
-const form = /^(?:@[\w.~-]+\/)?[\w.~-]*\*?$/;
+const form = /^(?:@[\w.~-]+\/)?(?:[\w.~-]+\*?|\*)$/;
 
 /** Whether the text is a pattern. */
 export const isPattern = (text: unknown): text is string =>

@@ -29,7 +29,8 @@ export function parseSubject(text: string): { readonly pattern: string; readonly
   return { pattern: checkPattern(pattern), ...(range === "" ? {} : { range }) };
 }
 
-function checkPattern(pattern: string): string {
+/** @throws E_USAGE */
+export function checkPattern(pattern: string): string {
   if (isPattern(pattern)) return pattern;
   throw bad(
     `${shown(pattern)} is no pattern of package names: write lodash, @acme/*, eslint-* or *`,
@@ -59,13 +60,15 @@ export async function checkGrant(grant: Grant, now: number): Promise<Grant> {
   return grant;
 }
 
+/** @throws E_USAGE */
 export function checkText(text: string): string {
   if (text.trim() === "" || text.length > longest || /\p{Cc}/u.test(text) || !text.isWellFormed())
     throw bad(`a reason is one line of at most ${longest} characters`);
   return text;
 }
 
-async function checkRange(range: string): Promise<void> {
+/** @throws E_USAGE */
+export async function checkRange(range: string): Promise<void> {
   const { default: validRange } = await import("semver/ranges/valid.js");
   if (range.length > longest || validRange(range) === null)
     throw bad(`${shown(range)} is no range of versions`);
