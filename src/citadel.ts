@@ -12,6 +12,7 @@ import { crashAt, type CrashPoint } from "./crash.ts";
 import type { Capabilities, Driver, Key } from "./driver/driver.ts";
 import { compressed, observe, openDriver, split, type Observed } from "./driver/index.ts";
 import { CitadelError } from "./errors.ts";
+import { createKeys, type Keys } from "./keys/keys.ts";
 import { follow, type Following } from "./store/follow.ts";
 import { createPolicies, type Policies } from "./policy/policies.ts";
 import { createRefusals, type Refusals } from "./policy/refusals.ts";
@@ -20,6 +21,7 @@ import { createRegistry, kinds } from "./registry/registry.ts";
 import type { Registry, Views } from "./registry/types.ts";
 import { createViews } from "./registry/views/views.ts";
 import { documentKey } from "./store/keys.ts";
+import { verifySignatures } from "./registry/signatures.ts";
 import { openStore } from "./store/store.ts";
 import type { Problem, Store } from "./store/types.ts";
 
@@ -28,6 +30,8 @@ export interface OpenOptions {
   /** URL scheme without colon → absolute path of the driver's module */
   readonly schemes: ReadonlyMap<string, string>;
   readonly dirs: Dirs;
+  /** CITADEL_SERVER_KEY: what private keys and secrets in the store are sealed under; a file in the data folder without it */
+  readonly serverKey?: string | undefined;
   /** where the fault tests want the process to die, see {@link crashAt} */
   readonly crash?: string | undefined;
 }
@@ -41,7 +45,7 @@ export interface Backend {
   readonly observed: Observed;
 }
 
-export type Counted = "documents" | "entries" | "manifests" | "blobs";
+export type Counted = "documents" | "entries" | "manifests" | "blobs" | "signatures";
 
 /** Everything a plugin works with, opened once per command or server. */
 export interface Citadel {
@@ -54,6 +58,7 @@ export interface Citadel {
   readonly accounts: Accounts;
   readonly policies: Policies;
   readonly refusals: Refusals;
+  readonly keys: Keys;
   /** most ms that a glance at a package is behind what other processes wrote; 0: not at all */
   readonly staleness: number;
   /** The newest supply-chain policy: a look at its document. */
@@ -66,7 +71,7 @@ export interface Citadel {
   current(): Promise<Catalog>;
   /** From now on what others change is seen as soon as the store tells of it; until `close()`. */
   follow(): void;
-  /** Recomputes every hash and chain of the store. */
+  /** Recomputes every hash and chain of the store, and checks the signatures of packages. */
   verify(): Promise<{
     readonly items: readonly Problem[];
     readonly checked: Readonly<Record<Counted, number>>;
@@ -93,6 +98,7 @@ export async function openCitadel({
   settings,
   schemes,
   dirs,
+  serverKey,
   crash,
 }: OpenOptions): Promise<Citadel> {
   const [documents, blobs] = await openBackends(settings.store, schemes);
@@ -111,9 +117,11 @@ export async function openCitadel({
   const accounts = createAccounts({ store });
   const policies = createPolicies({ store });
   const refusals = createRefusals(driver);
+  const keys = createKeys({ store, serverKey, folder: dirs.data });
   const registry = createRegistry({
     store,
     accounts,
+    keys,
     limits: settings.limits,
     policy: { open: settings.server.host.every(isLoopback) },
   });
@@ -176,6 +184,7 @@ export async function openCitadel({
     policies,
     refusals,
     policy: () => policies.current(),
+    keys,
     staleness,
     crash: crashing,
     catalog: openTheCatalog,
@@ -186,12 +195,17 @@ export async function openCitadel({
     },
     follow: startFollowing,
     async verify() {
-      const checked: Record<Counted, number> = { documents: 0, entries: 0, manifests: 0, blobs: 0 };
+      const checked: Record<Counted, number> = {
+        documents: 0,
+        entries: 0,
+        manifests: 0,
+        blobs: 0,
+        signatures: 0,
+      };
+      const counted = (what: Counted): void => void checked[what]++;
       const items: Problem[] = [];
-      for await (const problem of store.verify({
-        kinds: kinds(),
-        counted: (what) => checked[what]++,
-      }))
+      for await (const problem of store.verify({ kinds: kinds(), counted })) items.push(problem);
+      for await (const problem of verifySignatures({ registry, keys, counted }))
         items.push(problem);
       return { items, checked };
     },

@@ -229,6 +229,7 @@ export abstract class CitadelCommand extends Command {
       settings,
       schemes: findSchemes(this.config),
       dirs: this.dirs,
+      serverKey: environment()["CITADEL_SERVER_KEY"],
       crash: environment()["CITADEL_CRASH_AT"],
     });
   }

@@ -18,6 +18,12 @@ export const errors = {
   E_USAGE: { exit: 2, status: 400, hint: ["see --help"] },
   E_CONFIG: { exit: 2, status: 500, hint: ["see where each value comes from: citadel config"] },
 
+  E_SERVER_KEY: {
+    exit: 2,
+    status: 500,
+    hint: ["give all servers of this store the same CITADEL_SERVER_KEY"],
+  },
+
   E_PACKAGE_NOT_FOUND: {
     exit: 4,
     status: 404,

@@ -1,6 +1,7 @@
 import { allows, may } from "../access/may.ts";
 import type { AccessPolicy, Accounts, Action, Caller, ScopeHolder } from "../access/types.ts";
 import { CitadelError } from "../errors.ts";
+import type { Keys } from "../keys/keys.ts";
 import type { Actor, Ledger, Store } from "../store/types.ts";
 import type { ScopeEvent, ScopeState } from "./kind.ts";
 import { checkName, scopeOf } from "./names.ts";
@@ -15,6 +16,7 @@ export interface Context {
   same(a: PackageState, b: PackageState): boolean;
   readonly scopes: Ledger<ScopeState, ScopeEvent>;
   readonly accounts: Pick<Accounts, "user">;
+  readonly keys: Pick<Keys, "signVersion">;
   readonly limits: RegistryLimits;
   readonly policy: AccessPolicy;
 }

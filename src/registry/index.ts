@@ -12,8 +12,9 @@ export {
 } from "./names.ts";
 export { createRegistry, kinds, type RegistryOptions } from "./registry.ts";
 export { revisionOf, uuidOf } from "./revision.ts";
+export { signAll } from "./sign.ts";
 export { spool, tarballOf, type Spooled, type SpoolOptions } from "./spool.ts";
 export { inspect, type Inspected } from "./tarball.ts";
 export type * from "./types.ts";
 export { createViews, type ViewCache, type ViewOptions } from "./views/views.ts";
-export { tarballUrl } from "./views/parts.ts";
+export { distOf, tarballUrl } from "./views/parts.ts";

@@ -1,3 +1,4 @@
+import type { Signature } from "../keys/keys.ts";
 import { blobKey, manifestKey } from "../store/index.ts";
 import type { Kind } from "../store/types.ts";
 import type {
@@ -17,7 +18,9 @@ type VersionRow = [
   time: number,
   by: string,
   readme?: string | null,
-  deprecated?: string,
+  deprecated?: string | null,
+  signature?: readonly [keyid: string, sig: string] | null,
+  attestations?: readonly [bundles: string, provenance: string | null] | null,
 ];
 type RemovedRow = [version: string, manifest: string, time: number, removed: number];
 
@@ -101,6 +104,8 @@ export function packageKind(): Required<Kind<PackageState, PackageEvent>> {
           const others = state.stars.filter((user) => user !== event.user);
           return { ...state, stars: event.on ? [...others, event.user] : others };
         }
+        case "sign":
+          return signed(state, event.signatures);
         case "import":
           return imported(before, event, name);
       }
@@ -138,10 +143,11 @@ export function packageKind(): Required<Kind<PackageState, PackageEvent>> {
 
     // the content of an unpublished version may go; its manifest stays as evidence of what the number was
     *references({ versions, removed }) {
-      for (const { integrity, manifest, readme } of versions.values()) {
+      for (const { integrity, manifest, readme, attestations } of versions.values()) {
         yield blobKey(integrity);
         yield manifestKey(manifest);
         if (readme !== undefined) yield manifestKey(readme);
+        if (attestations !== undefined) yield manifestKey(attestations.bundles);
       }
       for (const { manifest } of removed.values()) yield manifestKey(manifest);
     },
@@ -149,15 +155,21 @@ export function packageKind(): Required<Kind<PackageState, PackageEvent>> {
 }
 
 function toRow(version: string, record: VersionRecord): VersionRow {
-  const { manifest, integrity, size, time, by, readme, deprecated } = record;
-  const row: VersionRow = [version, manifest, integrity, size, time, by];
-  if (deprecated !== undefined) row.push(readme ?? null, deprecated);
-  else if (readme !== undefined) row.push(readme);
-  return row;
+  const { manifest, integrity, size, time, by, readme, deprecated, signature, attestations } =
+    record;
+  const columns = [
+    readme,
+    deprecated,
+    signature && [signature.keyid, signature.sig],
+    attestations && [attestations.bundles, attestations.provenance ?? null],
+  ].map((column) => column ?? null);
+  // rows end with their last value: a version looks the same as before a column was added
+  while (columns.at(-1) === null) columns.pop();
+  return [version, manifest, integrity, size, time, by, ...columns] as VersionRow;
 }
 
 function fromRow(row: VersionRow): VersionRecord {
-  const [, manifest, integrity, size, time, by, readme, deprecated] = row;
+  const [, manifest, integrity, size, time, by, readme, deprecated, signature, attestations] = row;
   return {
     manifest,
     integrity,
@@ -165,8 +177,29 @@ function fromRow(row: VersionRow): VersionRecord {
     time,
     by,
     ...(typeof readme === "string" ? { readme } : {}),
-    ...(deprecated === undefined ? {} : { deprecated }),
+    ...(typeof deprecated === "string" ? { deprecated } : {}),
+    ...(signature ? { signature: { keyid: signature[0], sig: signature[1] } } : {}),
+    ...(attestations
+      ? {
+          attestations: {
+            bundles: attestations[0],
+            ...(attestations[1] === null ? {} : { provenance: attestations[1] }),
+          },
+        }
+      : {}),
   };
+}
+
+function signed(
+  state: PackageState,
+  signatures: readonly (readonly [string, Signature])[],
+): PackageState {
+  const versions = new Map(state.versions);
+  for (const [version, signature] of signatures) {
+    const record = versions.get(version);
+    if (record) versions.set(version, { ...record, signature });
+  }
+  return { ...state, versions };
 }
 
 function deprecated(

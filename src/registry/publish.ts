@@ -76,9 +76,10 @@ export function publisher(context: Context): Pick<Registry, "publish" | "checkPu
     const ready = await prepare(input, caller);
     const { name, version, tags, manifest, before, scope, by, integrity, check } = ready;
     const { bytes, readme } = ready;
-    const [manifestHash, readmeHash] = await Promise.all([
+    const [manifestHash, readmeHash, signature] = await Promise.all([
       store.manifests.put(bytes),
       readme ? store.manifests.put(Buffer.from(readme)) : undefined,
+      context.keys.signVersion(name, version, integrity),
       store.blobs.put(tarball.content, tarball),
     ]);
     if (!before) await claimScope(context, name, caller, scope);
@@ -96,6 +97,7 @@ export function publisher(context: Context): Pick<Registry, "publish" | "checkPu
         by,
         ...(readmeHash === undefined ? {} : { readme: readmeHash }),
         ...(deprecated === undefined ? {} : { deprecated }),
+        signature,
       };
       const first = !state?.tags.has("latest") && !tags.includes("latest");
       return [{ type: "publish", version, record, tags: first ? [...tags, "latest"] : tags }];

@@ -1,6 +1,8 @@
 import { tokenKind, userKind } from "../access/kinds.ts";
 import type { AccessPolicy, Accounts } from "../access/types.ts";
 import { policyKind } from "../policy/kind.ts";
+import type { Keys } from "../keys/keys.ts";
+import { keyKind } from "../keys/kind.ts";
 import type { Kind, Store } from "../store/types.ts";
 import type { Context } from "./context.ts";
 import { deprecator } from "./deprecate.ts";
@@ -8,6 +10,7 @@ import { packageKind, scopeKind } from "./kind.ts";
 import { ownership } from "./owners.ts";
 import { publisher } from "./publish.ts";
 import { resolver } from "./resolve.ts";
+import { signer } from "./sign.ts";
 import { starrer } from "./star.ts";
 import { tagger } from "./tag.ts";
 import type { Registry, RegistryLimits } from "./types.ts";
@@ -16,12 +19,19 @@ import { unpublisher } from "./unpublish.ts";
 export interface RegistryOptions {
   readonly store: Store;
   readonly accounts: Pick<Accounts, "user">;
+  readonly keys: Pick<Keys, "signVersion">;
   readonly limits: RegistryLimits;
   readonly policy: AccessPolicy;
 }
 
 /** The registry over a store: every door publishes, resolves and changes packages through this. */
-export function createRegistry({ store, accounts, limits, policy }: RegistryOptions): Registry {
+export function createRegistry({
+  store,
+  accounts,
+  keys,
+  limits,
+  policy,
+}: RegistryOptions): Registry {
   const kind = packageKind();
   const packages = store.ledger(kind);
   const context: Context = {
@@ -29,6 +39,7 @@ export function createRegistry({ store, accounts, limits, policy }: RegistryOpti
     packages,
     scopes: store.ledger(scopeKind()),
     accounts,
+    keys,
     limits,
     policy,
     same: (a, b) => a === b || kind.encode(a) === kind.encode(b),
@@ -41,6 +52,7 @@ export function createRegistry({ store, accounts, limits, policy }: RegistryOpti
     unpublish: unpublisher(context),
     setOwners: ownership(context),
     star: starrer(context),
+    sign: signer(context),
     ...resolver(context),
   };
 }
@@ -48,5 +60,5 @@ export function createRegistry({ store, accounts, limits, policy }: RegistryOpti
 /** Every kind of document that the core keeps, for the store's `verify` and `collect`. */
 // oxlint-disable-next-line no-explicit-any -- each kind has states and events of its own
 export function kinds(): readonly Kind<any, any>[] {
-  return [packageKind(), scopeKind(), userKind(), tokenKind(), policyKind()];
+  return [packageKind(), scopeKind(), userKind(), tokenKind(), policyKind(), keyKind()];
 }

@@ -1,4 +1,5 @@
 import type { Caller } from "../access/types.ts";
+import type { Signature } from "../keys/keys.ts";
 import type { Document, Ledger } from "../store/types.ts";
 
 /** A manifest or package.json as parsed JSON; nothing in it is trusted. */
@@ -20,6 +21,18 @@ export interface VersionRecord {
   /** name of the stored readme, absent when the package has none */
   readonly readme?: string;
   readonly deprecated?: string;
+  /** by the registry, over name, version and integrity; absent for what was published before there was a key */
+  readonly signature?: Signature;
+  /** what the publisher proves of it, see `attestations.ts` */
+  readonly attestations?: Attestations;
+}
+
+/** Sigstore bundles of a version, kept as they came. */
+export interface Attestations {
+  /** name of the stored object */
+  readonly bundles: string;
+  /** type of the statement on how it was built; absent when there is only a publish attestation */
+  readonly provenance?: string;
 }
 
 /** A number that was unpublished and stays taken. */
@@ -57,6 +70,10 @@ export type PackageEvent =
   | { readonly type: "unpublish"; readonly versions: readonly string[] }
   | { readonly type: "owners"; readonly owners: readonly string[] }
   | { readonly type: "star"; readonly user: string; readonly on: boolean }
+  | {
+      readonly type: "sign";
+      readonly signatures: readonly (readonly [version: string, Signature])[];
+    }
   | PackageImport;
 
 /** What came from elsewhere, as it was there. Only what is missing is added; the rest counts where the package is new. */
@@ -165,6 +182,8 @@ export interface Registry {
     caller: Caller,
     options?: { readonly rev?: string },
   ): Promise<PackageDocument>;
+  /** Signs the versions that have no signature yet. @returns how many were signed @throws E_SERVER_KEY */
+  sign(name: string, caller: Caller): Promise<number>;
   /** Any reader may star. */
   star(name: string, on: boolean, caller: Caller): Promise<PackageDocument>;
   /** The newest document. @throws E_PACKAGE_NOT_FOUND, also when every version was unpublished */

@@ -63,7 +63,7 @@ export interface Document<S> {
 export interface Problem {
   /** what is damaged */
   readonly key: Key;
-  readonly problem: "missing" | "damaged" | "history" | "state" | "unreadable";
+  readonly problem: "missing" | "damaged" | "history" | "state" | "unreadable" | "signature";
   /** one sentence for the operator */
   readonly message: string;
 }

@@ -25,7 +25,7 @@ export async function startCluster(
   stores: (folder: string) => NodeJS.ProcessEnv,
 ): Promise<Cluster> {
   const temp = await tempFolder("cluster");
-  const env = stores(temp.path);
+  const env = { ...stores(temp.path), CITADEL_SERVER_KEY: Buffer.alloc(32, 5).toString("base64") };
   const logs: (() => string)[] = [];
   const start = async (n: number): Promise<Server> => {
     const server = await serve({ home: join(temp.path, `home-${n}`), env });

@@ -1,5 +1,6 @@
 import { pathToFileURL } from "node:url";
 import { createAccounts, local, type Accounts, type Caller } from "@citadel/core/access";
+import { createKeys, type Keys } from "@citadel/core/keys";
 import { createRegistry, tarballOf, type JsonObject, type Registry } from "@citadel/core/registry";
 import { openStore, type Store } from "@citadel/core/store";
 import memory from "@citadel/driver-memory";
@@ -13,6 +14,7 @@ export const limits = { tarball: 2 ** 20, unpacked: 8 * 2 ** 20, files: 1000 };
 export interface Place extends AsyncDisposable {
   readonly store: Store;
   readonly accounts: Accounts;
+  readonly keys: Keys;
   readonly registry: Registry;
 }
 
@@ -27,10 +29,13 @@ export async function place(name: DriverName, { open = false } = {}): Promise<Pl
   await driver.open();
   const store = openStore({ driver, grace: 3_600_000, memory: 16 * 2 ** 20 });
   const accounts = createAccounts({ store });
+  const serverKey = Buffer.alloc(32, 7).toString("base64");
+  const keys = createKeys({ store, serverKey, folder: "/nowhere" });
   return {
     store,
     accounts,
-    registry: createRegistry({ store, accounts, limits, policy: { open } }),
+    keys,
+    registry: createRegistry({ store, accounts, keys, limits, policy: { open } }),
     async [Symbol.asyncDispose]() {
       await store.close();
       await folder?.remove();

@@ -100,7 +100,7 @@ export const LocalRegistry = { open: openLocalRegistry } as const;
 export async function openLocalRegistry(
   options: LocalRegistryOptions = {},
 ): Promise<LocalRegistry> {
-  const env = {
+  const env: Readonly<Record<string, string | undefined>> = {
     ...environment(),
     ...(options.home !== undefined && { CITADEL_HOME: options.home }),
   };
@@ -113,7 +113,12 @@ export async function openLocalRegistry(
   });
   const schemes = options.schemes ?? (await installedSchemes());
   const { openCitadel } = await import("@citadel/core/open");
-  const citadel = await openCitadel({ settings, schemes, dirs });
+  const citadel = await openCitadel({
+    settings,
+    schemes,
+    dirs,
+    serverKey: env["CITADEL_SERVER_KEY"],
+  });
   return localRegistry(citadel, schemes);
 }
 

@@ -182,7 +182,13 @@ function plan(
 
 /** Whether both give the same fragment. */
 function sameRecord(a: VersionRecord, b: VersionRecord): boolean {
-  return a === b || (a.manifest === b.manifest && a.deprecated === b.deprecated);
+  return (
+    a === b ||
+    (a.manifest === b.manifest &&
+      a.deprecated === b.deprecated &&
+      a.signature?.sig === b.signature?.sig &&
+      a.attestations?.bundles === b.attestations?.bundles)
+  );
 }
 
 const comma = Buffer.from(",");

@@ -8,8 +8,27 @@ export function tarballUrl(base: string, name: string, version: string): string 
   return `${base}${name}/-/${tarballFile(name, version)}`;
 }
 
+/** What `dist` tells besides what the stored manifest says: the address, and what the registry and the publisher vouch for. */
+export function distOf(
+  base: string,
+  name: string,
+  version: string,
+  { signature, attestations }: VersionRecord,
+): JsonObject {
+  const dist: JsonObject = { tarball: tarballUrl(base, name, version) };
+  if (signature) dist["signatures"] = [{ keyid: signature.keyid, sig: signature.sig }];
+  if (attestations) {
+    const { provenance } = attestations;
+    dist["attestations"] = {
+      url: `${base}-/npm/v1/attestations/${name.replace("/", "%2f")}@${version}`,
+      ...(provenance === undefined ? {} : { provenance: { predicateType: provenance } }),
+    };
+  }
+  return dist;
+}
+
 /**
- * `"<version>":{…}` of one form. The full form is the stored bytes with `dist.tarball` and `deprecated` spliced in:
+ * `"<version>":{…}` of one form. The full form is the stored bytes with the rest of `dist` and `deprecated` spliced in:
  * the stored manifest ends with its `dist`, so nothing is parsed.
  */
 export function fragment(
@@ -22,7 +41,7 @@ export function fragment(
 ): Uint8Array {
   const text = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
   const key = `${JSON.stringify(version)}:`;
-  const url = JSON.stringify(tarballUrl(base, name, version));
+  const dist = distOf(base, name, version, record);
   const deprecated =
     record.deprecated === undefined ? "" : `,"deprecated":${JSON.stringify(record.deprecated)}`;
   if (form === "full") {
@@ -31,12 +50,11 @@ export function fragment(
     return Buffer.concat([
       Buffer.from(key),
       text.subarray(0, -2),
-      Buffer.from(`,"tarball":${url}}${deprecated}}`),
+      Buffer.from(`,${JSON.stringify(dist).slice(1)}${deprecated}}`),
     ]);
   }
   const short = shortManifest(JSON.parse(text.toString("utf8")) as JsonObject);
-  const dist = short["dist"] as JsonObject;
-  short["dist"] = { ...dist, tarball: tarballUrl(base, name, version) };
+  short["dist"] = { ...(short["dist"] as JsonObject), ...dist };
   if (record.deprecated !== undefined) short["deprecated"] = record.deprecated;
   return Buffer.from(key + JSON.stringify(short));
 }

@@ -11,6 +11,7 @@ import {
   checkNewName,
   scopeKind,
   scopeOf,
+  signAll,
   type PackageImport,
   type PackageState,
 } from "@citadel/core/registry";
@@ -254,7 +255,8 @@ async function applyAll(
   };
   const work = async (): Promise<void> => {
     for await (const wanted of lines) {
-      await apply(wanted);
+      const versions = await signAll(citadel.keys, wanted.name, wanted.versions);
+      await apply({ ...wanted, versions });
       hear((bytes += JSON.stringify(wanted).length));
     }
   };

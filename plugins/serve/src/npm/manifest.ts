@@ -1,4 +1,5 @@
-import { shortManifest, tarballUrl, type JsonObject } from "@citadel/core/registry";
+import { createHash } from "node:crypto";
+import { distOf, shortManifest, type JsonObject } from "@citadel/core/registry";
 import { readAs } from "../context.ts";
 import { notModified } from "../http/conditional.ts";
 import { formOf } from "../http/negotiate.ts";
@@ -13,10 +14,9 @@ export const getManifest: Handler = async (c) => {
   const { name, version, record } = found;
   const short = formOf(asked.header("accept") ?? "") === "short";
   const base = new URL(site.base).host.replaceAll(/[^\w.-]/g, "-");
-  const mark =
-    record.deprecated === undefined
-      ? ""
-      : Buffer.from(record.deprecated).toString("base64url").slice(0, 40);
+  const { deprecated, signature, attestations } = record;
+  const said = createHash("sha256").update(JSON.stringify([deprecated, signature, attestations]));
+  const mark = said.digest("base64url").slice(0, 16);
   const etag = [short ? "s" : "f", base, version, record.manifest, mark].join("-");
   const headers = {
     "cache-control": "max-age=0, must-revalidate",
@@ -29,7 +29,7 @@ export const getManifest: Handler = async (c) => {
   const manifest: JsonObject = short ? shortManifest(found.manifest) : { ...found.manifest };
   manifest["dist"] = {
     ...(manifest["dist"] as JsonObject),
-    tarball: tarballUrl(site.base, name, version),
+    ...distOf(site.base, name, version, record),
   };
   if (record.deprecated !== undefined) manifest["deprecated"] = record.deprecated;
   return c.body(JSON.stringify(manifest), 200, {

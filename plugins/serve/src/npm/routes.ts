@@ -1,6 +1,7 @@
 import type { Citadel } from "@citadel/core";
 import { Hono } from "hono";
 import { deletePackage, deleteTarball, putRevision } from "./document.ts";
+import { getKeys } from "./keys.ts";
 import { getManifest } from "./manifest.ts";
 import { deleteOwner, getOwners, putOwner } from "./owners.ts";
 import { putPackage } from "./publish.ts";
@@ -21,6 +22,7 @@ export function npmRoutes(citadel: Citadel): Hono<Env> {
     .put("/-/user/:id/-rev/:rev", putUser)
     .delete("/-/user/token/:token", deleteToken)
 
+    .get("/-/npm/v1/keys", getKeys)
     .get("/-/v1/search", createSearch(citadel))
     .post("/-/npm/v1/security/advisories/bulk", bulkAdvisories)
     .post("/-/npm/v1/security/audits", retiredAudit)
