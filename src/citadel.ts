@@ -123,6 +123,7 @@ export async function openCitadel({
     accounts,
     keys,
     limits: settings.limits,
+    stage: settings.stage,
     policy: { open: settings.server.host.every(isLoopback) },
   });
   const views = createViews({
@@ -209,8 +210,10 @@ export async function openCitadel({
         items.push(problem);
       return { items, checked };
     },
-    collect: ({ dryRun = false, grace = settings.store.grace } = {}) =>
-      store.collect({ kinds: kinds(), grace, dryRun }),
+    async collect({ dryRun = false, grace = settings.store.grace } = {}) {
+      if (!dryRun) await registry.stages.expire();
+      return store.collect({ kinds: kinds(), grace, dryRun });
+    },
     async close() {
       await following?.stop();
       (await catalog?.catch(() => undefined))?.close();

@@ -39,6 +39,11 @@ export const errors = {
   E_NOT_FOUND: { exit: 4, status: 404, hint: ["check the address"] },
 
   E_VERSION_EXISTS: { exit: 5, status: 409, hint: ["publish under a new version number"] },
+  E_STAGE_FULL: {
+    exit: 5,
+    status: 409,
+    hint: ["approve or reject some of them: npm stage list <package>"],
+  },
   E_CONFLICT: {
     exit: 5,
     status: 409,

@@ -37,6 +37,16 @@ export interface Principal {
   readonly orgs?: ReadonlyMap<string, OrgRole>;
   /** `<org>:<team>` of every team that the user is in, as of now. Absent: none */
   readonly teams?: ReadonlySet<string>;
+  /** what let a job in */
+  readonly trusted?: TrustedPublisher;
+}
+
+/** A pipeline that may publish a package, as version documents say it in `_npmUser.trustedPublisher`. */
+export interface TrustedPublisher {
+  /** name of the issuer in the settings: `github` */
+  readonly id: string;
+  /** id of the package's configuration */
+  readonly oidcConfigId: string;
 }
 
 /** `admin`: owners, visibility, teams and trust of a package. `stage`: propose a version. */

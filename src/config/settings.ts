@@ -38,6 +38,12 @@ export interface Settings {
     /** entries in a tarball */
     readonly files: number;
   };
+  readonly stage: {
+    /** ms after which a staged version that nobody decided on is gone */
+    readonly expiry: number;
+    /** staged versions of one package at a time */
+    readonly perPackage: number;
+  };
   /** bytes of finished packuments kept in memory */
   readonly views: { readonly memory: number };
   /** bytes of hot tarballs kept in memory */

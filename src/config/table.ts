@@ -130,6 +130,16 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     default: 200_000,
     description: "most entries in a tarball",
   },
+  "stage.expiry": {
+    type: duration,
+    default: 30 * 24 * 3_600_000,
+    description: "age at which a staged version that nobody decided on is gone",
+  },
+  "stage.perPackage": {
+    type: integer(1, 10_000),
+    default: 50,
+    description: "most versions of a package that wait for approval",
+  },
   "views.memory": {
     type: size,
     default: 128e6,

@@ -1,3 +1,4 @@
+import type { TrustedPublisher } from "../access/types.ts";
 import { CitadelError } from "../errors.ts";
 import { baseName } from "./names.ts";
 import type { Json, JsonObject } from "./types.ts";
@@ -50,13 +51,19 @@ export const dependencyFields = [
 /** npm's `{name, email}`. */
 export type Person = { readonly name: string; readonly email: string };
 
+/** Who made a version: the job or person that built it, and who approved it when it was staged. */
+export interface Publisher extends Person {
+  readonly trustedPublisher?: TrustedPublisher;
+  readonly approver?: Person;
+}
+
 export interface ManifestInput {
   /** as the client sent it, checked with {@link checkManifest} */
   readonly manifest: JsonObject;
   readonly name: string;
   readonly version: string;
   /** from the session, never from the body */
-  readonly publisher: Person;
+  readonly publisher: Publisher;
   readonly maintainers: readonly Person[];
   readonly tarball: { readonly integrity: string; readonly shasum: string };
   readonly inspected: {
@@ -101,7 +108,7 @@ export function storeManifest(input: ManifestInput): Uint8Array {
     name,
     version,
     _id: `${name}@${version}`,
-    _npmUser: { ...publisher },
+    _npmUser: JSON.parse(JSON.stringify(publisher)) as JsonObject,
     maintainers: maintainers.map((person) => ({ ...person })),
   };
   const { bin, _hasShrinkwrap } = manifest;

@@ -1,8 +1,17 @@
-import type { Caller, ScopeHolder } from "../access/types.ts";
+import type { Action, Caller, ScopeHolder } from "../access/types.ts";
+import { may } from "../access/may.ts";
 import { CitadelError } from "../errors.ts";
 import { agree } from "./agree.ts";
 import { actorOf, demand, type Context } from "./context.ts";
-import { checkManifest, deprecationOf, readmeOf, storeManifest, type Person } from "./manifest.ts";
+import type { StagedItem } from "../stage/types.ts";
+import {
+  checkManifest,
+  deprecationOf,
+  readmeOf,
+  storeManifest,
+  type Person,
+  type Publisher,
+} from "./manifest.ts";
 import { checkName, checkNewName, checkTag, checkVersion, scopeOf } from "./names.ts";
 import { uuidOf } from "./revision.ts";
 import { inspect } from "./tarball.ts";
@@ -12,18 +21,38 @@ import type {
   PackageState,
   Published,
   PublishInput,
-  Registry,
   VersionRecord,
 } from "./types.ts";
 
 /** ms within which the same publish again is a repeat whose answer got lost */
 const repeatable = 10 * 60_000;
 
+/** The publish of something that was staged. */
+export interface Approval {
+  readonly item: StagedItem;
+  /** Called when everything is checked, before anything is written; throws to refuse. */
+  claim(): Promise<void>;
+  /** Called right before the commit; throws to refuse. */
+  stands(): void;
+}
+
+/** What doors and the stage publish with. */
+export interface Publishing {
+  publish(input: PublishInput, caller: Caller, approval?: Approval): Promise<Published>;
+  /** @param action "stage" for a version that is to wait for approval */
+  checkPublish(input: PublishInput, caller: Caller, action?: "stage" | "write"): Promise<void>;
+}
+
 /** See {@link Registry.publish}. Everything is checked before anything is written; the document's put is the commit. */
-export function publisher(context: Context): Pick<Registry, "publish" | "checkPublish"> {
+export function publisher(context: Context): Publishing {
   const { store, packages, limits } = context;
 
-  async function prepare(input: PublishInput, caller: Caller) {
+  async function prepare(
+    input: PublishInput,
+    caller: Caller,
+    action: "stage" | "write",
+    staged?: StagedItem,
+  ) {
     const name = checkName(input.name);
     const version = checkVersion(input.version);
     const tags = [...new Set(input.tags ?? ["latest"])].map(checkTag);
@@ -43,14 +72,14 @@ export function publisher(context: Context): Pick<Registry, "publish" | "checkPu
     const { by, integrity } = { by: principal.name, integrity: tarball.integrity };
     const check = (state: PackageState | undefined): "new" | "repeated" => {
       if (!state) checkNewName(name);
-      demand(context, caller, "write", name, state, scope);
+      demand(context, caller, action, name, state, scope);
       return occupied(state, version, { by, integrity, tags });
     };
     check(before?.state);
 
     const [inspected, people] = await Promise.all([
       inspect(tarball.content, limits),
-      maintainers(context, caller, before),
+      maintainers(context, caller, before, staged),
     ]);
     await agree(inspected, manifest);
     const bytes = storeManifest({ manifest, name, version, ...people, tarball, inspected });
@@ -71,11 +100,16 @@ export function publisher(context: Context): Pick<Registry, "publish" | "checkPu
     };
   }
 
-  async function publish(input: PublishInput, caller: Caller): Promise<Published> {
+  async function publish(
+    input: PublishInput,
+    caller: Caller,
+    approval?: Approval,
+  ): Promise<Published> {
     const { tarball } = input;
-    const ready = await prepare(input, caller);
+    const ready = await prepare(input, caller, "write", approval?.item);
     const { name, version, tags, manifest, before, scope, by, integrity, check } = ready;
     const { bytes, readme } = ready;
+    await approval?.claim();
     const [manifestHash, readmeHash, signature] = await Promise.all([
       store.manifests.put(bytes),
       readme ? store.manifests.put(Buffer.from(readme)) : undefined,
@@ -87,6 +121,7 @@ export function publisher(context: Context): Pick<Registry, "publish" | "checkPu
     const deprecated = deprecationOf(manifest);
     let repeated = false;
     const document = await packages.change(name, actorOf(caller), (state) => {
+      approval?.stands();
       repeated = check(state) === "repeated";
       if (repeated) return [];
       const record: VersionRecord = {
@@ -100,7 +135,13 @@ export function publisher(context: Context): Pick<Registry, "publish" | "checkPu
         signature,
       };
       const first = !state?.tags.has("latest") && !tags.includes("latest");
-      return [{ type: "publish", version, record, tags: first ? [...tags, "latest"] : tags }];
+      return [
+        {
+          type: "publish",
+          ...{ version, record, tags: first ? [...tags, "latest"] : tags },
+          ...(approval ? { staged: { id: approval.item.id, by: approval.item.by } } : {}),
+        },
+      ];
     });
     if (!document) throw new Error(`the publish of ${name}@${version} left no document`);
     return {
@@ -117,10 +158,23 @@ export function publisher(context: Context): Pick<Registry, "publish" | "checkPu
 
   return {
     publish,
-    async checkPublish(input, caller) {
-      await prepare(input, caller);
+    async checkPublish(input, caller, action = "write") {
+      await prepare(input, caller, action);
     },
   };
+}
+
+/** May the caller do `action` to the package, or to the name while it is free? */
+export async function mayPublish(
+  context: Context,
+  action: Action,
+  name: string,
+  { principal }: Caller,
+): Promise<boolean> {
+  const before = await context.packages.read(name);
+  const scope = before ? undefined : await holderOfScope(context, name);
+  const target = { name, owners: before?.state.owners, ...(scope && { scope }) };
+  return may(principal, action, target, context.policy);
 }
 
 /** Right before the commit; the first publisher of a scope owns it unless it is somebody's user name. */
@@ -182,14 +236,25 @@ async function maintainers(
   { accounts }: Context,
   { principal }: Caller,
   before: PackageDocument | undefined,
-): Promise<{ publisher: Person; maintainers: readonly Person[] }> {
+  staged: StagedItem | undefined,
+): Promise<{ publisher: Publisher; maintainers: readonly Person[] }> {
   const person = async (name: string): Promise<Person> => ({
     name,
     email: (await accounts.user(name))?.email ?? "",
   });
   const owners = before?.state.owners ?? [principal.name];
-  const [publisher, ...people] = await Promise.all([principal.name, ...owners].map(person));
-  return { publisher: publisher ?? { name: principal.name, email: "" }, maintainers: people };
+  const [by, approver, people] = await Promise.all([
+    person(staged?.by ?? principal.name),
+    staged && person(principal.name),
+    Promise.all(owners.map(person)),
+  ]);
+  const trusted = staged ? staged.trusted : principal.trusted;
+  const publisher: Publisher = {
+    ...by,
+    ...(trusted ? { trustedPublisher: trusted } : {}),
+    ...(approver ? { approver } : {}),
+  };
+  return { publisher, maintainers: people };
 }
 
 /** The manifest must be about this version; the client's `+build` is cut off as npm does. */

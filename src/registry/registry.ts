@@ -3,6 +3,9 @@ import type { AccessPolicy, Accounts } from "../access/types.ts";
 import { policyKind } from "../policy/kind.ts";
 import type { Keys } from "../keys/keys.ts";
 import { keyKind } from "../keys/kind.ts";
+import { stageKind } from "../stage/kind.ts";
+import { createStages } from "../stage/stages.ts";
+import type { StageLimits } from "../stage/types.ts";
 import type { Kind, Store } from "../store/types.ts";
 import type { Context } from "./context.ts";
 import { deprecator } from "./deprecate.ts";
@@ -21,17 +24,13 @@ export interface RegistryOptions {
   readonly accounts: Pick<Accounts, "user">;
   readonly keys: Pick<Keys, "signVersion">;
   readonly limits: RegistryLimits;
+  readonly stage: StageLimits;
   readonly policy: AccessPolicy;
 }
 
 /** The registry over a store: every door publishes, resolves and changes packages through this. */
-export function createRegistry({
-  store,
-  accounts,
-  keys,
-  limits,
-  policy,
-}: RegistryOptions): Registry {
+export function createRegistry(options: RegistryOptions): Registry {
+  const { store, accounts, keys, limits, policy } = options;
   const kind = packageKind();
   const packages = store.ledger(kind);
   const context: Context = {
@@ -44,9 +43,11 @@ export function createRegistry({
     policy,
     same: (a, b) => a === b || kind.encode(a) === kind.encode(b),
   };
+  const publishing = publisher(context);
   return {
     packages,
-    ...publisher(context),
+    ...publishing,
+    stages: createStages({ store, context, publishing, limits: options.stage }),
     ...tagger(context),
     deprecate: deprecator(context),
     unpublish: unpublisher(context),
@@ -60,5 +61,13 @@ export function createRegistry({
 /** Every kind of document that the core keeps, for the store's `verify` and `collect`. */
 // oxlint-disable-next-line no-explicit-any -- each kind has states and events of its own
 export function kinds(): readonly Kind<any, any>[] {
-  return [packageKind(), scopeKind(), userKind(), tokenKind(), policyKind(), keyKind()];
+  return [
+    packageKind(),
+    scopeKind(),
+    userKind(),
+    tokenKind(),
+    policyKind(),
+    keyKind(),
+    stageKind(),
+  ];
 }

@@ -1,5 +1,6 @@
 import type { Caller } from "../access/types.ts";
 import type { Signature } from "../keys/keys.ts";
+import type { Stages } from "../stage/types.ts";
 import type { Document, Ledger } from "../store/types.ts";
 
 /** A manifest or package.json as parsed JSON; nothing in it is trusted. */
@@ -62,6 +63,8 @@ export type PackageEvent =
       readonly version: string;
       readonly record: VersionRecord;
       readonly tags: readonly string[];
+      /** where it waited for approval, and who had put it there */
+      readonly staged?: { readonly id: string; readonly by: string };
     }
   | { readonly type: "tag"; readonly tag: string; readonly version: string }
   | { readonly type: "untag"; readonly tag: string }
@@ -158,6 +161,7 @@ export interface Registry {
   publish(input: PublishInput, caller: Caller): Promise<Published>;
   /** Everything that `publish` checks before it writes, and throws the same; nothing is written. */
   checkPublish(input: PublishInput, caller: Caller): Promise<void>;
+  readonly stages: Stages;
   /** @throws E_PACKAGE_NOT_FOUND, E_VERSION_NOT_FOUND, E_INVALID_TAG, E_FORBIDDEN */
   tag(name: string, tag: string, version: string, caller: Caller): Promise<PackageDocument>;
   /** `latest` is refused. @throws E_TAG_NOT_FOUND */

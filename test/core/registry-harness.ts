@@ -11,6 +11,8 @@ import { tempFolder } from "../support/temp.ts";
 
 export const limits = { tarball: 2 ** 20, unpacked: 8 * 2 ** 20, files: 1000 };
 
+export const stage = { expiry: 3_600_000, perPackage: 3 };
+
 export interface Place extends AsyncDisposable {
   readonly store: Store;
   readonly accounts: Accounts;
@@ -35,7 +37,7 @@ export async function place(name: DriverName, { open = false } = {}): Promise<Pl
     store,
     accounts,
     keys,
-    registry: createRegistry({ store, accounts, keys, limits, policy: { open } }),
+    registry: createRegistry({ store, accounts, keys, limits, stage, policy: { open } }),
     async [Symbol.asyncDispose]() {
       await store.close();
       await folder?.remove();

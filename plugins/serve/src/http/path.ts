@@ -94,9 +94,12 @@ function isScope(segment: string): boolean {
 /** Places where a package name or a tarball's file name stands. */
 function takesName(segments: readonly string[], at: number): boolean {
   if (at === 0) return true;
-  if (at !== 2) return false;
-  return segments[0] === "-" ? segments[1] === "package" : segments[1] === "-";
+  if (segments[0] !== "-") return at === 2 && segments[1] === "-";
+  return segments[at - 1] === "package" && beforeName.has(segments.slice(1, at).join("/"));
 }
+
+/** what stands between `/-/` and the name of a package */
+const beforeName = new Set(["package", "stage/package", "npm/v1/oidc/token/exchange/package"]);
 
 function bad(message: string): CitadelError {
   return new CitadelError("E_BAD_REQUEST", message);

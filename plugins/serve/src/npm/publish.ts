@@ -1,12 +1,11 @@
 import { join } from "node:path";
-import { CitadelError } from "@citadel/core";
-import type { Caller } from "@citadel/core/access";
-import { baseName, revisionOf, type JsonObject } from "@citadel/core/registry";
+import { CitadelError, type Citadel } from "@citadel/core";
+import { baseName, revisionOf, type JsonObject, type PublishInput } from "@citadel/core/registry";
 import { signedIn } from "../context.ts";
 import { putDocument } from "./document.ts";
 import { check, publishSchema } from "./schemas.ts";
-import { attachmentsOf, isObject, readUpload, type Upload } from "./upload.ts";
-import { param, type Handler, type Visit } from "./room.ts";
+import { attachmentsOf, isObject, readUpload, type Upload, type UploadOptions } from "./upload.ts";
+import { param, type Handler } from "./room.ts";
 
 /** `PUT /<name>`: a publish when it carries a tarball, else a changed document. */
 export const putPackage: Handler = async (c) => {
@@ -14,22 +13,22 @@ export const putPackage: Handler = async (c) => {
   const { citadel } = shared;
   const name = param(c, "name");
   const caller = await signedIn(shared, asked);
-  await using upload = await readUpload(c.req.raw, {
-    limit: citadel.settings.limits.tarball,
-    dir: join(citadel.dirs.data, "tmp"),
-  });
+  await using upload = await readUpload(c.req.raw, uploadOptions(citadel));
   const attachments = attachmentsOf(upload.document);
-  return isObject(attachments) && Object.keys(attachments).length > 0
-    ? c.json(await publish(c.env, name, upload, caller), 201)
-    : c.json(await putDocument(c.env, name, upload.document, caller));
+  if (!isObject(attachments) || Object.keys(attachments).length === 0)
+    return c.json(await putDocument(c.env, name, upload.document, caller));
+  const { document } = await citadel.registry.publish(publishInput(name, upload), caller);
+  citadel.crash("answer");
+  return c.json({ ok: true, success: true, id: name, rev: revisionOf(document) }, 201);
 };
 
-async function publish(
-  { shared }: Visit,
-  name: string,
-  { document, tarball }: Upload,
-  caller: Caller,
-): Promise<object> {
+export const uploadOptions = ({ settings, dirs }: Citadel): UploadOptions => ({
+  limit: settings.limits.tarball,
+  dir: join(dirs.data, "tmp"),
+});
+
+/** What the body of a publish says, checked against the address. @throws E_INVALID_DOCUMENT */
+export function publishInput(name: string, { document, tarball }: Upload): PublishInput {
   const body = check(publishSchema, document);
   if (!tarball) throw invalid("the publish carries no tarball");
   const [version = "", ...others] = Object.keys(body.versions);
@@ -52,20 +51,14 @@ async function publish(
   const tags = Object.entries(body["dist-tags"]).filter(([, target]) => target === version);
   if (tags.length < Object.keys(body["dist-tags"]).length)
     throw invalid(`a publish of ${version} may only move tags to it`);
-  const { citadel } = shared;
-  const published = await citadel.registry.publish(
-    {
-      name,
-      version,
-      manifest,
-      tarball: tarball.content,
-      ...(tags.length > 0 ? { tags: tags.map(([tag]) => tag) } : {}),
-      ...(body.readme ? { readme: body.readme } : {}),
-    },
-    caller,
-  );
-  citadel.crash("answer");
-  return { ok: true, success: true, id: name, rev: revisionOf(published.document) };
+  return {
+    name,
+    version,
+    manifest,
+    tarball: tarball.content,
+    ...(tags.length > 0 ? { tags: tags.map(([tag]) => tag) } : {}),
+    ...(body.readme ? { readme: body.readme } : {}),
+  };
 }
 
 function invalid(message: string): CitadelError {

@@ -8,6 +8,14 @@ import { putPackage } from "./publish.ts";
 import type { Env } from "./room.ts";
 import { createSearch } from "./search.ts";
 import { bulkAdvisories, retiredAudit } from "./security.ts";
+import {
+  approveStaged,
+  deleteStaged,
+  getStaged,
+  getStagedTarball,
+  listStaged,
+  postStaged,
+} from "./stage.ts";
 import { deleteTag, getTags, putTag } from "./tags.ts";
 import { deleteToken, getUser, putUser, whoami } from "./users.ts";
 
@@ -34,6 +42,13 @@ export function npmRoutes(citadel: Citadel): Hono<Env> {
     .get("/-/package/:name/owners", getOwners)
     .put("/-/package/:name/owners", putOwner)
     .delete("/-/package/:name/owners/:user", deleteOwner)
+
+    .post("/-/stage/package/:name", postStaged)
+    .get("/-/stage", listStaged)
+    .get("/-/stage/:id", getStaged)
+    .get("/-/stage/:id/tarball", getStagedTarball)
+    .post("/-/stage/:id/approve", approveStaged)
+    .delete("/-/stage/:id", deleteStaged)
 
     .put("/:name", putPackage)
     .get("/:name/:spec", getManifest)

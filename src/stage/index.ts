@@ -1,0 +1,3 @@
+export { stageKind } from "./kind.ts";
+export { createStages } from "./stages.ts";
+export type * from "./types.ts";
