@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { createAccounts } from "./access/accounts.ts";
-import type { Accounts } from "./access/types.ts";
+import type { Accounts } from "./access/state.ts";
 import type { Cache } from "./cache/types.ts";
 import { keepCurrent } from "./catalog/current.ts";
 import type { Catalog } from "./catalog/types.ts";
@@ -219,6 +219,7 @@ export async function openCitadel({
       (await catalog?.catch(() => undefined))?.close();
       await refusals.close();
       await views.close();
+      await accounts.close();
       await (await cache?.catch(() => undefined))?.close();
       await store.close();
     },

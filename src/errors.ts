@@ -44,6 +44,7 @@ export const errors = {
     status: 409,
     hint: ["approve or reject some of them: npm stage list <package>"],
   },
+  E_USER_EXISTS: { exit: 5, status: 409, hint: ["choose another name"] },
   E_CONFLICT: {
     exit: 5,
     status: 409,
@@ -98,6 +99,21 @@ export const errors = {
     exit: 8,
     status: 401,
     hint: ["log in again: npm login --registry <this registry>"],
+  },
+  E_TOKEN_EXPIRED: {
+    exit: 8,
+    status: 401,
+    hint: ["make a new one: npm token create, or log in again: npm login"],
+  },
+  E_TOKEN_REVOKED: {
+    exit: 8,
+    status: 401,
+    hint: ["log in again: npm login --registry <this registry>"],
+  },
+  E_TOKEN_ADDRESS: {
+    exit: 8,
+    status: 401,
+    hint: ["use it from an address of its list: npm token list"],
   },
   E_FORBIDDEN: {
     exit: 8,

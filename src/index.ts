@@ -1,3 +1,4 @@
+export { addressBlocks, plainAddress } from "./addresses.ts";
 export * from "./errors.ts";
 export type * from "./citadel.ts";
 export * from "./config/index.ts";

@@ -1,5 +1,6 @@
-export { createAccounts } from "./accounts.ts";
+export { createAccounts, type AccountsOptions } from "./accounts.ts";
 export { userKind } from "./kinds.ts";
 export { allows, anonymous, commandLine, local, may, readOnly } from "./may.ts";
 export { checkUserName } from "./names.ts";
+export type * from "./state.ts";
 export type * from "./types.ts";

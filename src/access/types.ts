@@ -31,6 +31,8 @@ export interface Principal {
   readonly admin: boolean;
   /** id (SHA-256, hex) of the token that was shown, if any */
   readonly token?: string;
+  /** made for machines: needs no one-time password, and cannot change the account. Absent: not */
+  readonly automation?: true;
   /** absent: everything that the user may */
   readonly grant?: Grant;
   /** organisations that the user is in, as of now. Absent: none */
@@ -73,48 +75,12 @@ export interface Target {
   readonly scope?: ScopeHolder;
 }
 
+/** What a user belongs to at the moment of asking. */
+export type Memberships = Pick<Principal, "orgs" | "teams">;
+
 /** Rules of the place: on a loopback server with the open policy any signed-in user may publish on what `local` owns. */
 export interface AccessPolicy {
   readonly open: boolean;
-}
-
-export interface UserState {
-  readonly name: string;
-  readonly email: string;
-  /** PHC string */
-  readonly password: string;
-  readonly admin: boolean;
-  /** ms since 1970 */
-  readonly created: number;
-  /** ids of live tokens, newest last */
-  readonly tokens: readonly string[];
-}
-
-export interface TokenState {
-  readonly user: string;
-  readonly created: number;
-  readonly readonly: boolean;
-  readonly revoked: boolean;
-  /** the first characters, for lists */
-  readonly prefix: string;
-}
-
-export interface Accounts {
-  /**
-   * Couch login: a new name makes the account when `signup` is true (else E_FORBIDDEN), an existing one with the right password
-   * logs in (wrong: E_AUTH_INVALID, in the same time as for an unknown name).
-   * @returns a new token, shown once
-   */
-  login(
-    input: { name: string; password: string; email?: string },
-    options: { signup: boolean; who: Actor },
-  ): Promise<{ token: string; created: boolean }>;
-  /** The principal of a bearer token; E_AUTH_INVALID when it is unknown or revoked. One lookup, no hashing of passwords. */
-  byToken(token: string): Promise<Principal>;
-  byPassword(name: string, password: string): Promise<Principal>;
-  /** Dead at once everywhere. @returns false when there was no such token */
-  revoke(token: string, who: Actor): Promise<boolean>;
-  user(name: string): Promise<UserState | undefined>;
 }
 
 /** Who asks and by which door: what every function of the registry takes. */

@@ -26,7 +26,7 @@ export interface Settings {
     readonly hosts: readonly string[];
     /** CIDR blocks of trusted proxies */
     readonly trustProxy: readonly string[];
-    /** who may make an account: `auto` is open on loopback and closed elsewhere */
+    /** who may make an account: `auto` is open on loopback until there is an administrator, and closed elsewhere */
     readonly signup: "auto" | "open" | "closed";
     readonly workers: number;
   };

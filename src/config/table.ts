@@ -108,7 +108,7 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
   "server.signup": {
     type: choice("auto", "open", "closed"),
     default: "auto",
-    description: "who may make an account; auto: anybody on loopback, else nobody",
+    description: "who may make an account; auto: loopback without administrators",
   },
   "server.workers": {
     type: integer(1, 1024),

@@ -1,5 +1,6 @@
 import { allows, may } from "../access/may.ts";
-import type { AccessPolicy, Accounts, Action, Caller, ScopeHolder } from "../access/types.ts";
+import type { Accounts } from "../access/state.ts";
+import type { AccessPolicy, Action, Caller, ScopeHolder } from "../access/types.ts";
 import { CitadelError } from "../errors.ts";
 import type { Keys } from "../keys/keys.ts";
 import type { Actor, Ledger, Store } from "../store/types.ts";

@@ -1,5 +1,6 @@
-import { tokenKind, userKind } from "../access/kinds.ts";
-import type { AccessPolicy, Accounts } from "../access/types.ts";
+import { siteKind, tokenKind, userKind } from "../access/kinds.ts";
+import type { Accounts } from "../access/state.ts";
+import type { AccessPolicy } from "../access/types.ts";
 import { policyKind } from "../policy/kind.ts";
 import type { Keys } from "../keys/keys.ts";
 import { keyKind } from "../keys/kind.ts";
@@ -66,6 +67,7 @@ export function kinds(): readonly Kind<any, any>[] {
     scopeKind(),
     userKind(),
     tokenKind(),
+    siteKind(),
     policyKind(),
     keyKind(),
     stageKind(),

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   anonymous,
   checkUserName,
+  createAccounts,
   local,
   may,
   readOnly,
@@ -13,6 +14,7 @@ import {
 } from "@citadel/core/access";
 import { kinds } from "@citadel/core/registry";
 
+import { until } from "../support/until.ts";
 import { codeOf, drivers, place } from "./registry-harness.ts";
 
 const alice: Principal = { kind: "user", name: "alice", admin: false };
@@ -218,7 +220,7 @@ describe.each(drivers)("B3 accounts on %s", (driver) => {
     expect(await accounts.revoke(first.token, who)).toBe(true);
     expect(await accounts.revoke(first.token, who)).toBe(false);
     expect(await accounts.revoke("npm_nothing", who)).toBe(false);
-    expect(await codeOf(accounts.byToken(first.token))).toBe("E_AUTH_INVALID");
+    expect(await codeOf(accounts.byToken(first.token))).toBe("E_TOKEN_REVOKED");
     expect(await accounts.byToken(second.token)).toMatchObject({ name: "alice" });
     expect(await Array.fromAsync(store.verify({ kinds: kinds() }))).toEqual([]);
   });
@@ -248,7 +250,7 @@ describe.each(drivers)("B3 accounts on %s", (driver) => {
     await using at = await place(driver);
     const { accounts, store } = at;
     expect(await codeOf(accounts.login({ name: "alice", password: "p" }, closed))).toBe(
-      "E_FORBIDDEN",
+      "E_AUTH_INVALID",
     );
     for (const name of ["__proto__", "local", "Alice", "../x"])
       expect(await codeOf(accounts.login({ name, password: "p" }, open))).toBe("E_INVALID_NAME");
@@ -305,25 +307,139 @@ describe.each(drivers)("B3 accounts on %s", (driver) => {
     const { token: id = "" } = await accounts.byToken(token);
     const userKind = kinds().find(({ name }) => name === "user")!;
     await store.ledger(userKind).change("alice", who, () => [{ type: "untoken", ids: [id] }]);
-    expect(await codeOf(accounts.byToken(token))).toBe("E_AUTH_INVALID");
+    expect(await codeOf(accounts.byToken(token))).toBe("E_TOKEN_REVOKED");
   });
 
-  test("a read-only token is one that may not write", async () => {
+  test("B3: a token with a name, a grant, addresses and an expiry is what it says, and no more", async () => {
+    await using at = await place(driver);
+    const { accounts } = at;
+    await accounts.create({ name: "alice", password: "p", admin: true }, who);
+    const { token, info } = await accounts.issue(
+      "alice",
+      {
+        name: "ci",
+        description: "of the build",
+        grant: { ...readOnly, names: ["@acme/*"] },
+        cidr: ["10.0.0.0/8", "2001:db8::/32"],
+        expires: Date.now() + 60_000,
+        automation: true,
+      },
+      who,
+    );
+    expect(info).toMatchObject({ name: "ci", prefix: token.slice(0, 8), session: false });
+    expect(await accounts.byToken(token, { address: "::ffff:10.1.2.3" })).toEqual({
+      kind: "user",
+      name: "alice",
+      admin: false,
+      automation: true,
+      token: info.key,
+      grant: { ...readOnly, names: ["@acme/*"] },
+    });
+    expect(await codeOf(accounts.byToken(token, { address: "11.0.0.1" }))).toBe("E_TOKEN_ADDRESS");
+    expect(await codeOf(accounts.byToken(token))).toBe("E_TOKEN_ADDRESS");
+    const soon = await accounts.issue("alice", { expires: Date.now() + 50 }, who);
+    await until(async () => (await codeOf(accounts.byToken(soon.token))) === "E_TOKEN_EXPIRED");
+    for (const request of [
+      { cidr: ["10.0.0.0/33"] },
+      { cidr: ["nonsense"] },
+      { expires: 1 },
+      { expires: Number.NaN },
+      { name: "x".repeat(201) },
+    ])
+      expect(await codeOf(accounts.issue("alice", request, who))).toBe("E_INVALID_DOCUMENT");
+    expect(await codeOf(accounts.issue("nobody", {}, who))).toBe("E_USER_NOT_FOUND");
+  });
+
+  test("B3: lists of tokens, with their last use, and revoking by key", async () => {
+    await using at = await place(driver);
+    const { accounts } = at;
+    await accounts.create({ name: "alice", password: "p" }, who);
+    const made = [];
+    for (const name of ["a", "b", "c"]) made.push(await accounts.issue("alice", { name }, who));
+    await accounts.byToken(made[1]!.token);
+    const first = await accounts.tokens("alice", { limit: 2 });
+    expect(first.items.map(({ name }) => name)).toEqual(["c", "b"]);
+    expect(first.total).toBe(3);
+    expect(first.items[0]).not.toHaveProperty("lastUsed");
+    expect(first.items[1]!.lastUsed! % 60_000).toBe(0);
+    const rest = await accounts.tokens("alice", { after: first.next! });
+    expect(rest).toMatchObject({ items: [{ name: "a" }], total: 3 });
+    expect(rest).not.toHaveProperty("next");
+    expect(JSON.stringify([first, rest])).not.toContain(made[0]!.token);
+
+    await accounts.create({ name: "bob", password: "p" }, who);
+    expect(await accounts.revokeKey("bob", made[0]!.info.key, who)).toBe(false);
+    expect(await accounts.revokeKey("alice", made[0]!.info.key, who)).toBe(true);
+    expect(await codeOf(accounts.byToken(made[0]!.token))).toBe("E_TOKEN_REVOKED");
+    // another server over the same store sees what this one noted
+    await accounts.close();
+    const other = createAccounts({ store: at.store });
+    expect((await other.tokens("alice")).items[1]!.lastUsed! % 60_000).toBe(0);
+    await other.close();
+  });
+
+  test("H6: a token of a job has no account, a grant and an end", async () => {
+    await using at = await place(driver);
+    const { accounts } = at;
+    const grant = { packages: "write", names: ["p"], orgs: "none", manage: false } as const;
+    const { token, info } = await accounts.issueJob(
+      { principal: "ci:acme/p", grant, expires: Date.now() + 60_000 },
+      who,
+    );
+    expect(await accounts.byToken(token)).toEqual({
+      kind: "job",
+      name: "ci:acme/p",
+      admin: false,
+      automation: true,
+      token: info.key,
+      grant,
+    });
+    expect(await accounts.revoke(token, who)).toBe(true);
+    expect(await codeOf(accounts.byToken(token))).toBe("E_TOKEN_REVOKED");
+  });
+
+  test("attack 45: a token is worth what its user is at the moment of asking", async () => {
     await using at = await place(driver);
     const { accounts, store } = at;
+    await accounts.create({ name: "alice", password: "p", admin: true }, who);
+    const { token } = await accounts.issue("alice", {}, who);
+    expect(await accounts.byToken(token)).toMatchObject({ admin: true });
+    await accounts.setAdmin("alice", false, who);
+    expect(await accounts.byToken(token)).toMatchObject({ admin: false });
+    await accounts.setDisabled("alice", true, who);
+    expect(await codeOf(accounts.byToken(token))).toBe("E_AUTH_INVALID");
+    expect(await codeOf(accounts.byPassword("alice", "p"))).toBe("E_AUTH_INVALID");
+    await accounts.setDisabled("alice", false, who);
+    expect(await accounts.byToken(token)).toMatchObject({ name: "alice" });
+    await accounts.setPassword("alice", "q", who);
+    expect(await codeOf(accounts.byToken(token))).toBe("E_TOKEN_REVOKED");
+    const again = await accounts.issue("alice", {}, who);
+    await accounts.remove("alice", who);
+    expect(await codeOf(accounts.byToken(again.token))).toBe("E_AUTH_INVALID");
+    expect(await accounts.user("alice")).toBeUndefined();
+    // nobody takes over what the name owns
+    expect(await codeOf(accounts.login({ name: "alice", password: "x" }, open))).toBe(
+      "E_AUTH_INVALID",
+    );
+    await accounts.create({ name: "alice", password: "r" }, who);
+    expect(await codeOf(accounts.byToken(again.token))).toBe("E_TOKEN_REVOKED");
+    expect(await accounts.user("alice")).toMatchObject({ admin: false, disabled: false });
+    expect(await Array.fromAsync(store.verify({ kinds: kinds() }))).toEqual([]);
+  });
+
+  test("attack 42: from the first administrator on the registry knows that it has one", async () => {
+    await using at = await place(driver);
+    const { accounts } = at;
     await accounts.login({ name: "alice", password: "p" }, open);
-    const id = crypto.createHash("sha256").update("npm_readonly").digest("hex");
-    const kind = (name: string) => kinds().find((one) => one.name === name)!;
-    await store
-      .ledger(kind("token"))
-      .change(id, who, () => [
-        { type: "create", user: "alice", readonly: true, prefix: "npm_read" },
-      ]);
-    await store.ledger(kind("user")).change("alice", who, () => [{ type: "token", id }]);
-    expect(await accounts.byToken("npm_readonly")).toMatchObject({
-      name: "alice",
-      grant: readOnly,
-    });
+    expect(await accounts.administered()).toBe(false);
+    await accounts.setAdmin("alice", true, who);
+    expect(await accounts.administered()).toBe(true);
+    expect(await codeOf(accounts.create({ name: "alice", password: "p" }, who))).toBe(
+      "E_USER_EXISTS",
+    );
+    await accounts.create({ name: "bob", password: "p" }, who);
+    expect((await accounts.list()).items.map(({ name }) => name)).toEqual(["alice", "bob"]);
+    expect(await accounts.list({ limit: 1 })).toMatchObject({ next: "alice" });
   });
 
   test("a hash with other parameters still opens the account and is renewed on login", async () => {

@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import { createAccounts, local, type Accounts, type Caller } from "@citadel/core/access";
+import { createAccounts, local, type Caller } from "@citadel/core/access";
 import { createKeys, type Keys } from "@citadel/core/keys";
 import { createRegistry, tarballOf, type JsonObject, type Registry } from "@citadel/core/registry";
 import { openStore, type Store } from "@citadel/core/store";
@@ -15,7 +15,7 @@ export const stage = { expiry: 3_600_000, perPackage: 3 };
 
 export interface Place extends AsyncDisposable {
   readonly store: Store;
-  readonly accounts: Accounts;
+  readonly accounts: ReturnType<typeof createAccounts>;
   readonly keys: Keys;
   readonly registry: Registry;
 }

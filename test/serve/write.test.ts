@@ -465,11 +465,20 @@ describe("B3 accounts by the couch endpoint", () => {
       return (await login(here, "ann", user("ann"), { headers })).status;
     };
     expect(await attempt({})).toBe(201);
-    expect(await attempt({}, { "x-forwarded-for": "203.0.113.9" })).toBe(403);
-    expect(await attempt({ "server.host": ["0.0.0.0"] })).toBe(403);
-    expect(await attempt({ "server.publicUrl": "https://registry.example/" })).toBe(403);
+    expect(await attempt({}, { "x-forwarded-for": "203.0.113.9" })).toBe(401);
+    expect(await attempt({ "server.host": ["0.0.0.0"] })).toBe(401);
+    expect(await attempt({ "server.publicUrl": "https://registry.example/" })).toBe(401);
     expect(await attempt({ "server.host": ["0.0.0.0"], "server.signup": "open" })).toBe(201);
-    expect(await attempt({ "server.signup": "closed" })).toBe(403);
+    expect(await attempt({ "server.signup": "closed" })).toBe(401);
+  });
+
+  test("H8, attack 42: sign-up closes with the first administrator, whom no sign-up makes", async () => {
+    await using here = await place();
+    expect((await login(here, "ann", user("ann"))).status).toBe(201);
+    expect(await here.citadel.accounts.user("ann")).toMatchObject({ admin: false });
+    await here.citadel.accounts.setAdmin("ann", true, { name: "local", via: "cli" });
+    expect((await login(here, "bob", user("bob"))).status).toBe(401);
+    expect((await login(here, "ann", user("ann"))).status).toBe(201);
   });
 
   test("a dead token does not stop the install of a public package", async () => {

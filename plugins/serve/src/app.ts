@@ -70,19 +70,22 @@ export function createApp({ citadel, hosts = [] }: AppOptions): App {
 const harmless = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
- * `auto` lets people sign up where nobody but this machine can ask: every address is loopback, no other name is configured and
- * no proxy stands in front.
+ * `auto` lets people sign up where nobody but this machine can ask, and nobody is there to make their account: every address is
+ * loopback, no other name is configured, no proxy stands in front, and there has never been an administrator.
  */
-function signupRule({ settings }: Citadel, forwarded: (asked: Asked) => boolean): Shared["signup"] {
+function signupRule(
+  { settings, accounts }: Citadel,
+  forwarded: (asked: Asked) => boolean,
+): Shared["signup"] {
   const { signup, host, hosts, publicUrl } = settings.server;
-  if (signup !== "auto") return () => signup === "open";
+  if (signup !== "auto") return async () => signup === "open";
   const names = [
     ...host,
     ...hosts,
     ...(publicUrl === undefined ? [] : [new URL(publicUrl).hostname]),
   ];
   const closed = !names.every(isLoopback);
-  return (asked) => !closed && !forwarded(asked);
+  return async (asked) => !closed && !forwarded(asked) && !(await accounts.administered());
 }
 
 function pathOf(route: Exclude<Route, { kind: "bad" }>): string {

@@ -11,7 +11,7 @@ export interface Shared {
   readonly citadel: Citadel;
   readonly guard: Guard;
   /** whether new names may make an account, see `server.signup` */
-  readonly signup: (asked: Asked) => boolean;
+  readonly signup: (asked: Asked) => Promise<boolean>;
 }
 
 const nobody: Caller = { principal: anonymous, via: "npm" };
@@ -19,8 +19,9 @@ const nobody: Caller = { principal: anonymous, via: "npm" };
 /** Who makes this request. @throws E_AUTH_INVALID, E_BAD_REQUEST */
 export async function callerOf({ citadel, guard }: Shared, asked: Asked): Promise<Caller> {
   const shown = credentialsOf(asked);
-  const principal = shown ? await authenticate(citadel.accounts, shown) : anonymous;
-  return withAddress(principal, guard.client(asked));
+  const address = guard.client(asked);
+  const principal = shown ? await authenticate(citadel.accounts, shown, { address }) : anonymous;
+  return withAddress(principal, address);
 }
 
 /** The same, but somebody. @throws E_AUTH_REQUIRED */
@@ -45,8 +46,9 @@ export function readAs<T>(
   if (!shown) return reading;
   return reading.catch(async (error: unknown) => {
     if (!hidden.has(errorCode(error) ?? "")) throw error;
-    const principal = await authenticate(shared.citadel.accounts, shown);
-    return read(withAddress(principal, shared.guard.client(asked)));
+    const address = shared.guard.client(asked);
+    const principal = await authenticate(shared.citadel.accounts, shown, { address });
+    return read(withAddress(principal, address));
   });
 }
 

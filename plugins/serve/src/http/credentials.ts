@@ -1,5 +1,5 @@
 import { CitadelError } from "@citadel/core";
-import type { Accounts, Principal } from "@citadel/core/access";
+import type { Accounts, From, Principal } from "@citadel/core/access";
 import { WrongPassword } from "./errors.ts";
 import type { Asked } from "./exchange.ts";
 
@@ -28,11 +28,18 @@ export function credentialsOf(asked: Asked): Credentials | undefined {
   return { kind: "basic", name: pair.slice(0, colon), password: pair.slice(colon + 1) };
 }
 
-/** @throws E_AUTH_INVALID for a token or password that is not good (any more) */
-export async function authenticate(accounts: Accounts, shown: Credentials): Promise<Principal> {
-  if (shown.kind === "bearer") return accounts.byToken(shown.token);
+/**
+ * @param from where the request comes from
+ * @throws E_AUTH_INVALID and E_TOKEN_… for a token or password that is not good (any more), or not here
+ */
+export async function authenticate(
+  accounts: Accounts,
+  shown: Credentials,
+  from: From,
+): Promise<Principal> {
+  if (shown.kind === "bearer") return accounts.byToken(shown.token, from);
   try {
-    return await accounts.byPassword(shown.name, shown.password);
+    return await accounts.byPassword(shown.name, shown.password, from);
   } catch (error) {
     throw (error as { code?: unknown }).code === "E_AUTH_INVALID"
       ? new WrongPassword(error)

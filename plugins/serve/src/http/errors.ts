@@ -31,8 +31,12 @@ const jsonHeaders = [
 ];
 
 /** npm and bun choose what they tell the user by the first word. */
-function challengeOf(error: unknown, { status }: Omit<ErrorObject, "message">): string | undefined {
+function challengeOf(
+  error: unknown,
+  { code, status }: Omit<ErrorObject, "message">,
+): string | undefined {
   if (status !== 401) return undefined;
+  if (code === "E_TOKEN_ADDRESS") return "ipaddress";
   return error instanceof WrongPassword ? 'Basic realm="citadel"' : 'Bearer realm="citadel"';
 }
 

@@ -1,5 +1,5 @@
-import { BlockList, isIP } from "node:net";
-import { CitadelError, isLoopback } from "@citadel/core";
+import { isIP } from "node:net";
+import { addressBlocks, CitadelError, isLoopback } from "@citadel/core";
 import type { Asked } from "./exchange.ts";
 
 export interface GuardOptions {
@@ -39,9 +39,9 @@ export function createGuard({ publicUrl, hosts, trustProxy }: GuardOptions): Gua
   const names = new Set(hosts.map(nameOf));
   if (configured) names.add(nameOf(configured.hostname));
   const sites = new Map<string, Site>();
-  const proxies = trustProxy.length > 0 ? blockList(trustProxy) : undefined;
+  const proxies = trustProxy.length > 0 ? addressBlocks(trustProxy) : undefined;
   const trusted = (address: string | undefined): boolean =>
-    proxies !== undefined && address !== undefined && contains(proxies, address);
+    proxies !== undefined && address !== undefined && proxies(address);
 
   const open = (authority: string, secure: boolean): Site => {
     const origin = originOf(authority, secure);
@@ -123,26 +123,4 @@ function nameOf(host: string): string {
 /** What the nearest proxy added. */
 function lastOf(field: string | undefined): string | undefined {
   return field?.slice(field.lastIndexOf(",") + 1).trim();
-}
-
-function blockList(blocks: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const block of blocks) {
-    const [address = "", bits] = block.split("/");
-    const version = isIP(address);
-    if (version === 0)
-      throw new CitadelError(
-        "E_CONFIG",
-        `server.trustProxy: ${JSON.stringify(block)} is no address or CIDR block`,
-      );
-    const type = version === 4 ? "ipv4" : "ipv6";
-    if (bits === undefined) list.addAddress(address, type);
-    else list.addSubnet(address, Number(bits), type);
-  }
-  return list;
-}
-
-function contains(list: BlockList, address: string): boolean {
-  const plain = address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
-  return list.check(plain, isIP(plain) === 4 ? "ipv4" : "ipv6");
 }

@@ -30,7 +30,7 @@ export const putUser: Handler = async (c) => {
     .login(
       { name, password: body.password, ...(body.email ? { email: body.email } : {}) },
       {
-        signup: !known && shared.signup(asked),
+        signup: !known && (await shared.signup(asked)),
         who: { name, via: "npm", ...(address === undefined ? {} : { address }) },
       },
     )

@@ -1,0 +1,89 @@
+import { CitadelError } from "../errors.ts";
+import type { Actor, Ledger } from "../store/types.ts";
+import { changeUser, findUser, type Context } from "./context.ts";
+import type { SiteEvent, SiteState, UserEvent } from "./kinds.ts";
+import { checkEmail, checkPassword, checkUserName } from "./names.ts";
+import type { Passwords } from "./passwords.ts";
+import type { Accounts, UserState } from "./state.ts";
+
+const site = "registry";
+
+export interface PeopleContext extends Context {
+  readonly sites: Ledger<SiteState, SiteEvent>;
+  readonly passwords: Passwords;
+}
+
+type People = Pick<
+  Accounts,
+  | "user"
+  | "create"
+  | "setPassword"
+  | "setAdmin"
+  | "setDisabled"
+  | "remove"
+  | "list"
+  | "administered"
+>;
+
+/** Users as the command line and administrators look after them. */
+export function createPeople(context: PeopleContext): People {
+  const { users, sites, passwords } = context;
+
+  /** Before the first administrator is one, so that a crash in between leaves sign-up closed. */
+  const administer = (who: Actor): Promise<unknown> =>
+    sites.change(site, who, (state) => (state ? [] : [{ type: "administered" }]));
+
+  return {
+    user: (name) => findUser(context, name),
+
+    async create(input, who) {
+      const name = checkUserName(input.name);
+      const email = checkEmail(input.email);
+      const password = await passwords.hash(checkPassword(input.password));
+      if (input.admin) await administer(who);
+      const events: UserEvent[] = [{ type: "create", email, password }];
+      if (input.admin) events.push({ type: "admin", admin: true });
+      await users.change(name, who, (state) => {
+        if (state && !state.removed)
+          throw new CitadelError(
+            "E_USER_EXISTS",
+            `there is a user ${JSON.stringify(name)} already`,
+          );
+        return events;
+      });
+    },
+
+    async setPassword(name, text, who) {
+      const password = await passwords.hash(checkPassword(text));
+      await changeUser(context, name, who, ({ tokens }) => [
+        { type: "password", password },
+        { type: "untoken", ids: tokens },
+      ]);
+    },
+
+    async setAdmin(name, admin, who) {
+      if (admin) await administer(who);
+      await changeUser(context, name, who, (state) =>
+        state.admin === admin ? [] : [{ type: "admin", admin }],
+      );
+    },
+
+    setDisabled: (name, disabled, who) =>
+      changeUser(context, name, who, (state) =>
+        state.disabled === disabled ? [] : [{ type: "disable", disabled }],
+      ),
+
+    remove: (name, who) => changeUser(context, name, who, () => [{ type: "remove" }]),
+
+    async list(options = {}) {
+      const { items, next } = await users.list(options);
+      const states = await Promise.all(items.map(({ name }) => findUser(context, name)));
+      return {
+        items: states.filter((state): state is UserState => state !== undefined),
+        ...(next !== undefined && { next }),
+      };
+    },
+
+    administered: async () => (await sites.read(site))?.state.administered === true,
+  };
+}

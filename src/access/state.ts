@@ -1,0 +1,150 @@
+import type { Actor } from "../store/types.ts";
+import type { Grant, Principal } from "./types.ts";
+
+/** What people tell about themselves; empty texts are left out. */
+export interface Profile {
+  readonly fullname?: string;
+  readonly homepage?: string;
+  readonly github?: string;
+  readonly twitter?: string;
+  readonly freenode?: string;
+}
+
+export interface UserState {
+  readonly name: string;
+  readonly email: string;
+  /** PHC string */
+  readonly password: string;
+  readonly admin: boolean;
+  /** may not sign in, and none of the tokens works */
+  readonly disabled: boolean;
+  /** is no user any more; the name stays taken, so that nobody inherits what it owns */
+  readonly removed: boolean;
+  readonly profile: Profile;
+  /** ms since 1970 */
+  readonly created: number;
+  readonly updated: number;
+  /** ids of live tokens, newest last */
+  readonly tokens: readonly string[];
+}
+
+/** What somebody wants of a new token. */
+export interface TokenRequest {
+  readonly name?: string;
+  readonly description?: string;
+  /** @default everything that the user may */
+  readonly grant?: Grant;
+  /** addresses and CIDR blocks that it may be used from; empty: any */
+  readonly cidr?: readonly string[];
+  /** ms since 1970 @default never */
+  readonly expires?: number;
+  /** made for machines: writes without a one-time password, and cannot change the account */
+  readonly automation?: boolean;
+}
+
+export interface TokenState {
+  /** `job`: of a run of a trusted pipeline, which has no account */
+  readonly kind: "user" | "job";
+  /** user name, or the name of the job's principal */
+  readonly user: string;
+  /** made by a log-in, not by somebody who asked for it */
+  readonly session: boolean;
+  readonly name: string;
+  readonly description: string;
+  readonly grant?: Grant;
+  readonly cidr: readonly string[];
+  /** ms since 1970 */
+  readonly created: number;
+  readonly expires?: number;
+  readonly automation: boolean;
+  readonly revoked: boolean;
+  /** the first characters, for lists */
+  readonly prefix: string;
+}
+
+/** A token as lists show it. */
+export interface TokenInfo extends Omit<TokenState, "revoked"> {
+  /** by which it is revoked; says nothing of the token itself */
+  readonly key: string;
+  /** ms since 1970, whole minutes; undefined while it was not used */
+  readonly lastUsed?: number;
+}
+
+/** A new token; `token` is shown this once. */
+export interface Issued {
+  readonly token: string;
+  readonly info: TokenInfo;
+}
+
+/** A run of a trusted pipeline that gets a token. */
+export interface JobRequest extends Omit<TokenRequest, "automation"> {
+  /** name of the principal, as ledgers record it */
+  readonly principal: string;
+  readonly grant: Grant;
+  readonly expires: number;
+}
+
+export interface PageOptions {
+  /** the last name of the page before */
+  readonly after?: string;
+  /** @default 1000 */
+  readonly limit?: number;
+}
+
+/** Where a request comes from, after trusted proxies. */
+export interface From {
+  readonly address?: string | undefined;
+}
+
+/** Users and tokens. Nothing here asks whether the caller may: the doors do, and the command line is an administrator. */
+export interface Accounts {
+  /**
+   * Couch login: a new name makes the account when `signup` says so, an existing one with the right password logs in.
+   * @returns a new token, shown once
+   * @throws E_AUTH_INVALID, equally late and equally worded for a wrong password and for a name that may not be made
+   */
+  login(
+    input: { name: string; password: string; email?: string },
+    options: { signup: boolean; who: Actor },
+  ): Promise<{ token: string; created: boolean }>;
+  /**
+   * The principal of a bearer token, with what token and user may at this moment. Two looks at the store, no hashing of passwords.
+   * @throws E_AUTH_INVALID when it is unknown or its user is gone, E_TOKEN_REVOKED, E_TOKEN_EXPIRED, E_TOKEN_ADDRESS
+   */
+  byToken(token: string, from?: From): Promise<Principal>;
+  /** @throws E_AUTH_INVALID */
+  byPassword(name: string, password: string, from?: From): Promise<Principal>;
+  user(name: string): Promise<UserState | undefined>;
+
+  /** Makes an account. @throws E_USER_EXISTS, E_INVALID_NAME, E_INVALID_DOCUMENT */
+  create(
+    input: { name: string; password: string; email?: string; admin?: boolean },
+    who: Actor,
+  ): Promise<void>;
+  /** Sets a password without the old one; every token of the user dies. @throws E_USER_NOT_FOUND */
+  setPassword(name: string, password: string, who: Actor): Promise<void>;
+  /** @throws E_USER_NOT_FOUND */
+  setAdmin(name: string, admin: boolean, who: Actor): Promise<void>;
+  /** A disabled user cannot sign in, and no token works until the user is enabled again. @throws E_USER_NOT_FOUND */
+  setDisabled(name: string, disabled: boolean, who: Actor): Promise<void>;
+  /** Removes a user with all tokens; the name stays taken until {@link Accounts.create} makes it anew. @throws E_USER_NOT_FOUND */
+  remove(name: string, who: Actor): Promise<void>;
+  /** Users in order of their names, removed ones left out. */
+  list(options?: PageOptions): Promise<{ items: readonly UserState[]; next?: string }>;
+  /** Whether there has ever been an administrator: from then on sign-up is closed by default. */
+  administered(): Promise<boolean>;
+
+  /** A new token of a user. @throws E_USER_NOT_FOUND, E_INVALID_DOCUMENT */
+  issue(name: string, request: TokenRequest, who: Actor): Promise<Issued>;
+  /** A token of a principal without an account, kind `job`. @throws E_INVALID_DOCUMENT */
+  issueJob(job: JobRequest, who: Actor): Promise<Issued>;
+  /** Tokens of a user that were not revoked, newest first. @param after a key */
+  tokens(
+    name: string,
+    options?: PageOptions,
+  ): Promise<{ items: readonly TokenInfo[]; total: number; next?: string }>;
+  /** Dead at once everywhere. @returns false when there was no such token */
+  revoke(token: string, who: Actor): Promise<boolean>;
+  /** The same for a token of this user by the key that lists show. */
+  revokeKey(name: string, key: string, who: Actor): Promise<boolean>;
+}

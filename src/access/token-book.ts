@@ -1,0 +1,225 @@
+import { addressBlocks } from "../addresses.ts";
+import { cidr as cidrType } from "../config/values.ts";
+import { CitadelError } from "../errors.ts";
+import type { Actor } from "../store/types.ts";
+import { changeUser, findUser, type Context } from "./context.ts";
+import type { UserEvent } from "./kinds.ts";
+import type { Accounts, Issued, TokenInfo, TokenRequest, TokenState } from "./state.ts";
+import { newToken, tokenId, tokenPrefix } from "./tokens.ts";
+import type { Memberships, Principal } from "./types.ts";
+import type { Uses } from "./uses.ts";
+
+/** Live tokens of a user; the oldest dies when another one is made. */
+const mostTokens = 1000;
+const longestName = 200;
+const longestDescription = 1000;
+const mostBlocks = 100;
+
+export interface TokenContext extends Context {
+  readonly uses: Uses;
+  readonly memberships: (name: string) => Promise<Memberships | undefined>;
+}
+
+type TokenBook = Pick<
+  Accounts,
+  "byToken" | "issue" | "issueJob" | "tokens" | "revoke" | "revokeKey"
+> & {
+  /** a token of somebody who has just logged in */
+  readonly session: (name: string, who: Actor) => Promise<string>;
+};
+
+/** Tokens: made, found, listed, revoked. */
+export function createTokenBook(context: TokenContext): TokenBook {
+  const { users, tokens, uses, memberships } = context;
+
+  const write = async (
+    of: Pick<TokenState, "kind" | "user" | "session">,
+    request: TokenRequest,
+    who: Actor,
+  ): Promise<Issued> => {
+    const token = newToken();
+    const id = tokenId(token);
+    const event = {
+      type: "create",
+      ...of,
+      ...checked(request),
+      prefix: tokenPrefix(token),
+    } as const;
+    const made = await tokens.change(id, who, () => [event]);
+    if (!made) throw new Error("a token that was made is not there");
+    return { token, info: infoOf(id, made.state) };
+  };
+
+  const issue = async (
+    name: string,
+    request: TokenRequest,
+    who: Actor,
+    session = false,
+  ): Promise<Issued> => {
+    // a token counts only when its user lists it, so that a crash in between leaves nothing that works
+    const issued = await write({ kind: "user", user: name, session }, request, who);
+    await changeUser(context, name, who, ({ tokens: live }) => {
+      const oldest = live.slice(0, Math.max(0, live.length + 1 - mostTokens));
+      const drop: UserEvent[] = oldest.length > 0 ? [{ type: "untoken", ids: oldest }] : [];
+      return [...drop, { type: "token", id: issued.info.key }];
+    });
+    return issued;
+  };
+
+  const revokeId = async (id: string, who: Actor): Promise<boolean> => {
+    const found = (await tokens.read(id))?.state;
+    if (!found || found.revoked) return false;
+    let revoked = false;
+    await tokens.change(id, who, (state) => {
+      revoked = state !== undefined && !state.revoked;
+      return revoked ? [{ type: "revoke" }] : [];
+    });
+    if (found.kind === "user")
+      await users.change(found.user, who, (state) =>
+        state?.tokens.includes(id) ? [{ type: "untoken", ids: [id] }] : [],
+      );
+    return revoked;
+  };
+
+  return {
+    issue,
+    session: async (name, who) => (await issue(name, {}, who, true)).token,
+
+    issueJob: ({ principal, ...request }, who) =>
+      write(
+        { kind: "job", user: principal, session: false },
+        { ...request, automation: true },
+        who,
+      ),
+
+    async byToken(token, { address } = {}) {
+      const id = isText(token) ? tokenId(token) : undefined;
+      const found = id === undefined ? undefined : (await tokens.read(id))?.state;
+      if (id === undefined || !found)
+        throw new CitadelError("E_AUTH_INVALID", "the token is unknown here");
+      if (found.revoked) throw revoked();
+      if (found.expires !== undefined && found.expires <= Date.now())
+        throw new CitadelError(
+          "E_TOKEN_EXPIRED",
+          `the token has expired on ${new Date(found.expires).toISOString()}`,
+        );
+      const principal =
+        found.kind === "job" ? jobOf(found, id) : await holder(found, id, memberships(found.user));
+      if (found.cidr.length > 0 && !(address !== undefined && addressBlocks(found.cidr)(address)))
+        throw new CitadelError(
+          "E_TOKEN_ADDRESS",
+          `the token must not be used from ${address ?? "an unknown address"}`,
+        );
+      uses.note(id);
+      return principal;
+    },
+
+    async tokens(name, { after, limit = 1000 } = {}) {
+      const ids = [...((await findUser(context, name))?.tokens ?? [])].reverse();
+      const page = ids.slice(after === undefined ? 0 : ids.indexOf(after) + 1).slice(0, limit);
+      const last = page.at(-1);
+      const [states, used] = await Promise.all([
+        Promise.all(page.map(async (id) => [id, (await tokens.read(id))?.state] as const)),
+        uses.lastUsed(page),
+      ]);
+      const items = states.flatMap(([id, state]) => {
+        if (!state || state.revoked) return [];
+        const lastUsed = used.get(id);
+        return [{ ...infoOf(id, state), ...(lastUsed !== undefined && { lastUsed }) }];
+      });
+      return {
+        items,
+        total: ids.length,
+        ...(last !== undefined && last !== ids.at(-1) && { next: last }),
+      };
+    },
+
+    revoke: async (token, who) => isText(token) && revokeId(tokenId(token), who),
+
+    async revokeKey(name, key, who) {
+      const owner = await findUser(context, name);
+      return owner?.tokens.includes(key) === true && revokeId(key, who);
+    },
+  };
+
+  /** What token and user may together, now. */
+  async function holder(
+    { user, grant, automation }: TokenState,
+    id: string,
+    belongs: Promise<Memberships | undefined>,
+  ): Promise<Principal> {
+    const [owner, member] = await Promise.all([findUser(context, user), belongs]);
+    if (!owner) throw new CitadelError("E_AUTH_INVALID", "the account of this token is gone");
+    if (!owner.tokens.includes(id)) throw revoked();
+    if (owner.disabled)
+      throw new CitadelError("E_AUTH_INVALID", "the account of this token is disabled");
+    return {
+      kind: "user",
+      name: owner.name,
+      admin: owner.admin && (grant?.manage ?? true),
+      token: id,
+      ...(automation && { automation }),
+      ...(grant && { grant }),
+      ...member,
+    };
+  }
+}
+
+function jobOf({ user, grant }: TokenState, token: string): Principal {
+  return {
+    kind: "job",
+    name: user,
+    admin: false,
+    token,
+    automation: true,
+    ...(grant && { grant }),
+  };
+}
+
+const revoked = (): CitadelError => new CitadelError("E_TOKEN_REVOKED", "the token was revoked");
+
+function infoOf(key: string, { revoked: _, ...state }: TokenState): TokenInfo {
+  return { key, ...state };
+}
+
+/** @throws E_INVALID_DOCUMENT */
+function checked({
+  name = "",
+  description = "",
+  grant,
+  cidr = [],
+  expires,
+  automation = false,
+}: TokenRequest) {
+  if (name.length > longestName || description.length > longestDescription)
+    throw invalid(
+      `a token has a name of up to ${longestName} characters and a description of up to ${longestDescription}`,
+    );
+  if (cidr.length > mostBlocks) throw invalid(`a token has at most ${mostBlocks} address blocks`);
+  if (expires !== undefined && !(Number.isSafeInteger(expires) && expires > Date.now()))
+    throw invalid("a token must not be expired when it is made");
+  return {
+    name,
+    description,
+    ...(grant && { grant }),
+    cidr: cidr.map((block) => {
+      const parsed = cidrType.parse(block, "");
+      if (parsed === undefined)
+        throw invalid(`${JSON.stringify(block.slice(0, 60))} is no block of addresses`);
+      return parsed;
+    }),
+    ...(expires !== undefined && { expires }),
+    automation,
+  };
+}
+
+function invalid(message: string): CitadelError {
+  return new CitadelError("E_INVALID_DOCUMENT", message, {
+    hint: ["see what a token may be: docs/accounts.md"],
+  });
+}
+
+/** Text that may be looked up; a header may hold anything. */
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.length <= 1024;
+}
