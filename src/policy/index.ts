@@ -3,3 +3,15 @@ export { createPolicies, refusedError, type Changed, type Policies } from "./pol
 export { createRefusals, type Refusals, type Refused } from "./refusals.ts";
 export { checkGrant, checkRule, families, familyOf, parseSubject, ruleId } from "./rules.ts";
 export type * from "./types.ts";
+export {
+  changeItem,
+  describeRule,
+  policyItem,
+  refusedItem,
+  type ChangeItem,
+  type ExceptionItem,
+  type PolicyItem,
+  type RefusedItem,
+  type RequestItem,
+  type RuleItem,
+} from "./present.ts";

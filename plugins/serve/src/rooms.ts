@@ -1,5 +1,6 @@
 import { CitadelError } from "@citadel/core";
 import { Hono } from "hono";
+import { policyRoutes } from "./api/policy.ts";
 import type { Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
 import { createResponder } from "./http/exchange.ts";
@@ -27,6 +28,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
     headers.set("x-request-id", c.env.requestId);
   });
+  app.route("/", policyRoutes());
   app.route("/", npmRoutes(shared.citadel));
   return async (request, visit) => app.fetch(request, visit);
 }
