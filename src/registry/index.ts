@@ -1,4 +1,5 @@
 export { agree } from "./agree.ts";
+export { importPackage, missingFrom, nothingIn, versionsDiffer, type Arrival } from "./import.ts";
 export { packageKind, scopeKind } from "./kind.ts";
 export { checkManifest, shortManifest, storeManifest, type ManifestInput } from "./manifest.ts";
 export {

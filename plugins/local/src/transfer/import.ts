@@ -9,21 +9,19 @@ import { errorCode, CitadelError } from "@citadel/core/errors";
 import {
   checkManifest,
   checkNewName,
-  scopeKind,
-  scopeOf,
-  signAll,
-  type PackageImport,
-  type PackageState,
+  importPackage,
+  missingFrom,
+  nothingIn,
+  versionsDiffer,
+  type Arrival,
 } from "@citadel/core/registry";
 import { withFolder, type Scratch } from "../pack.ts";
 import { packageSchema, type ExportFormat } from "./format.ts";
 import { openSource, type Source } from "./read.ts";
-import { bytesOf, verified, type Verified } from "./verify.ts";
+import { bytesOf, verified } from "./verify.ts";
 
 /** packages applied at once */
 const atOnce = 8;
-/** conflicts that an error names at most */
-const shown = 20;
 
 export interface ImportOptions {
   /** checks everything, says what would be added, writes nothing @default false */
@@ -87,7 +85,7 @@ export async function importFrom(
     );
     const compared = await compare(citadel, plan);
     const { conflicts, ...counts } = compared;
-    if (conflicts.length > 0) throw conflicting(conflicts);
+    if (conflicts.length > 0) throw versionsDiffer(conflicts);
     if (!dryRun && counts.packages.added + counts.packages.changed > 0) {
       const storing = hear("storing", source.size);
       if ((await storeAll(citadel, source, storing)) !== digest)
@@ -139,39 +137,15 @@ function digests(): { add(name: string): void; digest(): string } {
   return { add: (name) => void hash.update(`${name}\n`), digest: () => hash.digest("hex") };
 }
 
-async function* linesOf(plan: string): AsyncGenerator<Verified, void, void> {
+async function* linesOf(plan: string): AsyncGenerator<Arrival, void, void> {
   const input = createReadStream(plan);
   try {
     for await (const line of createInterface({ input, crlfDelay: Infinity }))
-      yield JSON.parse(line) as Verified;
+      yield JSON.parse(line) as Arrival;
   } finally {
     input.destroy();
   }
 }
-
-/** What of a package is not yet here; conflicts name versions that cannot come. */
-function missing(
-  state: PackageState | undefined,
-  wanted: Verified,
-): { readonly event: PackageImport; readonly conflicts: readonly string[] } {
-  const { name, scopeOwner: _, ...all } = wanted;
-  const conflicts: string[] = [];
-  const versions = all.versions.filter(([version, { integrity }]) => {
-    const here = state?.versions.get(version);
-    if (here ? here.integrity !== integrity : state?.removed.has(version))
-      conflicts.push(`${name}@${version}${here ? "" : " (unpublished)"}`);
-    return !here;
-  });
-  const added = new Set(versions.map(([version]) => version));
-  const removed = all.removed.filter(
-    ([version]) => !state?.versions.has(version) && !state?.removed.has(version),
-  );
-  const tags = all.tags.filter(([tag, version]) => !state?.tags.has(tag) && added.has(version));
-  return { event: { ...all, versions, removed, tags }, conflicts };
-}
-
-const isEmpty = ({ versions, removed }: PackageImport): boolean =>
-  versions.length + removed.length === 0;
 
 async function compare(citadel: Citadel, plan: string) {
   const packages = { added: 0, changed: 0, unchanged: 0 };
@@ -181,24 +155,14 @@ async function compare(citadel: Citadel, plan: string) {
   for await (const wanted of linesOf(plan)) {
     const state = (await citadel.registry.packages.read(wanted.name))?.state;
     if (!state) checkNewName(wanted.name);
-    const { event, conflicts: found } = missing(state, wanted);
+    const { event, conflicts: found } = missingFrom(state, wanted);
     conflicts.push(...found);
-    packages[!state ? "added" : isEmpty(event) ? "unchanged" : "changed"]++;
+    packages[!state ? "added" : nothingIn(event) ? "unchanged" : "changed"]++;
     versions.added += event.versions.length;
     versions.unchanged += wanted.versions.length - event.versions.length;
     for (const [, { size }] of event.versions) bytes += size;
   }
   return { packages, versions, bytes, conflicts };
-}
-
-function conflicting(conflicts: readonly string[]): CitadelError {
-  const more = conflicts.length > shown ? `, and ${conflicts.length - shown} more` : "";
-  const error = new CitadelError(
-    "E_VERSION_EXISTS",
-    `${conflicts.length} versions are here with other content: ${conflicts.slice(0, shown).join(", ")}${more}`,
-    { hint: ["nothing was added; import into another store: --store <url>"] },
-  );
-  return Object.assign(error, { conflicts });
 }
 
 /** Stores what the packages will refer to; put already, it is made young again, so that no collection takes it. */
@@ -231,32 +195,16 @@ async function storeAll(
 
 async function applyAll(
   citadel: Citadel,
-  { principal, via }: Caller,
+  caller: Caller,
   plan: string,
   hear: (bytes: number) => void,
 ): Promise<void> {
-  const { packages } = citadel.registry;
-  const scopes = citadel.store.ledger(scopeKind());
-  const who = { name: principal.name, via };
   const lines = linesOf(plan);
   let bytes = 0;
 
-  const apply = async (wanted: Verified): Promise<void> => {
-    const { name, scopeOwner, owners } = wanted;
-    const scope = scopeOf(name);
-    const owner = scopeOwner ?? owners[0] ?? principal.name;
-    if (scope !== undefined && !(await packages.read(name)))
-      await scopes.change(scope, who, (state) => (state ? [] : [{ type: "claim", owner }]));
-    await packages.change(name, who, (state) => {
-      const { event, conflicts } = missing(state, wanted);
-      if (conflicts.length > 0) throw conflicting(conflicts);
-      return state && isEmpty(event) ? [] : [event];
-    });
-  };
   const work = async (): Promise<void> => {
     for await (const wanted of lines) {
-      const versions = await signAll(citadel.keys, wanted.name, wanted.versions);
-      await apply({ ...wanted, versions });
+      await importPackage(citadel, wanted, caller);
       hear((bytes += JSON.stringify(wanted).length));
     }
   };

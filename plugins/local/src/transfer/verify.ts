@@ -9,21 +9,15 @@ import {
   checkVersion,
   inspect,
   storeManifest,
+  type Arrival,
   type Json,
   type JsonObject,
   type ManifestInput,
-  type PackageImport,
   type RemovedRecord,
   type VersionRecord,
 } from "@citadel/core/registry";
 import { hashOf, headSchema, packageSchema, sriOf, type ImportedPackage } from "./format.ts";
 import { invalid, type Part } from "./part.ts";
-
-/** A package whose every byte was checked. */
-export interface Verified extends PackageImport {
-  readonly name: string;
-  readonly scopeOwner?: string;
-}
 
 /** A version whose content was checked, but not yet what its package says of it. */
 interface Checked {
@@ -46,7 +40,7 @@ export async function* verified(
   { settings: { limits } }: Citadel,
   parts: AsyncIterable<Part>,
   stored: (name: string) => void,
-): AsyncGenerator<Verified, { readonly exportedAt: string }, void> {
+): AsyncGenerator<Arrival, { readonly exportedAt: string }, void> {
   const names = new Set<string>();
   let found: Checked[] = [];
   for await (const part of parts) {
@@ -72,7 +66,7 @@ export async function* verified(
 }
 
 /** The hashes of what a package is made of. */
-function* referencesOf(found: readonly Checked[], { removed }: Verified): Generator<string> {
+function* referencesOf(found: readonly Checked[], { removed }: Arrival): Generator<string> {
   for (const { integrity, manifest, readme } of found) {
     yield integrity;
     yield manifest;
@@ -177,7 +171,7 @@ function isPerson(value: unknown): value is Json & Person {
   return typeof name === "string" && typeof email === "string";
 }
 
-function checkPackage(document: ImportedPackage, found: readonly Checked[]): Verified {
+function checkPackage(document: ImportedPackage, found: readonly Checked[]): Arrival {
   const { name, created, owners, stars, tags, scopeOwner } = document;
   checkName(name);
   const contents = new Map(found.map((one) => [one.version, one]));
