@@ -1,4 +1,5 @@
 export { createAccounts, type AccountsOptions } from "./accounts.ts";
+export { fromHtpasswd } from "./htpasswd.ts";
 export { userKind } from "./kinds.ts";
 export { allows, anonymous, commandLine, local, may, readOnly } from "./may.ts";
 export { checkUserName } from "./names.ts";

@@ -2,6 +2,7 @@ import crypto, { randomBytes, timingSafeEqual, type BinaryLike } from "node:cryp
 import { promisify } from "node:util";
 
 import { CitadelError } from "../errors.ts";
+import { foreignHash, matchesForeign } from "./htpasswd.ts";
 
 /** Hashes under way at once; each takes a core and its memory. */
 const atOnce = 2;
@@ -40,16 +41,22 @@ export function createPasswords(): Passwords {
 
     matches: (password, stored) =>
       turn(async () => {
+        const foreign = stored === undefined ? undefined : foreignHash(stored);
         const nobody = `${preferred}$${base64(Buffer.alloc(saltBytes))}$${base64(Buffer.alloc(hashBytes))}`;
-        const { parameters, salt, hash } = parse(stored ?? nobody);
+        const { parameters, salt, hash } = parse(
+          foreign === undefined ? (stored ?? nobody) : nobody,
+        );
         const same = timingSafeEqual(
           await derivation(parameters)(password, salt, hash.length),
           hash,
         );
+        // after the other, so that a quick hash of an account that came from elsewhere does not tell that there is one
+        if (foreign !== undefined) return matchesForeign(password, foreign);
         return same && stored !== undefined;
       }),
 
-    outdated: (stored) => parse(stored).parameters !== preferred,
+    outdated: (stored) =>
+      foreignHash(stored) !== undefined || parse(stored).parameters !== preferred,
   };
 }
 

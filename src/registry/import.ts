@@ -58,7 +58,7 @@ export async function importPackage(
   { moveTags = false }: { readonly moveTags?: boolean } = {},
 ): Promise<PackageDocument | undefined> {
   const { principal } = caller;
-  if (!principal.admin || !principal.write)
+  if (!principal.admin || principal.grant?.manage === false)
     throw new CitadelError("E_FORBIDDEN", "only an administrator imports packages");
   const { name, scopeOwner, owners } = arrival;
   const scope = scopeOf(name);

@@ -1,0 +1,2 @@
+export { findVerdaccioConfig, readVerdaccioConfig } from "./config.ts";
+export type { VerdaccioConfig, VerdaccioRule, VerdaccioUplink } from "./types.ts";
