@@ -2,6 +2,7 @@ import crypto, { randomBytes, timingSafeEqual, type BinaryLike } from "node:cryp
 import { promisify } from "node:util";
 
 import { CitadelError } from "../errors.ts";
+import { createTurns } from "../turns.ts";
 import { foreignHash, matchesForeign } from "./htpasswd.ts";
 
 /** Hashes under way at once; each takes a core and its memory. */
@@ -113,21 +114,4 @@ function parse(stored: string): { parameters: string; salt: Buffer; hash: Buffer
 /** PHC strings leave the padding off. */
 function base64(bytes: Buffer): string {
   return bytes.toString("base64").replace(/=+$/, "");
-}
-
-/** Lets `limit` tasks run at once; the others wait in line. */
-function createTurns(limit: number): <T>(task: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  return async (task) => {
-    if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running++;
-    try {
-      return await task();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else running--;
-    }
-  };
 }

@@ -4,7 +4,7 @@ import { versionNotFound } from "./resolve.ts";
 import type { Registry } from "./types.ts";
 
 /** characters of a message */
-const longestMessage = 4096;
+export const longestMessage = 4096;
 
 /** See {@link Registry.deprecate}. */
 export function deprecator(context: Context): Registry["deprecate"] {

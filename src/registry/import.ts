@@ -1,9 +1,11 @@
 import type { Caller } from "../access/types.ts";
 import { CitadelError } from "../errors.ts";
+import type { Keys } from "../keys/keys.ts";
 import type { Store } from "../store/types.ts";
 import { actorOf } from "./context.ts";
 import { scopeKind } from "./kind.ts";
 import { scopeOf } from "./names.ts";
+import { signAll } from "./sign.ts";
 import type {
   PackageDocument,
   PackageEvent,
@@ -46,13 +48,20 @@ export function missingFrom(
 export const nothingIn = ({ versions, removed }: PackageImport): boolean =>
   versions.length + removed.length === 0;
 
+/** The parts of an open registry that an import works with. */
+export interface ImportPlace {
+  readonly store: Store;
+  readonly registry: Pick<Registry, "packages">;
+  readonly keys: Pick<Keys, "signVersion">;
+}
+
 /**
- * Adds what of a package is not here. What is here stays as it is, except that a tag follows to a version that arrives
+ * Adds what of a package is not here, signed by this registry. What is here stays as it is, except that a tag follows to a version that arrives
  * when `moveTags` is set, as it does when that version is published.
  * @throws E_VERSION_EXISTS with `conflicts`, E_FORBIDDEN for anybody but an administrator; then nothing was added
  */
 export async function importPackage(
-  { store, registry }: { readonly store: Store; readonly registry: Pick<Registry, "packages"> },
+  { store, registry, keys }: ImportPlace,
   arrival: Arrival,
   caller: Caller,
   { moveTags = false }: { readonly moveTags?: boolean } = {},
@@ -63,12 +72,15 @@ export async function importPackage(
   const { name, scopeOwner, owners } = arrival;
   const scope = scopeOf(name);
   const who = actorOf(caller);
-  if (scope !== undefined && !(await registry.packages.read(name))) {
+  const before = (await registry.packages.read(name))?.state;
+  if (scope !== undefined && !before) {
     const owner = scopeOwner ?? owners[0] ?? principal.name;
     await store
       .ledger(scopeKind())
       .change(scope, who, (state) => (state ? [] : [{ type: "claim", owner }]));
   }
+  const wanted = missingFrom(before, arrival).event.versions;
+  const signed = new Map(await signAll(keys, name, wanted));
   return registry.packages.change(name, who, (state): PackageEvent[] => {
     const { event, conflicts } = missingFrom(state, arrival);
     if (conflicts.length > 0) throw versionsDiffer(conflicts);
@@ -80,7 +92,8 @@ export async function importPackage(
     const follow = moveTags
       ? moved.map(([tag, version]) => ({ type: "tag", tag, version }) as const)
       : [];
-    return [event, ...follow];
+    const versions = event.versions.map(([id, record]) => [id, signed.get(id) ?? record] as const);
+    return [{ ...event, versions }, ...follow];
   });
 }
 

@@ -1,7 +1,17 @@
 export { agree } from "./agree.ts";
 export { importPackage, missingFrom, nothingIn, versionsDiffer, type Arrival } from "./import.ts";
 export { packageKind, scopeKind } from "./kind.ts";
-export { checkManifest, shortManifest, storeManifest, type ManifestInput } from "./manifest.ts";
+export { longestMessage } from "./deprecate.ts";
+export { checkDist, hashesOf, type DistHashes } from "./dist.ts";
+export {
+  checkManifest,
+  deprecationOf,
+  isObject,
+  readmeOf,
+  shortManifest,
+  storeManifest,
+  type ManifestInput,
+} from "./manifest.ts";
 export {
   baseName,
   checkName,
@@ -13,9 +23,9 @@ export {
 } from "./names.ts";
 export { createRegistry, kinds, type RegistryOptions } from "./registry.ts";
 export { revisionOf, uuidOf } from "./revision.ts";
-export { signAll } from "./sign.ts";
 export { spool, tarballOf, type Spooled, type SpoolOptions } from "./spool.ts";
 export { inspect, type Inspected } from "./tarball.ts";
 export type * from "./types.ts";
 export { createViews, type ViewCache, type ViewOptions } from "./views/views.ts";
 export { distOf, tarballUrl } from "./views/parts.ts";
+export { newest } from "./unpublish.ts";

@@ -3,6 +3,7 @@ import { may } from "../access/may.ts";
 import { CitadelError } from "../errors.ts";
 import { agree } from "./agree.ts";
 import { actorOf, demand, type Context } from "./context.ts";
+import { checkDist, hashesOf } from "./dist.ts";
 import type { StagedItem } from "../stage/types.ts";
 import {
   checkManifest,
@@ -63,7 +64,7 @@ export function publisher(context: Context): Publishing {
         `the tarball of ${name}@${version} has ${tarball.size} bytes; at most ${limits.tarball} are allowed`,
       );
     const manifest = checkIdentity(checkManifest(input.manifest), name, version);
-    checkDist(manifest, tarball);
+    checkDist(hashesOf(manifest["dist"]), tarball, "E_INVALID_TARBALL");
 
     // a refusal that is certain by now must not cost an upload to the store
     const before = await packages.read(name);
@@ -266,22 +267,6 @@ function checkIdentity(manifest: JsonObject, name: string, version: string): Jso
       `the manifest is that of version ${JSON.stringify(manifest["version"])}, not ${version}`,
     );
   return manifest;
-}
-
-function checkDist(manifest: JsonObject, tarball: { integrity: string; shasum: string }): void {
-  const { integrity, shasum } = (manifest["dist"] ?? {}) as JsonObject;
-  const hashes = typeof integrity === "string" ? integrity.split(/\s+/) : [];
-  const sha512 = hashes.filter((hash) => hash.startsWith("sha512-"));
-  if (sha512.length > 0 && !sha512.includes(tarball.integrity))
-    throw new CitadelError(
-      "E_INVALID_TARBALL",
-      `the tarball is not the one that dist.integrity names: it has ${tarball.integrity}`,
-    );
-  if (typeof shasum === "string" && shasum.toLowerCase() !== tarball.shasum)
-    throw new CitadelError(
-      "E_INVALID_TARBALL",
-      `the tarball is not the one that dist.shasum names: it has ${tarball.shasum}`,
-    );
 }
 
 function mismatch(message: string): CitadelError {

@@ -25,7 +25,7 @@ export function unpublisher(context: Context): Registry["unpublish"] {
 }
 
 /** The newest release, or the newest prerelease where there is no release. */
-function newest(versions: readonly string[]): string | undefined {
+export function newest(versions: readonly string[]): string | undefined {
   const sorted = versions.toSorted((a, b) => rcompare(a, b, true));
   return sorted.find((version) => prerelease(version, true) === null) ?? sorted[0];
 }

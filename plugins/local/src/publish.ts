@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { Caller } from "@citadel/core/access";
-import type { Citadel } from "@citadel/core";
+import { withFolder, type Scratch, type Citadel } from "@citadel/core";
 import { CitadelError } from "@citadel/core/errors";
 import {
   checkName,
@@ -18,7 +18,7 @@ import { storedAs } from "@citadel/core/catalog";
 import { makePackage, singleFile, type SingleFile } from "./file.ts";
 import { listFiles, readPackageJson } from "./folder.ts";
 import { scopeOf } from "./names.ts";
-import { pack, withFolder, type Scratch } from "./pack.ts";
+import { pack } from "./pack.ts";
 
 /**
  * What a package is made of.

@@ -5,14 +5,13 @@ import { basename, dirname, join, resolve as absolute } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { pipeline as piped } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import type { Citadel } from "@citadel/core";
+import { withFolder, type Scratch, type Citadel } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
 import { storedAs } from "@citadel/core/catalog";
 import { CitadelError } from "@citadel/core/errors";
 import { spool, tarballFile, type JsonObject } from "@citadel/core/registry";
 import { singleFile, type SingleFile } from "./file.ts";
 import { scopeOf } from "./names.ts";
-import { withFolder, type Scratch } from "./pack.ts";
 
 export interface ResolvedPackage {
   /** npm name, `@scope/name` */

@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import type { Citadel } from "@citadel/core";
+import { withFolder, type Scratch, type Citadel } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
 import { errorCode, CitadelError } from "@citadel/core/errors";
 import {
@@ -15,7 +15,6 @@ import {
   versionsDiffer,
   type Arrival,
 } from "@citadel/core/registry";
-import { withFolder, type Scratch } from "../pack.ts";
 import { packageSchema, type ExportFormat } from "./format.ts";
 import { openSource, type Source } from "./read.ts";
 import { bytesOf, verified } from "./verify.ts";

@@ -1,8 +1,7 @@
-import { formatSize } from "@citadel/core";
+import { discard, type Scratch, formatSize } from "@citadel/core";
 import { CitadelCommand } from "@citadel/core/command";
 import { string as text } from "@oclif/core/args";
 import { factColumns, facts, showPhases, sizeText } from "@citadel/core/terminal";
-import { discard, type Scratch } from "../../pack.ts";
 import { exportTo } from "../../transfer/export.ts";
 
 export default class LocalExport extends CitadelCommand {

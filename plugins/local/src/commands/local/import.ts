@@ -1,10 +1,9 @@
-import { formatSize } from "@citadel/core";
+import { discard, type Scratch, formatSize } from "@citadel/core";
 import { CitadelCommand } from "@citadel/core/command";
 import { string as text } from "@oclif/core/args";
 import { boolean } from "@oclif/core/flags";
 import { commandLine } from "@citadel/core/access";
 import { factColumns, facts, showPhases, sizeText } from "@citadel/core/terminal";
-import { discard, type Scratch } from "../../pack.ts";
 import { importFrom } from "../../transfer/import.ts";
 
 export default class LocalImport extends CitadelCommand {

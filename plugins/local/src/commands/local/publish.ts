@@ -1,3 +1,4 @@
+import { discard, type Scratch } from "@citadel/core";
 import { CitadelCommand } from "@citadel/core/command";
 import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
@@ -5,7 +6,6 @@ import { commandLine } from "@citadel/core/access";
 import { factColumns, facts, showPhases, sizeText } from "@citadel/core/terminal";
 import { readMetadata } from "../../cli.ts";
 import { npmName } from "../../names.ts";
-import { discard, type Scratch } from "../../pack.ts";
 import { publish } from "../../publish.ts";
 
 export default class LocalPublish extends CitadelCommand {

@@ -1,10 +1,10 @@
+import { discard, type Scratch } from "@citadel/core";
 import { CitadelCommand } from "@citadel/core/command";
 import { string as text } from "@oclif/core/args";
 import { string } from "@oclif/core/flags";
 import { commandLine } from "@citadel/core/access";
 import { factColumns, facts, sizeText } from "@citadel/core/terminal";
 import { npmName } from "../../names.ts";
-import { discard, type Scratch } from "../../pack.ts";
 import { passContent, resolve, writeContent } from "../../resolve.ts";
 
 export default class LocalResolve extends CitadelCommand {
