@@ -1,0 +1,68 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { environment, type Citadel, type Scratch } from "@citadel/core";
+import type { Caller } from "@citadel/core/access";
+import {
+  findVerdaccioConfig,
+  readVerdaccioConfig,
+  type VerdaccioConfig,
+} from "@citadel/core/verdaccio";
+import { moveIn, type MoveOptions } from "../move.ts";
+import type { Moved } from "../source.ts";
+import { openVerdaccioStorage } from "./storage.ts";
+import { importUsers, readHtpasswd } from "./users.ts";
+
+export interface VerdaccioOptions extends Omit<MoveOptions, "isUser"> {
+  /** accounts; what the configuration says when left out, `false` for none */
+  readonly htpasswd?: string | false;
+}
+
+export interface MovedFromVerdaccio extends Moved {
+  /** absolute path of the configuration; absent for a bare storage folder */
+  readonly config?: string;
+  /** absolute paths */
+  readonly folders: readonly string[];
+  readonly users: { readonly added: number; readonly unchanged: number; readonly failed: number };
+}
+
+/**
+ * Moves a Verdaccio in: packages, accounts. Its files are read and never changed; it may run on meanwhile.
+ * @param path its configuration, the folder of that, or its storage folder
+ * @throws E_USAGE, E_CONFIG
+ */
+export async function moveFromVerdaccio(
+  citadel: Citadel,
+  caller: Caller,
+  path: string,
+  { htpasswd, ...options }: VerdaccioOptions = {},
+  scratch: Scratch = new Set(),
+): Promise<MovedFromVerdaccio> {
+  const file = await findVerdaccioConfig(path);
+  const config = file === undefined ? undefined : await readVerdaccioConfig(file, environment());
+  const folders = config?.folders ?? [resolve(path)];
+  const storage = await openVerdaccioStorage(folders);
+  const accounts = htpasswd === false ? undefined : (htpasswd ?? htpasswdOf(config, folders[0]));
+  const { users, problems } = accounts ? await readHtpasswd(accounts) : { users: [], problems: [] };
+  const { dryRun = false } = options;
+  const counted = await importUsers(citadel, caller, users, dryRun);
+  const names = new Set(users.map(({ name }) => name));
+  const isUser = async (name: string): Promise<boolean> =>
+    names.has(name) || (await citadel.accounts.user(name)) !== undefined;
+  const moved = await moveIn(citadel, caller, storage, { ...options, isUser }, scratch);
+  return {
+    ...moved,
+    ...(config && { config: config.path }),
+    folders,
+    problems: [...storage.problems, ...problems, ...moved.problems],
+    users: { ...counted, failed: problems.length },
+  };
+}
+
+/** The file that the configuration names, or the one that lies in the storage folder as in Verdaccio's container. */
+function htpasswdOf(
+  config: VerdaccioConfig | undefined,
+  folder: string | undefined,
+): string | undefined {
+  const found = config?.htpasswd?.file ?? join(folder ?? "", "htpasswd");
+  return existsSync(found) ? found : undefined;
+}
