@@ -301,6 +301,7 @@ export async function seat(
   id: ClientId,
   where: { readonly folder: string; readonly url: string },
   user: User,
+  more: NodeJS.ProcessEnv = {},
 ): Promise<Seat & { readonly client: Client }> {
   const home = join(where.folder, `${id}-${user.name}`);
   await mkdir(home, { recursive: true });
@@ -317,6 +318,7 @@ export async function seat(
     FAKEROOTKEY: "1", // or yarn 1 takes /usr/local/share for the home of root
     YARN_GLOBAL_FOLDER: join(home, ".yarn-global"),
     npm_config_globalconfig: join(home, "no-global-npmrc"),
+    ...more,
   };
   const here: Seat = {
     home,

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { tempFolder } from "../support/temp.ts";
 import { owner } from "./postgres.ts";
 
-/** A self-signed certificate for localhost and 127.0.0.1, and its key, which PostgreSQL may read. */
-export async function certificate(): Promise<{
+/** A self-signed certificate for localhost, 127.0.0.1 and other names, and its key, which PostgreSQL may read. */
+export async function certificate(names: readonly string[] = []): Promise<{
   readonly cert: string;
   readonly key: string;
   remove(): Promise<void>;
@@ -17,7 +17,7 @@ export async function certificate(): Promise<{
     "-subj",
     "/CN=localhost",
     "-addext",
-    "subjectAltName=DNS:localhost,IP:127.0.0.1",
+    ["subjectAltName=DNS:localhost,IP:127.0.0.1", ...names.map((name) => `DNS:${name}`)].join(","),
   ];
   execFileSync(
     "openssl",
