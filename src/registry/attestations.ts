@@ -32,8 +32,7 @@ export function attestationsOf(
     throw invalid("its statement has no predicateType, or not exactly one subject");
   const [{ name: purl, digest }] = subject as [{ name?: Json; digest?: Json }];
   const expected = purlOf(about.name, about.version);
-  if (purl !== expected)
-    throw mismatch(`is about ${shown(purl)}, not about ${expected}`);
+  if (purl !== expected) throw mismatch(`is about ${shown(purl)}, not about ${expected}`);
   const sha512 = isObject(digest) ? digest["sha512"] : undefined;
   if (sha512 !== sha512Bytes(about.integrity).toString("hex"))
     throw mismatch("is about another tarball: its sha512 is not that of the one published");

@@ -2,6 +2,7 @@ import type { Action, Caller, ScopeHolder } from "../access/types.ts";
 import { may } from "../access/may.ts";
 import { CitadelError } from "../errors.ts";
 import { agree } from "./agree.ts";
+import { attestationsOf } from "./attestations.ts";
 import { actorOf, demand, type Context } from "./context.ts";
 import { checkDist, hashesOf } from "./dist.ts";
 import type { StagedItem } from "../stage/types.ts";
@@ -65,6 +66,9 @@ export function publisher(context: Context): Publishing {
       );
     const manifest = checkIdentity(checkManifest(input.manifest), name, version);
     checkDist(hashesOf(manifest["dist"]), tarball, "E_INVALID_TARBALL");
+    const about = { name, version, integrity: tarball.integrity };
+    const bundles =
+      input.attestation === undefined ? undefined : attestationsOf(input.attestation, about);
 
     // a refusal that is certain by now must not cost an upload to the store
     const before = await packages.read(name);
@@ -98,6 +102,7 @@ export function publisher(context: Context): Publishing {
       check,
       bytes,
       readme,
+      bundles,
     };
   }
 
@@ -109,11 +114,12 @@ export function publisher(context: Context): Publishing {
     const { tarball } = input;
     const ready = await prepare(input, caller, "write", approval?.item);
     const { name, version, tags, manifest, before, scope, by, integrity, check } = ready;
-    const { bytes, readme } = ready;
+    const { bytes, readme, bundles } = ready;
     await approval?.claim();
-    const [manifestHash, readmeHash, signature] = await Promise.all([
+    const [manifestHash, readmeHash, bundlesHash, signature] = await Promise.all([
       store.manifests.put(bytes),
       readme ? store.manifests.put(Buffer.from(readme)) : undefined,
+      bundles ? store.manifests.put(bundles.bytes) : undefined,
       context.keys.signVersion(name, version, integrity),
       store.blobs.put(tarball.content, tarball),
     ]);
@@ -134,6 +140,14 @@ export function publisher(context: Context): Publishing {
         ...(readmeHash === undefined ? {} : { readme: readmeHash }),
         ...(deprecated === undefined ? {} : { deprecated }),
         signature,
+        ...(bundlesHash === undefined
+          ? {}
+          : {
+              attestations: {
+                bundles: bundlesHash,
+                ...(bundles?.provenance === undefined ? {} : { provenance: bundles.provenance }),
+              },
+            }),
       };
       const first = !state?.tags.has("latest") && !tags.includes("latest");
       return [

@@ -110,6 +110,8 @@ export interface PublishInput {
   readonly tags?: readonly string[];
   /** @default what the manifest or the tarball holds */
   readonly readme?: string;
+  /** a sigstore bundle, as it came */
+  readonly attestation?: Json;
 }
 
 export interface Published {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { CitadelError, type Citadel } from "@citadel/core";
 import { baseName, revisionOf, type JsonObject, type PublishInput } from "@citadel/core/registry";
 import { signedIn } from "../context.ts";
+import { parseJson } from "../http/body.ts";
 import { putDocument } from "./document.ts";
 import { check, publishSchema } from "./schemas.ts";
 import { attachmentsOf, isObject, readUpload, type Upload, type UploadOptions } from "./upload.ts";
@@ -41,9 +42,9 @@ export function publishInput(name: string, { document, tarball }: Upload): Publi
     if (value !== undefined && value !== name)
       throw invalid(`${field} is ${JSON.stringify(value)}, but the address names ${name}`);
 
-  const files = [`${name}-${version}.tgz`, `${baseName(name)}-${version}.tgz`];
-  if (!files.includes(tarball.file))
-    throw invalid(`the tarball is called ${JSON.stringify(tarball.file)}, not ${files[0]}`);
+  const stems = [`${name}-${version}`, `${baseName(name)}-${version}`];
+  if (!stems.some((stem) => tarball.file === `${stem}.tgz`))
+    throw invalid(`the tarball is called ${JSON.stringify(tarball.file)}, not ${stems[0]}.tgz`);
   const { length } = body._attachments[tarball.file] ?? {};
   if (length !== undefined && length !== tarball.content.size)
     throw invalid(`the tarball has ${tarball.content.size} bytes, not ${length} as it says`);
@@ -58,7 +59,22 @@ export function publishInput(name: string, { document, tarball }: Upload): Publi
     tarball: tarball.content,
     ...(tags.length > 0 ? { tags: tags.map(([tag]) => tag) } : {}),
     ...(body.readme ? { readme: body.readme } : {}),
+    ...attestationIn(body._attachments, stems),
   };
+}
+
+/** The sigstore bundle among the attachments: JSON as text. */
+function attestationIn(
+  attachments: Readonly<Record<string, { readonly data?: string | undefined }>>,
+  stems: readonly string[],
+): Pick<PublishInput, "attestation"> {
+  const found = Object.entries(attachments).filter(([file]) => file.endsWith(".sigstore"));
+  const [[file, { data = "" }] = ["", {}]] = found;
+  if (found.length === 0) return {};
+  if (found.length > 1) throw invalid("a publish carries one provenance");
+  if (!stems.some((stem) => file === `${stem}.sigstore`))
+    throw invalid(`the provenance is called ${JSON.stringify(file)}, not ${stems[0]}.sigstore`);
+  return { attestation: parseJson(data) };
 }
 
 function invalid(message: string): CitadelError {

@@ -1,6 +1,7 @@
 import type { Citadel } from "@citadel/core";
 import { Hono } from "hono";
 import { deletePackage, deleteTarball, putRevision } from "./document.ts";
+import { getAttestations } from "./attestations.ts";
 import { getKeys } from "./keys.ts";
 import { getManifest } from "./manifest.ts";
 import { deleteOwner, getOwners, putOwner } from "./owners.ts";
@@ -31,6 +32,8 @@ export function npmRoutes(citadel: Citadel): Hono<Env> {
     .delete("/-/user/token/:token", deleteToken)
 
     .get("/-/npm/v1/keys", getKeys)
+    .get("/-/npm/v1/attestations/:spec", getAttestations)
+    .get("/-/npm/v1/attestations/:scope/:spec", getAttestations)
     .get("/-/v1/search", createSearch(citadel))
     .post("/-/npm/v1/security/advisories/bulk", bulkAdvisories)
     .post("/-/npm/v1/security/audits", retiredAudit)

@@ -10,7 +10,10 @@ export const publishSchema = z.looseObject({
   "dist-tags": z.record(text, text).default({}),
   versions: z.record(text, z.looseObject({})),
   readme: text.nullish(),
-  _attachments: z.record(text, z.looseObject({ length: z.number().optional() })),
+  _attachments: z.record(
+    text,
+    z.looseObject({ length: z.number().optional(), data: text.optional() }),
+  ),
 });
 
 const person = z.union([text, z.looseObject({ name: text })]);
