@@ -1,6 +1,10 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { createAccess, type Access } from "./access/access.ts";
 import { createAccounts } from "./access/accounts.ts";
+import { createMemberships } from "./access/memberships.ts";
+import { createOrgs, type Orgs } from "./access/orgs.ts";
+import { createScopes } from "./access/scopes.ts";
 import type { Accounts } from "./access/state.ts";
 import type { Cache } from "./cache/types.ts";
 import { keepCurrent } from "./catalog/current.ts";
@@ -56,6 +60,8 @@ export interface Citadel {
   readonly registry: Registry;
   readonly views: Views;
   readonly accounts: Accounts;
+  readonly orgs: Orgs;
+  readonly access: Access;
   readonly policies: Policies;
   readonly refusals: Refusals;
   readonly keys: Keys;
@@ -114,18 +120,24 @@ export async function openCitadel({
     moved: (key) => changed(key),
     crash: crashing,
   });
-  const accounts = createAccounts({ store });
+  const accounts = createAccounts({ store, memberships: createMemberships({ store }) });
+  const scopes = createScopes({ store, accounts });
+  const open = settings.server.host.every(isLoopback);
+  const access = createAccess({ store, scopes, open });
   const policies = createPolicies({ store });
   const refusals = createRefusals(driver);
   const keys = createKeys({ store, serverKey, folder: dirs.data });
   const registry = createRegistry({
     store,
     accounts,
+    scopes,
     keys,
     limits: settings.limits,
+    scoped: settings.access.scoped,
     stage: settings.stage,
-    policy: { open: settings.server.host.every(isLoopback) },
+    policy: () => access.policy(),
   });
+  const orgs = createOrgs({ store, accounts, scopes, packages: registry.packages });
   const views = createViews({
     manifests: store.manifests,
     memory: settings.views.memory,
@@ -182,6 +194,8 @@ export async function openCitadel({
     registry,
     views,
     accounts,
+    orgs,
+    access,
     policies,
     refusals,
     policy: () => policies.current(),

@@ -36,6 +36,11 @@ export const errors = {
   },
   E_TAG_NOT_FOUND: { exit: 4, status: 404, hint: ["see the tags: npm dist-tag ls <package>"] },
   E_USER_NOT_FOUND: { exit: 4, status: 404, hint: ["make the account first: npm adduser"] },
+  E_ORG_NOT_FOUND: {
+    exit: 4,
+    status: 404,
+    hint: ["make it, or ask one of its owners to take you in: npm org set <org> <user>"],
+  },
   E_NOT_FOUND: { exit: 4, status: 404, hint: ["check the address"] },
 
   E_VERSION_EXISTS: { exit: 5, status: 409, hint: ["publish under a new version number"] },

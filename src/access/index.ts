@@ -1,7 +1,20 @@
+export { createAccess, type Access } from "./access.ts";
 export { createAccounts, type AccountsOptions } from "./accounts.ts";
 export { fromHtpasswd } from "./htpasswd.ts";
 export { userKind } from "./kinds.ts";
-export { allows, anonymous, commandLine, local, may, readOnly } from "./may.ts";
+export {
+  allows,
+  anonymous,
+  commandLine,
+  judge,
+  local,
+  may,
+  readOnly,
+  type Verdict,
+} from "./may.ts";
+export { createMemberships } from "./memberships.ts";
 export { checkUserName } from "./names.ts";
+export { createOrgs, type Orgs } from "./orgs.ts";
+export { createScopes, type Scopes } from "./scopes.ts";
 export type * from "./state.ts";
 export type * from "./types.ts";

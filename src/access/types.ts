@@ -77,10 +77,68 @@ export interface Target {
 
 /** What a user belongs to at the moment of asking. */
 export type Memberships = Pick<Principal, "orgs" | "teams">;
+export interface OrgState {
+  readonly name: string;
+  /** ms since 1970 */
+  readonly created: number;
+  readonly members: ReadonlyMap<string, OrgRole>;
+  readonly teams: ReadonlyMap<string, TeamState>;
+  /** how many teams of a name there were before */
+  readonly dissolved: ReadonlyMap<string, number>;
+}
+
+export interface TeamState {
+  /** `<org>:<team>`, with `#<n>` when it is the nth team of that name: what packages and principals call it */
+  readonly key: string;
+  readonly description: string;
+  /** members of the organisation */
+  readonly members: ReadonlySet<string>;
+}
+
+export type MembershipsOf = (user: string) => Promise<Memberships | undefined>;
+
+/**
+ * Who may do what to the names of a pattern. A list holds `$all`, `$authenticated`, user names, names of organisations and
+ * `<org>:<team>`; an absent one leaves it to the pattern that says less.
+ */
+export interface AccessRule {
+  readonly pattern: string;
+  readonly read?: readonly string[];
+  readonly write?: readonly string[];
+  readonly stage?: readonly string[];
+  /** such names belong to this registry and are never looked for elsewhere */
+  readonly claimed?: true;
+}
+
+/** What the rules say about one name; undefined where none says anything. */
+export interface RuleOf {
+  readonly read?: Allowed | undefined;
+  readonly write?: Allowed | undefined;
+  readonly stage?: Allowed | undefined;
+  readonly claimed: boolean;
+}
+
+/** One list of a rule, ready to be asked. */
+export interface Allowed {
+  /** pattern of the rule that it comes from */
+  readonly pattern: string;
+  readonly all: boolean;
+  readonly signedIn: boolean;
+  readonly named: ReadonlySet<string>;
+}
+
+/** Rules ready to be asked. */
+export interface AccessRules {
+  /** the most specific first */
+  readonly rules: readonly AccessRule[];
+  find(name: string): RuleOf;
+}
 
 /** Rules of the place: on a loopback server with the open policy any signed-in user may publish on what `local` owns. */
 export interface AccessPolicy {
   readonly open: boolean;
+  /** absent: there are none */
+  readonly rules?: AccessRules;
 }
 
 /** Who asks and by which door: what every function of the registry takes. */

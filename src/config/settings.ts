@@ -30,6 +30,8 @@ export interface Settings {
     readonly signup: "auto" | "open" | "closed";
     readonly workers: number;
   };
+  /** what a new scoped package is when its publisher does not say */
+  readonly access: { readonly scoped: "public" | "restricted" };
   readonly limits: {
     /** bytes of a tarball */
     readonly tarball: number;

@@ -115,6 +115,11 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     default: 1,
     description: "processes that serve",
   },
+  "access.scoped": {
+    type: choice("public", "restricted"),
+    default: "public",
+    description: "who reads a new scoped package when its publisher does not say",
+  },
   "limits.tarball": {
     type: size,
     default: 100e6,

@@ -1,10 +1,18 @@
 import { allows, may } from "../access/may.ts";
+import type { Scopes } from "../access/scopes.ts";
 import type { Accounts } from "../access/state.ts";
-import type { AccessPolicy, Action, Caller, ScopeHolder } from "../access/types.ts";
+import type {
+  AccessPolicy,
+  Action,
+  Caller,
+  Principal,
+  ScopeHolder,
+  Target,
+  Visibility,
+} from "../access/types.ts";
 import { CitadelError } from "../errors.ts";
 import type { Keys } from "../keys/keys.ts";
 import type { Actor, Ledger, Store } from "../store/types.ts";
-import type { ScopeEvent, ScopeState } from "./kind.ts";
 import { checkName, scopeOf } from "./names.ts";
 import { revisionOf } from "./revision.ts";
 import type { PackageDocument, PackageEvent, PackageState, RegistryLimits } from "./types.ts";
@@ -15,11 +23,14 @@ export interface Context {
   readonly packages: Ledger<PackageState, PackageEvent>;
   /** Is it the same state? Also when one of the two was parsed again. */
   same(a: PackageState, b: PackageState): boolean;
-  readonly scopes: Ledger<ScopeState, ScopeEvent>;
+  readonly scopes: Pick<Scopes, "holder" | "claim">;
   readonly accounts: Pick<Accounts, "user">;
   readonly keys: Pick<Keys, "signVersion">;
   readonly limits: RegistryLimits;
-  readonly policy: AccessPolicy;
+  /** visibility of a new scoped package whose publisher does not say */
+  readonly scoped: Visibility;
+  /** the rules of now */
+  policy(): AccessPolicy | Promise<AccessPolicy>;
 }
 
 /** Who a ledger records for a caller. */
@@ -27,45 +38,84 @@ export function actorOf({ principal, via, address }: Caller): Actor {
   return { name: principal.name, via, ...(address === undefined ? {} : { address }) };
 }
 
+/** What the rule is asked about: a package that is there, or a free name with whoever has its scope. */
+export function targetOf(
+  { orgs }: Principal,
+  name: string,
+  state: PackageState | undefined,
+  holder?: ScopeHolder,
+): Target {
+  const org = scopeOf(name);
+  // an organisation always has the scope of its name: for its members nothing has to be looked up
+  const scope: ScopeHolder | undefined =
+    org !== undefined && orgs?.has(org) ? { kind: "org", name: org } : holder;
+  return {
+    name,
+    owners: state?.owners,
+    ...(state?.visibility && { visibility: state.visibility }),
+    ...(state?.teams && { teams: state.teams }),
+    ...(scope && { scope }),
+  };
+}
+
 /**
- * Throws unless the caller may do `action` to the package; `state` undefined means that the name is free.
- * @throws E_AUTH_REQUIRED for somebody who is not signed in, else E_FORBIDDEN
+ * Throws unless the caller may do `action` to the package; `state` undefined means that the name is free. What may not be read
+ * is not there: then the error is that of a free name.
+ * @throws E_AUTH_REQUIRED for somebody who is not signed in, E_PACKAGE_NOT_FOUND, E_FORBIDDEN
  */
 export function demand(
-  { policy }: Pick<Context, "policy">,
+  policy: AccessPolicy,
   { principal }: Caller,
   action: Action,
   name: string,
   state: PackageState | undefined,
   scope?: ScopeHolder,
 ): void {
-  const target = { name, owners: state?.owners, ...(scope && { scope }) };
+  const target = targetOf(principal, name, state, scope);
   if (may(principal, action, target, policy)) return;
+  if (action === "read") throw unreadable(policy, principal, name);
   if (principal.kind === "anonymous")
     throw new CitadelError("E_AUTH_REQUIRED", `you must be signed in to change ${name}`);
+  if (state && !may(principal, "read", target, policy)) throw packageNotFound(name);
   if (!allows(principal.grant, action, name))
     throw new CitadelError("E_FORBIDDEN", `this token must not change ${name}`, {
       hint: ["use a token that may write it"],
     });
   if (state) throw new CitadelError("E_FORBIDDEN", `${principal.name} is not an owner of ${name}`);
+  const holder = target.scope;
+  if (holder === undefined || holder.name === principal.name || principal.orgs?.has(holder.name))
+    throw new CitadelError(
+      "E_FORBIDDEN",
+      `${principal.name} may not make the package ${name}: the rules of this registry leave it to others`,
+      { hint: [`see who may: citadel registry:access:test ${principal.name} write ${name}`] },
+    );
   throw new CitadelError(
     "E_FORBIDDEN",
-    `the scope @${scopeOf(name) ?? ""} belongs to ${scope?.name ?? "somebody else"}, not to ${principal.name}`,
+    `the scope @${scopeOf(name) ?? ""} belongs to ${holder.name}, not to ${principal.name}`,
     { hint: [`publish below your own scope: @${principal.name}/…`] },
   );
 }
 
-/** One change of a package that exists: `decide` gets the state that the caller may write. */
+/** A name of which nobody who is not signed in may read anything says so; whether there is such a package it does not say. */
+export function unreadable(policy: AccessPolicy, { kind }: Principal, name: string): CitadelError {
+  return kind === "anonymous" && policy.rules?.find(name).read?.all === false
+    ? new CitadelError("E_AUTH_REQUIRED", `you must be signed in to read ${name}`)
+    : packageNotFound(name);
+}
+
+/** One change of a package that exists: `decide` gets the state that the caller may do `action` to. */
 export async function changePackage(
   context: Context,
   name: string,
   caller: Caller,
   decide: (state: PackageState) => readonly PackageEvent[],
+  action: Action = "write",
 ): Promise<PackageDocument> {
   checkName(name);
+  const policy = await context.policy();
   const document = await context.packages.change(name, actorOf(caller), (state) => {
     if (!state) throw packageNotFound(name);
-    demand(context, caller, "write", name, state);
+    demand(policy, caller, action, name, state);
     return decide(state);
   });
   if (!document) throw packageNotFound(name);
@@ -83,15 +133,22 @@ export async function changeRevision(
   caller: Caller,
   rev: string | undefined,
   decide: (state: PackageState) => readonly PackageEvent[],
+  action: Action = "write",
 ): Promise<PackageDocument> {
-  if (rev === undefined) return changePackage(context, name, caller, decide);
+  if (rev === undefined) return changePackage(context, name, caller, decide, action);
   const seen = await context.packages.read(checkName(name));
   const stale = (): CitadelError =>
     new CitadelError("E_CONFLICT", `${name} has changed since revision ${rev.slice(0, 40)}`);
-  return changePackage(context, name, caller, (state) => {
-    if (!seen || revisionOf(seen) !== rev || !context.same(seen.state, state)) throw stale();
-    return decide(state);
-  });
+  return changePackage(
+    context,
+    name,
+    caller,
+    (state) => {
+      if (!seen || revisionOf(seen) !== rev || !context.same(seen.state, state)) throw stale();
+      return decide(state);
+    },
+    action,
+  );
 }
 
 export function packageNotFound(name: string): CitadelError {

@@ -5,7 +5,9 @@ import type {
   PackageEvent,
   PackageImport,
   PackageState,
+  PublishTfa,
   RemovedRecord,
+  TeamRight,
   VersionRecord,
 } from "./types.ts";
 
@@ -31,6 +33,10 @@ interface Stored {
   readonly owners: readonly string[];
   readonly stars: readonly string[];
   readonly removed: readonly RemovedRow[];
+  /** what stands here only where it is not as usual */
+  readonly restricted?: 1;
+  readonly teams?: readonly (readonly [team: string, TeamRight])[];
+  readonly tfa?: PublishTfa;
   readonly versions: readonly VersionRow[];
 }
 
@@ -75,7 +81,7 @@ export function packageKind(): Required<Kind<PackageState, PackageEvent>> {
     name: "package",
 
     reduce(before, event, { at, name }) {
-      const state = before ?? {
+      const state: PackageState = before ?? {
         name,
         created: at,
         tags: new Map(),
@@ -106,12 +112,23 @@ export function packageKind(): Required<Kind<PackageState, PackageEvent>> {
         }
         case "sign":
           return signed(state, event.signatures);
+        case "visibility": {
+          const { visibility: _, ...others } = state;
+          return event.visibility === "public" ? others : { ...others, visibility: "restricted" };
+        }
+        case "team":
+          return withTeam(state, event.team, event.right);
+        case "tfa": {
+          const { tfa: _, ...others } = state;
+          return event.tfa === "none" ? others : { ...others, tfa: event.tfa };
+        }
         case "import":
           return imported(before, event, name);
       }
     },
 
-    encode({ name, created, tags, owners, stars, removed, versions }) {
+    encode(state) {
+      const { name, created, tags, owners, stars, removed, versions } = state;
       const rest: Omit<Stored, "versions"> = {
         name,
         created,
@@ -119,12 +136,15 @@ export function packageKind(): Required<Kind<PackageState, PackageEvent>> {
         owners,
         stars,
         removed: Array.from(removed, ([version, r]) => [version, r.manifest, r.time, r.removed]),
+        ...(state.visibility === "restricted" && { restricted: 1 }),
+        ...(state.teams && { teams: [...state.teams] }),
+        ...(state.tfa && { tfa: state.tfa }),
       };
       return `${JSON.stringify(rest).slice(0, -1)},"versions":[${versionsText(versions)}]}`;
     },
 
     decode(json) {
-      const { name, created, tags, owners, stars, removed, versions } = json as Stored;
+      const { name, created, tags, owners, stars, removed, versions, ...others } = json as Stored;
       return {
         name,
         created,
@@ -138,6 +158,9 @@ export function packageKind(): Required<Kind<PackageState, PackageEvent>> {
           ]),
         ),
         stars,
+        ...(others.restricted && { visibility: "restricted" }),
+        ...(others.teams && { teams: new Map(others.teams) }),
+        ...(others.tfa && { tfa: others.tfa }),
       };
     },
 
@@ -228,10 +251,17 @@ function unpublished(state: PackageState, gone: readonly string[], at: number): 
   return { ...state, versions, removed, tags };
 }
 
+function withTeam(state: PackageState, team: string, right: TeamRight | "none"): PackageState {
+  const { teams: before, ...others } = state;
+  const teams = without(before ?? new Map<string, TeamRight>(), [team]);
+  if (right !== "none") teams.set(team, right);
+  return teams.size === 0 ? others : { ...others, teams };
+}
+
 /** What is there stays as it is, so that an import never takes anything away. */
 function imported(
   before: PackageState | undefined,
-  { created, owners, stars, tags, versions, removed }: PackageImport,
+  { created, owners, stars, tags, versions, removed, visibility, teams }: PackageImport,
   name: string,
 ): PackageState {
   const own = before ?? {
@@ -242,6 +272,8 @@ function imported(
     tags: new Map(),
     versions: new Map(),
     removed: new Map(),
+    ...(visibility === "restricted" && { visibility }),
+    ...(teams && teams.length > 0 && { teams: new Map(teams) }),
   };
   return {
     ...own,
@@ -257,21 +289,28 @@ function without<V>(map: ReadonlyMap<string, V>, keys: readonly string[]): Map<s
   return copy;
 }
 
-/** Who owns a scope that is nobody's user name: its first publisher. */
+/** Whose a scope is: an organisation's or, where it is nobody's name, its first publisher's. */
 export interface ScopeState {
   readonly owner: string;
+  /** absent: the owner is a user */
+  readonly org?: true;
   /** ms since 1970 */
   readonly created: number;
 }
 export interface ScopeEvent {
   readonly type: "claim";
   readonly owner: string;
+  readonly org?: true;
 }
 
 /** Scopes: `d/scope/<scope>`, without the `@`. */
 export function scopeKind(): Kind<ScopeState, ScopeEvent> {
   return {
     name: "scope",
-    reduce: (before, event, { at }) => ({ owner: event.owner, created: before?.created ?? at }),
+    reduce: (before, { owner, org }, { at }) => ({
+      owner,
+      ...(org && { org }),
+      created: before?.created ?? at,
+    }),
   };
 }

@@ -1,7 +1,7 @@
 import { CitadelError } from "../errors.ts";
 import { changeRevision, type Context } from "./context.ts";
 import { checkName } from "./names.ts";
-import type { Registry } from "./types.ts";
+import type { PackageEvent, PackageState, Registry } from "./types.ts";
 
 /** See {@link Registry.setOwners}. */
 export function ownership(context: Context): Registry["setOwners"] {
@@ -15,11 +15,12 @@ export function ownership(context: Context): Registry["setOwners"] {
         async (owner) => known?.state.owners.includes(owner) || context.accounts.user(owner),
       ),
     );
-    return changeRevision(context, name, caller, rev, (state) => {
+    const decide = (state: PackageState): PackageEvent[] => {
       const stranger = wanted.find((owner, i) => !users[i] && !state.owners.includes(owner));
       if (stranger !== undefined)
         throw new CitadelError("E_USER_NOT_FOUND", `there is no user ${JSON.stringify(stranger)}`);
       return wanted.join() === state.owners.join() ? [] : [{ type: "owners", owners: wanted }];
-    });
+    };
+    return changeRevision(context, name, caller, rev, decide, "admin");
   };
 }

@@ -1,9 +1,10 @@
-import type { Action, Caller, ScopeHolder } from "../access/types.ts";
+import { developers } from "../access/org-kind.ts";
+import type { Action, Caller, ScopeHolder, Visibility } from "../access/types.ts";
 import { may } from "../access/may.ts";
 import { CitadelError } from "../errors.ts";
 import { agree } from "./agree.ts";
 import { attestationsOf } from "./attestations.ts";
-import { actorOf, demand, type Context } from "./context.ts";
+import { actorOf, demand, targetOf, type Context } from "./context.ts";
 import { checkDist, hashesOf } from "./dist.ts";
 import type { StagedItem } from "../stage/types.ts";
 import {
@@ -14,12 +15,14 @@ import {
   type Person,
   type Publisher,
 } from "./manifest.ts";
+import { checkRestrictable } from "./visibility.ts";
 import { checkName, checkNewName, checkTag, checkVersion, scopeOf } from "./names.ts";
 import { uuidOf } from "./revision.ts";
 import { inspect } from "./tarball.ts";
 import type {
   JsonObject,
   PackageDocument,
+  PackageEvent,
   PackageState,
   Published,
   PublishInput,
@@ -64,6 +67,7 @@ export function publisher(context: Context): Publishing {
         "E_TOO_LARGE",
         `the tarball of ${name}@${version} has ${tarball.size} bytes; at most ${limits.tarball} are allowed`,
       );
+    if (input.access === "restricted") checkRestrictable(name);
     const manifest = checkIdentity(checkManifest(input.manifest), name, version);
     checkDist(hashesOf(manifest["dist"]), tarball, "E_INVALID_TARBALL");
     const about = { name, version, integrity: tarball.integrity };
@@ -72,12 +76,16 @@ export function publisher(context: Context): Publishing {
 
     // a refusal that is certain by now must not cost an upload to the store
     const before = await packages.read(name);
-    const scope = before ? undefined : await holderOfScope(context, name);
     const { principal } = caller;
+    const policy = await context.policy();
+    const seen = before && may(principal, "read", targetOf(principal, name, before.state), policy);
+    const scope = seen ? undefined : await context.scopes.holder(name);
     const { by, integrity } = { by: principal.name, integrity: tarball.integrity };
     const check = (state: PackageState | undefined): "new" | "repeated" => {
       if (!state) checkNewName(name);
-      demand(context, caller, action, name, state, scope);
+      // who may not know of it is told what they would be told of a free name
+      if (state && !seen) demand(policy, caller, action, name, undefined, scope);
+      demand(policy, caller, action, name, state, scope);
       return occupied(state, version, { by, integrity, tags });
     };
     check(before?.state);
@@ -123,7 +131,7 @@ export function publisher(context: Context): Publishing {
       context.keys.signVersion(name, version, integrity),
       store.blobs.put(tarball.content, tarball),
     ]);
-    if (!before) await claimScope(context, name, caller, scope);
+    const holder = before ? undefined : await claimScope(context, name, caller, scope);
 
     const deprecated = deprecationOf(manifest);
     let repeated = false;
@@ -156,6 +164,7 @@ export function publisher(context: Context): Publishing {
           ...{ version, record, tags: first ? [...tags, "latest"] : tags },
           ...(approval ? { staged: { id: approval.item.id, by: approval.item.by } } : {}),
         },
+        ...(state ? [] : firstTerms(input, holder, context.scoped)),
       ];
     });
     if (!document) throw new Error(`the publish of ${name}@${version} left no document`);
@@ -186,10 +195,10 @@ export async function mayPublish(
   name: string,
   { principal }: Caller,
 ): Promise<boolean> {
+  const policy = await context.policy();
   const before = await context.packages.read(name);
-  const scope = before ? undefined : await holderOfScope(context, name);
-  const target = { name, owners: before?.state.owners, ...(scope && { scope }) };
-  return may(principal, action, target, context.policy);
+  const scope = before ? undefined : await context.scopes.holder(name);
+  return may(principal, action, targetOf(principal, name, before?.state, scope), policy);
 }
 
 /** Right before the commit; the first publisher of a scope owns it unless it is somebody's user name. */
@@ -198,14 +207,28 @@ async function claimScope(
   name: string,
   caller: Caller,
   holder: ScopeHolder | undefined,
-): Promise<void> {
+): Promise<ScopeHolder | undefined> {
   const scope = scopeOf(name);
-  if (scope === undefined) return;
-  const claimed = await context.scopes.change(scope, actorOf(caller), (state) =>
-    state ? [] : [{ type: "claim", owner: holder?.name ?? caller.principal.name }],
-  );
+  if (scope === undefined) return undefined;
+  const owner = holder?.name ?? caller.principal.name;
+  const claimed = await context.scopes.claim(scope, owner, actorOf(caller));
   // somebody may have been faster since the first look
-  demand(context, caller, "write", name, undefined, claimed && userScope(claimed.state.owner));
+  demand(await context.policy(), caller, "write", name, undefined, claimed);
+  return claimed;
+}
+
+/** Who may do what to a new package, besides its owner. */
+function firstTerms(
+  { name, access }: PublishInput,
+  holder: ScopeHolder | undefined,
+  scoped: Visibility,
+): PackageEvent[] {
+  const events: PackageEvent[] = [];
+  const visibility = access ?? (scopeOf(name) === undefined ? "public" : scoped);
+  if (visibility === "restricted") events.push({ type: "visibility", visibility });
+  if (holder?.kind === "org")
+    events.push({ type: "team", team: `${holder.name}:${developers}`, right: "write" });
+  return events;
 }
 
 /** Is the number free? @throws E_VERSION_EXISTS, unless it is taken by this very publish, minutes ago */
@@ -230,21 +253,6 @@ function occupied(
         : { hint: ["this number was unpublished and stays taken: publish under a new one"] },
     );
   return "new";
-}
-
-const userScope = (name: string): ScopeHolder => ({ kind: "user", name });
-
-/** Whose the scope of a name that is free is: who claimed it, else the user of the same name. */
-async function holderOfScope(
-  { scopes, accounts }: Context,
-  name: string,
-): Promise<ScopeHolder | undefined> {
-  const scope = scopeOf(name);
-  if (scope === undefined) return undefined;
-  const claimed = await scopes.read(scope);
-  if (claimed) return userScope(claimed.state.owner);
-  const user = await accounts.user(scope);
-  return user && userScope(user.name);
 }
 
 async function maintainers(

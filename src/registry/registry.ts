@@ -1,6 +1,9 @@
 import { siteKind, tokenKind, userKind } from "../access/kinds.ts";
+import { memberKind, orgKind } from "../access/org-kind.ts";
+import { rulesKind } from "../access/rules-kind.ts";
+import type { Scopes } from "../access/scopes.ts";
 import type { Accounts } from "../access/state.ts";
-import type { AccessPolicy } from "../access/types.ts";
+import type { AccessPolicy, Visibility } from "../access/types.ts";
 import { policyKind } from "../policy/kind.ts";
 import type { Keys } from "../keys/keys.ts";
 import { keyKind } from "../keys/kind.ts";
@@ -19,28 +22,34 @@ import { starrer } from "./star.ts";
 import { tagger } from "./tag.ts";
 import type { Registry, RegistryLimits } from "./types.ts";
 import { unpublisher } from "./unpublish.ts";
+import { visibility } from "./visibility.ts";
 
 export interface RegistryOptions {
   readonly store: Store;
   readonly accounts: Pick<Accounts, "user">;
+  readonly scopes: Pick<Scopes, "holder" | "claim">;
   readonly keys: Pick<Keys, "signVersion">;
   readonly limits: RegistryLimits;
+  /** visibility of a new scoped package whose publisher does not say @default "public" */
+  readonly scoped?: Visibility;
   readonly stage: StageLimits;
-  readonly policy: AccessPolicy;
+  /** the rules of now */
+  readonly policy: () => AccessPolicy | Promise<AccessPolicy>;
 }
 
 /** The registry over a store: every door publishes, resolves and changes packages through this. */
 export function createRegistry(options: RegistryOptions): Registry {
-  const { store, accounts, keys, limits, policy } = options;
+  const { store, accounts, scopes, keys, limits, scoped = "public", policy } = options;
   const kind = packageKind();
   const packages = store.ledger(kind);
   const context: Context = {
     store,
     packages,
-    scopes: store.ledger(scopeKind()),
+    scopes,
     accounts,
     keys,
     limits,
+    scoped,
     policy,
     same: (a, b) => a === b || kind.encode(a) === kind.encode(b),
   };
@@ -53,6 +62,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     deprecate: deprecator(context),
     unpublish: unpublisher(context),
     setOwners: ownership(context),
+    ...visibility(context),
     star: starrer(context),
     sign: signer(context),
     ...resolver(context),
@@ -68,6 +78,9 @@ export function kinds(): readonly Kind<any, any>[] {
     userKind(),
     tokenKind(),
     siteKind(),
+    orgKind(),
+    memberKind(),
+    rulesKind(),
     policyKind(),
     keyKind(),
     stageKind(),

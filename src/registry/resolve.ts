@@ -1,6 +1,6 @@
 import { CitadelError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import { demand, packageNotFound, type Context } from "./context.ts";
+import { demand, unreadable, type Context } from "./context.ts";
 import { checkName } from "./names.ts";
 import { uuidOf } from "./revision.ts";
 import type { JsonObject, PackageState, Registry } from "./types.ts";
@@ -20,11 +20,16 @@ export function resolver(context: Context): Pick<Registry, "document" | "resolve
     // only what is not plainly a name is worth the look of the long list of rules
     if (!plain.test(name)) checkName(name);
     const { packages } = context;
-    let found = await (hot ? packages.glance(name) : packages.read(name));
+    const [seen, policy] = await Promise.all([
+      hot ? packages.glance(name) : packages.read(name),
+      context.policy(),
+    ]);
+    let found = seen;
     // what is to be denied is looked at once more where the first look may have been an old one
     if (hot && found?.state.versions.size === 0) found = await packages.read(name);
-    if (!found || found.state.versions.size === 0) throw packageNotFound(checkName(name));
-    demand(context, caller, "read", name, found.state);
+    if (!found || found.state.versions.size === 0)
+      throw unreadable(policy, caller.principal, checkName(name));
+    demand(policy, caller, "read", name, found.state);
     return found;
   };
 

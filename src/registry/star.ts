@@ -13,9 +13,10 @@ export function starrer(context: Context): Registry["star"] {
       throw new CitadelError("E_AUTH_REQUIRED", `you must be signed in to star ${name}`);
     if (!allows(principal.grant, "write", name))
       throw new CitadelError("E_FORBIDDEN", `this token may only read; it cannot star ${name}`);
+    const policy = await context.policy();
     const document = await context.packages.change(name, actorOf(caller), (state) => {
       if (!state || state.versions.size === 0) throw packageNotFound(name);
-      demand(context, caller, "read", name, state);
+      demand(policy, caller, "read", name, state);
       const user = principal.name;
       return state.stars.includes(user) === on ? [] : [{ type: "star", user, on }];
     });

@@ -1,4 +1,4 @@
-import type { Caller } from "../access/types.ts";
+import type { Caller, Visibility } from "../access/types.ts";
 import type { Signature } from "../keys/keys.ts";
 import type { Stages } from "../stage/types.ts";
 import type { Document, Ledger } from "../store/types.ts";
@@ -54,7 +54,16 @@ export interface PackageState {
   readonly removed: ReadonlyMap<string, RemovedRecord>;
   /** who starred it */
   readonly stars: readonly string[];
+  /** @default "public" */
+  readonly visibility?: Visibility;
+  /** `<org>:<team>` → what its members may. Absent: no teams */
+  readonly teams?: ReadonlyMap<string, TeamRight>;
+  /** what a publish needs besides the right. Absent: nothing */
+  readonly tfa?: PublishTfa;
 }
+export type TeamRight = "read" | "write";
+/** A one-time code: from everybody, or from everybody but tokens made for machines. */
+export type PublishTfa = "publish" | "automation";
 export type PackageDocument = Document<PackageState>;
 
 export type PackageEvent =
@@ -77,6 +86,9 @@ export type PackageEvent =
       readonly type: "sign";
       readonly signatures: readonly (readonly [version: string, Signature])[];
     }
+  | { readonly type: "visibility"; readonly visibility: Visibility }
+  | { readonly type: "team"; readonly team: string; readonly right: TeamRight | "none" }
+  | { readonly type: "tfa"; readonly tfa: PublishTfa | "none" }
   | PackageImport;
 
 /** What came from elsewhere, as it was there. Only what is missing is added; the rest counts where the package is new. */
@@ -88,6 +100,9 @@ export interface PackageImport {
   readonly tags: readonly (readonly [tag: string, version: string])[];
   readonly versions: readonly (readonly [version: string, VersionRecord])[];
   readonly removed: readonly (readonly [version: string, RemovedRecord])[];
+  /** @default "public" */
+  readonly visibility?: Visibility;
+  readonly teams?: readonly (readonly [team: string, TeamRight])[];
 }
 
 /** One file to publish: bytes in memory, or a spooled file that can be read again. */
@@ -112,6 +127,8 @@ export interface PublishInput {
   readonly readme?: string;
   /** a sigstore bundle, as it came */
   readonly attestation?: Json;
+  /** Counts for a package that is new. @default "public", or for a scoped one the setting `access.scoped` */
+  readonly access?: Visibility;
 }
 
 export interface Published {
@@ -190,6 +207,17 @@ export interface Registry {
   ): Promise<PackageDocument>;
   /** Signs the versions that have no signature yet. @returns how many were signed @throws E_SERVER_KEY */
   sign(name: string, caller: Caller): Promise<number>;
+  /** Who may read it besides those with a right to it; a name without a scope stays public: E_INVALID_DOCUMENT. */
+  setVisibility(name: string, visibility: Visibility, caller: Caller): Promise<PackageDocument>;
+  /** Whether a publish needs a one-time code. */
+  setTfa(name: string, tfa: PublishTfa | "none", caller: Caller): Promise<PackageDocument>;
+  /** What the members of a team may. @param team its key, see {@link TeamState} */
+  setTeam(
+    name: string,
+    team: string,
+    right: TeamRight | "none",
+    caller: Caller,
+  ): Promise<PackageDocument>;
   /** Any reader may star. */
   star(name: string, on: boolean, caller: Caller): Promise<PackageDocument>;
   /** The newest document. @throws E_PACKAGE_NOT_FOUND, also when every version was unpublished */

@@ -1,5 +1,15 @@
 import { pathToFileURL } from "node:url";
-import { createAccounts, local, type Caller } from "@citadel/core/access";
+import {
+  createAccess,
+  createAccounts,
+  createMemberships,
+  createOrgs,
+  createScopes,
+  local,
+  type Access,
+  type Caller,
+  type Orgs,
+} from "@citadel/core/access";
 import { createKeys, type Keys } from "@citadel/core/keys";
 import { createRegistry, tarballOf, type JsonObject, type Registry } from "@citadel/core/registry";
 import { openStore, type Store } from "@citadel/core/store";
@@ -17,6 +27,8 @@ export interface Place extends AsyncDisposable {
   readonly store: Store;
   readonly accounts: ReturnType<typeof createAccounts>;
   readonly keys: Keys;
+  readonly access: Access;
+  readonly orgs: Orgs;
   readonly registry: Registry;
 }
 
@@ -30,14 +42,21 @@ export async function place(name: DriverName, { open = false } = {}): Promise<Pl
   const driver = url ? sqlite(new URL(`sqlite:${url.pathname}`)) : memory(new URL("memory:"));
   await driver.open();
   const store = openStore({ driver, grace: 3_600_000, memory: 16 * 2 ** 20 });
-  const accounts = createAccounts({ store });
+  const accounts = createAccounts({ store, memberships: createMemberships({ store }) });
   const serverKey = Buffer.alloc(32, 7).toString("base64");
   const keys = createKeys({ store, serverKey, folder: "/nowhere" });
+  const scopes = createScopes({ store, accounts });
+  const access = createAccess({ store, scopes, open });
+  const policy = () => access.policy();
+  const options = { store, accounts, scopes, keys, limits, stage, policy };
+  const registry = createRegistry(options);
   return {
     store,
     accounts,
     keys,
-    registry: createRegistry({ store, accounts, keys, limits, stage, policy: { open } }),
+    access,
+    registry,
+    orgs: createOrgs({ store, accounts, scopes, packages: registry.packages }),
     async [Symbol.asyncDispose]() {
       await store.close();
       await folder?.remove();

@@ -40,13 +40,17 @@ test.each(["memory", "sqlite"] as const)(
     for (const [path, headers] of paths) await here.app.install(asked(path, headers));
     for (const [path, headers] of paths) {
       const bodies: unknown[] = [];
+      const began = performance.now();
       const calls = await callsOf(here, async () => {
         for (let n = 0; n < 10; n++) {
           await nextTurn(); // requests of one turn share a look at the store
           bodies.push((await here.app.install(asked(path, headers)))?.body);
         }
       });
-      expect(calls, `${path} ${JSON.stringify(headers)}`).toEqual({ head: 10 });
+      // besides, once a second, a look at who may do what
+      const { get: looks = 0, ...rest } = calls;
+      expect(rest, `${path} ${JSON.stringify(headers)}`).toEqual({ head: 10 });
+      expect(looks).toBeLessThanOrEqual(1 + (performance.now() - began) / 1000);
       expect(bodies[0]).toBeInstanceOf(Uint8Array);
       // no copy, no slice: the same object each time
       expect(new Set(bodies).size).toBe(1);
@@ -62,6 +66,7 @@ test.each(["memory", "sqlite"] as const)(
     );
     expect(sent?.body).toBe(view?.pick(["gzip"]).bytes);
     const etag = `"${view?.etag ?? ""}"`;
+    await citadel.access.policy();
     const calls = await callsOf(here, async () => {
       await nextTurn();
       const answer = await here.app.install(
@@ -69,7 +74,7 @@ test.each(["memory", "sqlite"] as const)(
       );
       expect([answer?.status, answer?.body]).toEqual([304, null]);
     });
-    expect(calls).toEqual({ head: 1 });
+    expect(calls["head"]).toBe(1);
   },
 );
 
