@@ -93,6 +93,11 @@ export const errors = {
     retryable: true,
     hint: ["look at what the other server answers at this address"],
   },
+  E_REMOTE_REFUSED: {
+    exit: 8,
+    status: 502,
+    hint: ["give a token of the other registry that may read it"],
+  },
   E_REMOTE_ADDRESS: {
     exit: 8,
     status: 502,

@@ -18,19 +18,12 @@ export interface ClientTools {
   readonly deno: readonly string[];
 }
 
-const pins = join(root, "test/clients");
-
 /**
- * The package managers of test/clients/package-lock.json, installed once per lock into .cache from the
- * configured registry, without running install scripts: bun, deno and pnpm are started from their
- * platform packages. Fails with the reason when they cannot be installed; no test is skipped for that.
+ * The package managers of test/clients/package-lock.json; bun, deno and pnpm are started from their platform packages. Fails with
+ * the reason when they cannot be installed; no test is skipped for that.
  */
 export async function clientTools(): Promise<ClientTools> {
-  const lock = await readFile(join(pins, "package-lock.json"));
-  const hash = createHash("sha256").update(lock).digest("hex").slice(0, 12);
-  const folder = join(root, `.cache/clients-${process.platform}-${process.arch}-${hash}`);
-  if (!existsSync(folder)) await alone(`${folder}.lock`, () => install(folder));
-  const modules = join(folder, "node_modules");
+  const modules = await installed("clients");
   const script = (path: string) => [process.execPath, join(modules, path)];
   return {
     npm10: script("npm10/bin/npm-cli.js"),
@@ -44,7 +37,20 @@ export async function clientTools(): Promise<ClientTools> {
   };
 }
 
-async function install(folder: string): Promise<void> {
+/**
+ * The node_modules of test/<name>/package-lock.json, installed once per lock into .cache from the configured registry, without
+ * running install scripts.
+ */
+export async function installed(name: string): Promise<string> {
+  const pins = join(root, "test", name);
+  const lock = await readFile(join(pins, "package-lock.json"));
+  const hash = createHash("sha256").update(lock).digest("hex").slice(0, 12);
+  const folder = join(root, `.cache/${name}-${process.platform}-${process.arch}-${hash}`);
+  if (!existsSync(folder)) await alone(`${folder}.lock`, () => install(pins, folder));
+  return join(folder, "node_modules");
+}
+
+async function install(pins: string, folder: string): Promise<void> {
   if (existsSync(folder)) return;
   const draft = `${folder}.${process.pid}`;
   await mkdir(draft, { recursive: true });
@@ -57,7 +63,7 @@ async function install(folder: string): Promise<void> {
   if (ran.code !== 0) {
     await rm(draft, { recursive: true, force: true });
     throw new Error(
-      `The package managers of test/clients/package.json could not be installed, so their tests cannot run.\n` +
+      `What ${pins}/package.json names could not be installed, so the tests that need it cannot run.\n` +
         `Check the registry of \`npm config get registry\` and run the tests again.\n${ran.output}`,
     );
   }

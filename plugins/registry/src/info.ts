@@ -1,5 +1,4 @@
 import type { Citadel, Settings } from "@citadel/core";
-import { userKind } from "@citadel/core/access";
 
 /** What a registry is, as `citadel registry:info --json` prints it. */
 export interface RegistryInfo {
@@ -59,12 +58,11 @@ export async function describeRegistry(citadel: Citadel): Promise<RegistryInfo> 
   };
 }
 
-async function countUsers({ store }: Citadel): Promise<number> {
-  const users = store.ledger(userKind());
+async function countUsers({ accounts }: Citadel): Promise<number> {
   let count = 0;
   let after: string | undefined;
   do {
-    const page = await users.list(after === undefined ? {} : { after });
+    const page = await accounts.list(after === undefined ? {} : { after });
     count += page.items.length;
     after = page.next;
   } while (after !== undefined);

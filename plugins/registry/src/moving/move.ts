@@ -40,7 +40,7 @@ export interface MoveOptions {
 /**
  * Adds the packages of another registry. Each is checked as a publish is; what is wrong with one is reported and does not keep the
  * others. What is here never changes, except that a tag follows to a version that arrives. Stopped or killed, it goes on when run again.
- * @throws E_STORE_*, E_CANCELLED, E_REMOTE_UNAVAILABLE and the like: what would stop every package
+ * @throws E_USER_NOT_FOUND for an owner; E_STORE_*, E_CANCELLED, E_REMOTE_UNAVAILABLE and the like: what would stop every package
  */
 export async function moveIn(
   citadel: Citadel,
@@ -56,13 +56,18 @@ export async function moveIn(
   let bytes = 0;
   let done = 0;
   const turn = createTurns(concurrency);
+  const isUser =
+    options.isUser ?? (async (user) => (await citadel.accounts.user(user)) !== undefined);
+  for (const owner of options.owners ?? [])
+    if (!(await isUser(owner)))
+      throw new CitadelError("E_USER_NOT_FOUND", `there is no user ${owner} here`);
 
   const one = async (name: string, dir: string): Promise<void> => {
     const complain = (error: unknown, version?: string): void => {
       problems.push(problemOf(error, name, version));
     };
     try {
-      const moving = { citadel, caller, turn, dir, complain, options };
+      const moving = { citadel, caller, turn, dir, complain, isUser, options };
       const { result, ...counts } = await movePackage(moving, checkName(name), source);
       packages[result]++;
       versions.added += counts.added;
@@ -98,6 +103,7 @@ interface Moving {
   readonly turn: ReturnType<typeof createTurns>;
   readonly dir: string;
   readonly complain: (error: unknown, version?: string) => void;
+  readonly isUser: (name: string) => Promise<boolean>;
   readonly options: MoveOptions;
 }
 
@@ -203,7 +209,7 @@ async function compare(
 }
 
 /** What of a package does not depend on single versions. */
-async function describe({ citadel, caller, options }: Moving, name: string, from: SourcePackage) {
+async function describe({ caller, isUser, options }: Moving, name: string, from: SourcePackage) {
   const { document, versions } = from;
   const { time, maintainers, users, readme } = document;
   const now = Date.now();
@@ -214,8 +220,6 @@ async function describe({ citadel, caller, options }: Moving, name: string, from
   };
   const created = at("created") ?? Math.min(now, ...versions.map((one) => at(one) ?? now));
   const latest = isObject(document["dist-tags"]) ? document["dist-tags"]["latest"] : undefined;
-  const isUser =
-    options.isUser ?? (async (user) => (await citadel.accounts.user(user)) !== undefined);
   const people = peopleOf(maintainers, document, latest);
   // a name that nobody has here could be taken by whoever signs up first, and the package with it
   const known: string[] = [];

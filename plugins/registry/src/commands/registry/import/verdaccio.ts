@@ -60,7 +60,7 @@ export default class RegistryImportVerdaccio extends CitadelCommand {
     await this.table(problems, problemColumns);
     const what = `${versions.added} versions of ${packages.added + packages.changed} packages, ${formatSize(bytes)}, and ${users.added} accounts`;
     if (problems.length > 0) {
-      this.warn(`${problems.length} things stay behind; see above`);
+      this.warn(`what stays behind: ${problems.length}, see above`);
       process.exitCode = 3;
     }
     if (moved.dryRun) this.note(`would add ${what}; nothing was written`);
