@@ -225,6 +225,7 @@ export async function openCitadel({
       return { items, checked };
     },
     async collect({ dryRun = false, grace = settings.store.grace } = {}) {
+      if (!dryRun) await registry.tidyBatches(grace);
       if (!dryRun) await registry.stages.expire();
       return store.collect({ kinds: kinds(), grace, dryRun });
     },

@@ -64,7 +64,8 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
       before,
       after: {
         // A row without its manifest is never up to date, so that it heals with the store.
-        etag: manifest ? etag : `${etag} without manifest`,
+        // Nor is one that a batch may change without a write to the document.
+        etag: manifest && !state.pending ? etag : `${etag} incomplete`,
         state,
         row: latest === undefined ? undefined : summarize(document, latest, manifest ?? {}),
         ...(await versions(name, state, before)),

@@ -13,6 +13,7 @@ import type {
 import { CitadelError } from "../errors.ts";
 import type { Keys } from "../keys/keys.ts";
 import type { Actor, Ledger, Store } from "../store/types.ts";
+import type { Batches } from "./batch/batches.ts";
 import { checkName, scopeOf } from "./names.ts";
 import { revisionOf } from "./revision.ts";
 import type { PackageDocument, PackageEvent, PackageState, RegistryLimits } from "./types.ts";
@@ -23,6 +24,7 @@ export interface Context {
   readonly packages: Ledger<PackageState, PackageEvent>;
   /** Is it the same state? Also when one of the two was parsed again. */
   same(a: PackageState, b: PackageState): boolean;
+  readonly batches: Batches;
   readonly scopes: Pick<Scopes, "holder" | "claim">;
   readonly accounts: Pick<Accounts, "user">;
   readonly keys: Pick<Keys, "signVersion">;

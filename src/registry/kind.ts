@@ -2,6 +2,7 @@ import type { Signature } from "../keys/keys.ts";
 import { blobKey, manifestKey } from "../store/index.ts";
 import type { Kind } from "../store/types.ts";
 import type {
+  HeldBack,
   PackageEvent,
   PackageImport,
   PackageState,
@@ -38,6 +39,7 @@ interface Stored {
   readonly teams?: readonly (readonly [team: string, TeamRight])[];
   readonly tfa?: PublishTfa;
   readonly versions: readonly VersionRow[];
+  readonly pending?: readonly (readonly [batch: string, HeldBack])[];
 }
 
 /** Packages: `d/package/<name>`. */
@@ -77,58 +79,84 @@ export function packageKind(): Required<Kind<PackageState, PackageEvent>> {
     return after;
   }
 
+  function apply(stored: PackageState | undefined, event: Visible, at: number, name: string) {
+    const { pending } = stored ?? {};
+    // what was only ever held back has no owner and no date of its own
+    const before = stored && isBorn(stored) ? stored : undefined;
+    const state = before ?? {
+      ...unborn(name, at),
+      owners: event.type === "publish" ? [event.record.by] : [],
+    };
+    const after = changed(before, state, event, at, name);
+    return pending && !after.pending ? { ...after, pending } : after;
+  }
+
+  function changed(
+    before: PackageState | undefined,
+    state: PackageState,
+    event: Visible,
+    at: number,
+    name: string,
+  ): PackageState {
+    switch (event.type) {
+      case "publish": {
+        const tags = new Map(state.tags);
+        for (const tag of event.tags) tags.set(tag, event.version);
+        return { ...state, tags, versions: added(state.versions, event.version, event.record) };
+      }
+      case "tag":
+        return { ...state, tags: new Map(state.tags).set(event.tag, event.version) };
+      case "untag":
+        return { ...state, tags: without(state.tags, [event.tag]) };
+      case "deprecate":
+        return deprecated(state, event.versions, event.message);
+      case "unpublish":
+        return unpublished(state, event.versions, at);
+      case "owners":
+        return { ...state, owners: event.owners };
+      case "star": {
+        const others = state.stars.filter((user) => user !== event.user);
+        return { ...state, stars: event.on ? [...others, event.user] : others };
+      }
+      case "sign":
+        return signed(state, event.signatures);
+      case "visibility": {
+        const { visibility: _, ...others } = state;
+        return event.visibility === "public" ? others : { ...others, visibility: "restricted" };
+      }
+      case "team":
+        return withTeam(state, event.team, event.right);
+      case "tfa": {
+        const { tfa: _, ...others } = state;
+        return event.tfa === "none" ? others : { ...others, tfa: event.tfa };
+      }
+      case "import":
+        return imported(before, event, name);
+    }
+  }
+
   return {
     name: "package",
 
-    reduce(before, event, { at, name }) {
-      const state: PackageState = before ?? {
-        name,
-        created: at,
-        tags: new Map(),
-        owners: event.type === "publish" ? [event.record.by] : [],
-        versions: new Map(),
-        removed: new Map(),
-        stars: [],
-      };
-      switch (event.type) {
-        case "publish": {
-          const tags = new Map(state.tags);
-          for (const tag of event.tags) tags.set(tag, event.version);
-          return { ...state, tags, versions: added(state.versions, event.version, event.record) };
-        }
-        case "tag":
-          return { ...state, tags: new Map(state.tags).set(event.tag, event.version) };
-        case "untag":
-          return { ...state, tags: without(state.tags, [event.tag]) };
-        case "deprecate":
-          return deprecated(state, event.versions, event.message);
-        case "unpublish":
-          return unpublished(state, event.versions, at);
-        case "owners":
-          return { ...state, owners: event.owners };
-        case "star": {
-          const others = state.stars.filter((user) => user !== event.user);
-          return { ...state, stars: event.on ? [...others, event.user] : others };
-        }
-        case "sign":
-          return signed(state, event.signatures);
-        case "visibility": {
-          const { visibility: _, ...others } = state;
-          return event.visibility === "public" ? others : { ...others, visibility: "restricted" };
-        }
-        case "team":
-          return withTeam(state, event.team, event.right);
-        case "tfa": {
-          const { tfa: _, ...others } = state;
-          return event.tfa === "none" ? others : { ...others, tfa: event.tfa };
-        }
-        case "import":
-          return imported(before, event, name);
+    reduce(stored, event, { at, name }) {
+      const pending = stored?.pending;
+      if (event.type === "reserve")
+        return {
+          ...(stored ?? unborn(name, at)),
+          pending: new Map(pending).set(event.batch, event.events),
+        };
+      if (event.type === "settle") {
+        const left = without(pending ?? new Map(), [event.batch]);
+        const { pending: _, ...plain } = stored ?? unborn(name, at);
+        const rest = left.size > 0 ? { ...plain, pending: left } : plain;
+        const held = (event.commit && pending?.get(event.batch)) || [];
+        return held.reduce((state, one) => apply(state, one, at, name), rest);
       }
+      return apply(stored, event, at, name);
     },
 
     encode(state) {
-      const { name, created, tags, owners, stars, removed, versions } = state;
+      const { name, created, tags, owners, stars, removed, versions, pending } = state;
       const rest: Omit<Stored, "versions"> = {
         name,
         created,
@@ -140,7 +168,8 @@ export function packageKind(): Required<Kind<PackageState, PackageEvent>> {
         ...(state.teams && { teams: [...state.teams] }),
         ...(state.tfa && { tfa: state.tfa }),
       };
-      return `${JSON.stringify(rest).slice(0, -1)},"versions":[${versionsText(versions)}]}`;
+      const held = pending ? `,"pending":${JSON.stringify([...pending])}` : "";
+      return `${JSON.stringify(rest).slice(0, -1)},"versions":[${versionsText(versions)}]${held}}`;
     },
 
     decode(json) {
@@ -161,12 +190,14 @@ export function packageKind(): Required<Kind<PackageState, PackageEvent>> {
         ...(others.restricted && { visibility: "restricted" }),
         ...(others.teams && { teams: new Map(others.teams) }),
         ...(others.tfa && { tfa: others.tfa }),
+        ...(others.pending && { pending: new Map(others.pending) }),
       };
     },
 
     // the content of an unpublished version may go; its manifest stays as evidence of what the number was
-    *references({ versions, removed }) {
-      for (const { integrity, manifest, readme, attestations } of versions.values()) {
+    *references({ versions, removed, pending }) {
+      const held = Array.from(pending?.values() ?? [], ([{ record }]) => record);
+      for (const { integrity, manifest, readme, attestations } of [...versions.values(), ...held]) {
         yield blobKey(integrity);
         yield manifestKey(manifest);
         if (readme !== undefined) yield manifestKey(readme);
@@ -176,6 +207,17 @@ export function packageKind(): Required<Kind<PackageState, PackageEvent>> {
     },
   };
 }
+
+type Visible = HeldBack[number];
+
+const unborn = (name: string, created: number): PackageState => ({
+  ...{ name, created, tags: new Map(), owners: [] },
+  ...{ versions: new Map(), removed: new Map(), stars: [] },
+});
+
+/** Did anybody but a batch that has not ended ever publish it? */
+export const isBorn = ({ versions, removed }: PackageState): boolean =>
+  versions.size + removed.size > 0;
 
 function toRow(version: string, record: VersionRecord): VersionRow {
   const { manifest, integrity, size, time, by, readme, deprecated, signature, attestations } =

@@ -3,7 +3,7 @@ import type { Action, Caller, ScopeHolder, Visibility } from "../access/types.ts
 import { may } from "../access/may.ts";
 import { CitadelError } from "../errors.ts";
 import { agree } from "./agree.ts";
-import { attestationsOf } from "./attestations.ts";
+import { attestationsOf, type AttestationBundles } from "./attestations.ts";
 import { actorOf, demand, targetOf, type Context } from "./context.ts";
 import { checkDist, hashesOf } from "./dist.ts";
 import type { StagedItem } from "../stage/types.ts";
@@ -20,12 +20,13 @@ import { checkName, checkNewName, checkTag, checkVersion, scopeOf } from "./name
 import { uuidOf } from "./revision.ts";
 import { inspect } from "./tarball.ts";
 import type {
+  HeldBack,
   JsonObject,
   PackageDocument,
-  PackageEvent,
   PackageState,
   Published,
   PublishInput,
+  Tarball,
   VersionRecord,
 } from "./types.ts";
 
@@ -41,11 +42,44 @@ export interface Approval {
   stands(): void;
 }
 
-/** What doors and the stage publish with. */
+/** A publish whose objects are stored; only the document does not know of it yet. */
+export interface Stored {
+  readonly ready: Ready;
+  /** @param state the newest */
+  events(state: PackageState | undefined): HeldBack;
+}
+
+/** What doors, the stage and batches publish with. */
 export interface Publishing {
   publish(input: PublishInput, caller: Caller, approval?: Approval): Promise<Published>;
   /** @param action "stage" for a version that is to wait for approval */
   checkPublish(input: PublishInput, caller: Caller, action?: "stage" | "write"): Promise<void>;
+  prepare(
+    input: PublishInput,
+    caller: Caller,
+    action: "stage" | "write",
+    staged?: StagedItem,
+  ): Promise<Ready>;
+  put(ready: Ready, caller: Caller): Promise<Stored>;
+}
+
+/** A publish that passed every check there is before something is written. */
+export interface Ready {
+  readonly name: string;
+  readonly version: string;
+  readonly tags: readonly string[];
+  readonly access?: Visibility;
+  readonly manifest: JsonObject;
+  readonly tarball: Tarball;
+  readonly before: PackageDocument | undefined;
+  readonly scope: ScopeHolder | undefined;
+  readonly by: string;
+  readonly bytes: Uint8Array;
+  readonly readme: string | undefined;
+  readonly bundles: AttestationBundles | undefined;
+  /** May it go in? @throws E_FORBIDDEN, E_VERSION_EXISTS */
+  check(state: PackageState | undefined): "new" | "repeated";
+  published(document: PackageDocument, repeated: boolean): Published;
 }
 
 /** See {@link Registry.publish}. Everything is checked before anything is written; the document's put is the commit. */
@@ -57,7 +91,7 @@ export function publisher(context: Context): Publishing {
     caller: Caller,
     action: "stage" | "write",
     staged?: StagedItem,
-  ) {
+  ): Promise<Ready> {
     const name = checkName(input.name);
     const version = checkVersion(input.version);
     const tags = [...new Set(input.tags ?? ["latest"])].map(checkTag);
@@ -99,18 +133,54 @@ export function publisher(context: Context): Publishing {
     const readme =
       readmeOf(input.readme) ?? readmeOf(manifest["readme"]) ?? readmeOf(inspected.readme);
     return {
-      name,
-      version,
-      tags,
-      manifest,
-      before,
-      scope,
-      by,
-      integrity,
+      ...(input.access === undefined ? {} : { access: input.access }),
+      ...{ name, version, tags, manifest, tarball, before, scope, by, bytes, readme, bundles },
       check,
-      bytes,
-      readme,
-      bundles,
+      published: (document, repeated) => ({
+        name,
+        version,
+        uuid: uuidOf(name, version, document.state.versions.get(version)?.manifest ?? ""),
+        integrity,
+        shasum: tarball.shasum,
+        size: tarball.size,
+        document,
+        repeated,
+      }),
+    };
+  }
+
+  async function put(ready: Ready, caller: Caller): Promise<Stored> {
+    const { name, version, tags, manifest, tarball, bytes, bundles, by } = ready;
+    const { integrity, size } = tarball;
+    const [manifestHash, readme, bundlesHash, signature] = await Promise.all([
+      store.manifests.put(bytes),
+      ready.readme ? store.manifests.put(Buffer.from(ready.readme)) : undefined,
+      bundles ? store.manifests.put(bundles.bytes) : undefined,
+      context.keys.signVersion(name, version, integrity),
+      store.blobs.put(tarball.content, tarball),
+    ]);
+    const holder = ready.before ? undefined : await claimScope(context, name, caller, ready.scope);
+    const deprecated = deprecationOf(manifest);
+    const attestations = bundlesHash !== undefined && {
+      bundles: bundlesHash,
+      ...(bundles?.provenance === undefined ? {} : { provenance: bundles.provenance }),
+    };
+    return {
+      ready,
+      events(state) {
+        const record: VersionRecord = {
+          ...{ manifest: manifestHash, integrity, size, time: Date.now(), by },
+          ...(readme === undefined ? {} : { readme }),
+          ...(deprecated === undefined ? {} : { deprecated }),
+          signature,
+          ...(attestations ? { attestations } : {}),
+        };
+        const first = !state?.tags.has("latest") && !tags.includes("latest");
+        return [
+          { type: "publish", version, record, tags: first ? [...tags, "latest"] : tags },
+          ...(state ? [] : firstTerms(ready, holder, context.scoped)),
+        ];
+      },
     };
   }
 
@@ -119,65 +189,21 @@ export function publisher(context: Context): Publishing {
     caller: Caller,
     approval?: Approval,
   ): Promise<Published> {
-    const { tarball } = input;
     const ready = await prepare(input, caller, "write", approval?.item);
-    const { name, version, tags, manifest, before, scope, by, integrity, check } = ready;
-    const { bytes, readme, bundles } = ready;
+    const { name, version, check } = ready;
     await approval?.claim();
-    const [manifestHash, readmeHash, bundlesHash, signature] = await Promise.all([
-      store.manifests.put(bytes),
-      readme ? store.manifests.put(Buffer.from(readme)) : undefined,
-      bundles ? store.manifests.put(bundles.bytes) : undefined,
-      context.keys.signVersion(name, version, integrity),
-      store.blobs.put(tarball.content, tarball),
-    ]);
-    const holder = before ? undefined : await claimScope(context, name, caller, scope);
-
-    const deprecated = deprecationOf(manifest);
+    const { events } = await put(ready, caller);
     let repeated = false;
-    const document = await packages.change(name, actorOf(caller), (state) => {
+    const document = await context.batches.claim(name, version, actorOf(caller), (state) => {
       approval?.stands();
       repeated = check(state) === "repeated";
       if (repeated) return [];
-      const record: VersionRecord = {
-        manifest: manifestHash,
-        integrity,
-        size: tarball.size,
-        time: Date.now(),
-        by,
-        ...(readmeHash === undefined ? {} : { readme: readmeHash }),
-        ...(deprecated === undefined ? {} : { deprecated }),
-        signature,
-        ...(bundlesHash === undefined
-          ? {}
-          : {
-              attestations: {
-                bundles: bundlesHash,
-                ...(bundles?.provenance === undefined ? {} : { provenance: bundles.provenance }),
-              },
-            }),
-      };
-      const first = !state?.tags.has("latest") && !tags.includes("latest");
-      return [
-        {
-          type: "publish",
-          ...{ version, record, tags: first ? [...tags, "latest"] : tags },
-          ...(approval ? { staged: { id: approval.item.id, by: approval.item.by } } : {}),
-        },
-        ...(state ? [] : firstTerms(input, holder, context.scoped)),
-      ];
+      const staged = approval && { id: approval.item.id, by: approval.item.by };
+      const [published, ...terms] = events(state);
+      return [{ ...published, ...(staged ? { staged } : {}) }, ...terms];
     });
     if (!document) throw new Error(`the publish of ${name}@${version} left no document`);
-    return {
-      name,
-      version,
-      uuid: uuidOf(name, version, document.state.versions.get(version)?.manifest ?? manifestHash),
-      integrity,
-      shasum: tarball.shasum,
-      size: tarball.size,
-      document,
-      repeated,
-    };
+    return ready.published(document, repeated);
   }
 
   return {
@@ -185,6 +211,8 @@ export function publisher(context: Context): Publishing {
     async checkPublish(input, caller, action = "write") {
       await prepare(input, caller, action);
     },
+    prepare,
+    put,
   };
 }
 
@@ -219,11 +247,11 @@ async function claimScope(
 
 /** Who may do what to a new package, besides its owner. */
 function firstTerms(
-  { name, access }: PublishInput,
+  { name, access }: Pick<PublishInput, "name" | "access">,
   holder: ScopeHolder | undefined,
   scoped: Visibility,
-): PackageEvent[] {
-  const events: PackageEvent[] = [];
+): HeldBack[number][] {
+  const events: HeldBack[number][] = [];
   const visibility = access ?? (scopeOf(name) === undefined ? "public" : scoped);
   if (visibility === "restricted") events.push({ type: "visibility", visibility });
   if (holder?.kind === "org")

@@ -11,6 +11,9 @@ import { stageKind } from "../stage/kind.ts";
 import { createStages } from "../stage/stages.ts";
 import type { StageLimits } from "../stage/types.ts";
 import type { Kind, Store } from "../store/types.ts";
+import { createBatches } from "./batch/batches.ts";
+import { batchKind } from "./batch/kind.ts";
+import { batchPublisher } from "./batch/publish.ts";
 import type { Context } from "./context.ts";
 import { deprecator } from "./deprecate.ts";
 import { packageKind, scopeKind } from "./kind.ts";
@@ -41,10 +44,12 @@ export interface RegistryOptions {
 export function createRegistry(options: RegistryOptions): Registry {
   const { store, accounts, scopes, keys, limits, scoped = "public", policy } = options;
   const kind = packageKind();
-  const packages = store.ledger(kind);
+  const batches = createBatches(store.ledger(kind), store.ledger(batchKind()));
+  const { packages } = batches;
   const context: Context = {
     store,
     packages,
+    batches,
     scopes,
     accounts,
     keys,
@@ -56,7 +61,10 @@ export function createRegistry(options: RegistryOptions): Registry {
   const publishing = publisher(context);
   return {
     packages,
-    ...publishing,
+    publish: publishing.publish,
+    checkPublish: publishing.checkPublish,
+    publishBatch: batchPublisher(context, publishing),
+    tidyBatches: batches.tidy,
     stages: createStages({ store, context, publishing, limits: options.stage }),
     ...tagger(context),
     deprecate: deprecator(context),
@@ -83,6 +91,7 @@ export function kinds(): readonly Kind<any, any>[] {
     rulesKind(),
     policyKind(),
     keyKind(),
+    batchKind(),
     stageKind(),
   ];
 }

@@ -60,21 +60,25 @@ export interface PackageState {
   readonly teams?: ReadonlyMap<string, TeamRight>;
   /** what a publish needs besides the right. Absent: nothing */
   readonly tfa?: PublishTfa;
+  /** by batch that has not ended: what is there once it is committed; absent when there is none */
+  readonly pending?: ReadonlyMap<string, HeldBack>;
 }
 export type TeamRight = "read" | "write";
 /** A one-time code: from everybody, or from everybody but tokens made for machines. */
 export type PublishTfa = "publish" | "automation";
 export type PackageDocument = Document<PackageState>;
 
+export interface PublishEvent {
+  readonly type: "publish";
+  readonly version: string;
+  readonly record: VersionRecord;
+  readonly tags: readonly string[];
+  /** where it waited for approval, and who had put it there */
+  readonly staged?: { readonly id: string; readonly by: string };
+}
+
 export type PackageEvent =
-  | {
-      readonly type: "publish";
-      readonly version: string;
-      readonly record: VersionRecord;
-      readonly tags: readonly string[];
-      /** where it waited for approval, and who had put it there */
-      readonly staged?: { readonly id: string; readonly by: string };
-    }
+  | PublishEvent
   | { readonly type: "tag"; readonly tag: string; readonly version: string }
   | { readonly type: "untag"; readonly tag: string }
   /** an empty message takes the deprecation back */
@@ -89,7 +93,16 @@ export type PackageEvent =
   | { readonly type: "visibility"; readonly visibility: Visibility }
   | { readonly type: "team"; readonly team: string; readonly right: TeamRight | "none" }
   | { readonly type: "tfa"; readonly tfa: PublishTfa | "none" }
+  /** taken in, but held back until its batch is committed */
+  | { readonly type: "reserve"; readonly batch: string; readonly events: HeldBack }
+  | { readonly type: "settle"; readonly batch: string; readonly commit: boolean }
   | PackageImport;
+
+/** What a publish in a batch does: the version, and the terms of a new package. */
+export type HeldBack = readonly [
+  PublishEvent,
+  ...Exclude<PackageEvent, { readonly type: "reserve" | "settle" }>[],
+];
 
 /** What came from elsewhere, as it was there. Only what is missing is added; the rest counts where the package is new. */
 export interface PackageImport {
@@ -145,6 +158,13 @@ export interface Published {
   readonly repeated: boolean;
 }
 
+export interface PublishedBatch {
+  /** name of the batch; absent for a repeat */
+  readonly id?: string;
+  readonly items: readonly Published[];
+  readonly repeated: boolean;
+}
+
 /** A version as somebody asked for it. */
 export interface Resolved {
   readonly name: string;
@@ -178,6 +198,14 @@ export interface Registry {
    * @throws E_VERSION_EXISTS (also for a number once unpublished), E_FORBIDDEN, E_INVALID_*, E_MANIFEST_MISMATCH, E_TOO_LARGE
    */
   publish(input: PublishInput, caller: Caller): Promise<Published>;
+  /**
+   * Publishes all or none: readers see every version of the batch or not one, whatever fails and whenever the process dies.
+   * A package may be in it once. An identical repeat resolves with `repeated: true`.
+   * @throws E_VERSION_EXISTS, E_CONFLICT when somebody else published one of the versions meanwhile, and what `publish` throws
+   */
+  publishBatch(inputs: readonly PublishInput[], caller: Caller): Promise<PublishedBatch>;
+  /** Ends what crashed batches left behind longer than `age` ms ago. @returns how many there were */
+  tidyBatches(age: number): Promise<number>;
   /** Everything that `publish` checks before it writes, and throws the same; nothing is written. */
   checkPublish(input: PublishInput, caller: Caller): Promise<void>;
   readonly stages: Stages;
