@@ -13,6 +13,8 @@ import { tempFolder } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 
 const base = "http://localhost:4873";
+/** servers of one store have the same */
+const serverKey = Buffer.alloc(32, 3).toString("base64");
 const module = (name: string) => join(root, "drivers", name, "dist/index.js");
 
 /** Opens registries over what is in `folder`, each as a process of its own would. */
@@ -36,6 +38,7 @@ async function machines() {
           ...extra,
         ]),
         dirs,
+        serverKey,
       });
       opened.push(citadel);
       const app = createApp({ citadel });
