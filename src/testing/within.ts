@@ -95,13 +95,13 @@ export function within(driver: Driver, place: string, touched: Set<Key> = new Se
 
     ...(driver.watch
       ? {
+          // one area, as a store that polls looks at all that it watches; without a prefix that of the mutable keys
           async *watch({ prefix = "", ...options }) {
-            for await (const change of driver.watch!(options)) {
-              if (change.kind === "reset") yield change;
-              else if (all.some(({ at }) => change.key.startsWith(at))) {
-                const told: Change = named(change);
-                if (told.key.startsWith(prefix)) yield told;
-              }
+            const { names, at } = areaOf(prefix);
+            const below = at + prefix.slice(names.length);
+            for await (const change of driver.watch!({ ...options, prefix: below })) {
+              const told: Change = change.kind === "reset" ? change : named(change);
+              yield told;
             }
           },
         }

@@ -93,7 +93,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     },
     verdict: { tags: "bare", deletes: false, completes: false, trailers: "refused" },
     caps: { ...full, casDelete: false, casWrite: false },
-    suite: /: (ttl|conditions): (?!of many|no increment|a key never there)/,
+    suite: /: (ttl|conditions): (?!a key never there)/,
   },
   "lists lag behind": {
     quirks: { listLag: 60_000 },

@@ -7,6 +7,7 @@ import s3 from "@citadel/driver-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startS3, type Operation, type S3Server } from "../servers/s3.ts";
 import { run } from "../support/run.ts";
+import { until } from "../support/until.ts";
 import { bodyOf, chunksOf } from "./embedded/content.ts";
 
 const MiB = 1024 * 1024;
@@ -19,7 +20,7 @@ afterAll(() => server.stop());
 
 defineDriverTests("s3", {
   test: (name, run) => test(name, ({ skip }) => run({ skip })),
-  make: () => new URL(server.bucket()),
+  make: () => new URL(`${server.bucket()}&poll=50`),
   open: (url) => s3(url),
   crash: async () => {},
 });
@@ -75,6 +76,33 @@ test("G2: s3: how many requests each operation costs", async () => {
     () => driver.write("b/y", chunksOf(1, 12 * MiB), { ifAbsent: true }),
   );
   await costs({ HeadBucket: 1 }, () => driver.health());
+  await done();
+});
+
+test("G2: s3: a watch costs one list for a look, and outlives a server that fails", async () => {
+  const { driver, s3, done } = await own("&poll=20");
+  const stop = new AbortController();
+  const told: string[] = [];
+  const watching = (async () => {
+    for await (const change of driver.watch!({ prefix: "d/", signal: stop.signal }))
+      told.push(change.kind === "reset" ? "reset" : change.key);
+  })();
+  await until(async () => told.length === 1);
+  assert.deepEqual(told, ["reset"]);
+  await driver.put("d/k", body("1"));
+  await driver.put("b/k", body("1"));
+  await until(async () => told.includes("d/k"));
+  s3.fault({ kind: "error", status: 503, operation: "ListObjectsV2", times: 10 });
+  await driver.put("d/l", body("1"));
+  await driver.delete("d/k");
+  await until(async () => told.length === 4);
+  assert.deepEqual(told, ["reset", "d/k", "d/l", "d/k"]);
+  s3.reset();
+  stop.abort();
+  await watching;
+  const rest = new Map(s3.counts);
+  await sleep(100);
+  assert.deepEqual(s3.counts, rest);
   await done();
 });
 
@@ -226,6 +254,7 @@ test("s3: URLs that say something else are INVALID, and no message shows a secre
     ["s3://bucket?endpoint=ftp://host", /endpoint/],
     ["s3://bucket?concurrency=many", /concurrency/],
     ["s3://bucket?storageClass=GLACIER", /cannot be read at once/],
+    ["s3://bucket?poll=5", /poll is a number of ms/],
     ["s3://bucket?typo=1", /no option "typo"/],
     ["s3://key@bucket", /a key and a secret/],
     ["s3://bucket/a//b", /not a storage key/],

@@ -65,7 +65,7 @@ describe.concurrent("G2: driver:test in a store that is in use", () => {
     const [one, two, three] = await Promise.all([startRedis(), startPostgres(), startS3()]);
     if (one) servers["redis"] = one;
     if (two) servers["postgres"] = two;
-    servers["s3"] = { store: () => three.bucket(), stop: () => three.stop() };
+    servers["s3"] = { store: () => `${three.bucket()}&poll=50`, stop: () => three.stop() };
   });
   afterAll(() => Promise.all(Object.values(servers).map(async (server) => server?.stop())));
   const stores: Record<string, readonly [DriverFactory, () => string | undefined]> = {

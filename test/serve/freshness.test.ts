@@ -7,6 +7,7 @@ import { openCitadel, type Citadel } from "@citadel/core/open";
 import { createApp } from "@citadel/plugin-serve";
 import { expect, test } from "vitest";
 
+import { startS3 } from "../servers/s3.ts";
 import { root } from "../support/citadel.ts";
 import { pack, publishDocument } from "../support/packages.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -151,6 +152,27 @@ test("G5 search finds what any server published: its own at once, others' as soo
   await until(async () => (await found(here)).includes("theirs"));
   // it read what changed, and did not compare the whole store
   expect(lists()).toBe(before);
+});
+
+test("G5 S3: a poll tells of what others published: the search has it, and a packument before its bound", async () => {
+  await using place = await machines();
+  const s3 = await startS3();
+  try {
+    const flags = { store: `${s3.bucket()}&poll=100`, "store.freshness": "bounded=1h" };
+    const scheme: [string, string][] = [["s3", module("s3")]];
+    const [here, there] = [await place.machine(flags, scheme), await place.machine(flags, scheme)];
+    here.citadel.follow();
+    const token = await signIn(there);
+    await publish(there, token, "1.0.0");
+    await until(async () => (await found(here)).includes("one"));
+    expect(await versions(here)).toEqual(["1.0.0"]);
+    await publish(there, token, "1.1.0");
+    await until(async () => (await versions(here)).length === 2);
+    await publish(there, token, "1.0.0", "theirs");
+    await until(async () => (await found(here)).includes("theirs"));
+  } finally {
+    await s3.stop();
+  }
 });
 
 test("G5 a store on the network that does not push is bounded unless told otherwise; one without compare-and-set is refused", async () => {

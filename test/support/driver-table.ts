@@ -7,7 +7,7 @@ export default class DriverTable implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const drivers: string[] = [];
     const rows = new Map<string, Map<string, Outcome>>();
-    const skips: string[] = [];
+    const skips = new Map<string, Map<string, string>>();
     const failures: string[] = [];
     for (const module of modules)
       for (const one of module.children.allTests()) {
@@ -20,8 +20,9 @@ export default class DriverTable implements Reporter {
         const row = rows.get(title) ?? new Map<string, Outcome>();
         rows.set(title, row.set(driver, outcome));
         const result = one.result();
-        if (result.state === "skipped")
-          skips.push(`${driver}: ${title}: ${result.note ?? "no reason"}`);
+        if (result.state !== "skipped") continue;
+        const mine = skips.get(driver) ?? new Map<string, string>();
+        skips.set(driver, mine.set(title, result.note ?? "its server is not installed"));
       }
     const width = Math.max(...[...rows.keys()].map((title) => title.length));
     const lines = [`${"case".padEnd(width)}  ${drivers.join("  ")}`];
@@ -33,7 +34,12 @@ export default class DriverTable implements Reporter {
     const count = (outcome: Outcome) => total.filter((one) => one === outcome).length;
     lines.push("", `${count("pass")} passed, ${count("FAIL")} failed, ${count("skip")} skipped`);
     lines.push(
-      ...skips.map((skip) => `  skipped ${skip}`),
+      ...[...skips].flatMap(([driver, mine]) => {
+        const reasons = new Set(mine.values());
+        return mine.size === rows.size && reasons.size === 1
+          ? [`  skipped ${driver}: everything: ${[...reasons].join()}`]
+          : [...mine].map(([title, reason]) => `  skipped ${driver}: ${title}: ${reason}`);
+      }),
       ...failures.map((one) => `  FAILED ${one}`),
     );
     process.stdout.write(`${lines.join("\n")}\n`);

@@ -57,7 +57,7 @@ export function capabilities(
     // what has expired must be removed without hitting what has just replaced it
     ttl: alone || kept === "full" || deletes ? "lazy" : "none",
     list,
-    watch: "none",
+    watch: "poll",
     ranges,
     maxItem: 64 * 1024 * 1024,
     maxObject: PART * PARTS,

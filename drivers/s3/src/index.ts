@@ -9,6 +9,7 @@ import {
   type OpOptions,
 } from "@citadel/core/driver";
 import { capabilities, requests, type Context } from "./context.ts";
+import { watch } from "./feed.ts";
 import { location } from "./location.ts";
 import { passing, probe } from "./probe.ts";
 import { reads, type Reads } from "./reads.ts";
@@ -143,6 +144,11 @@ const s3: DriverFactory = (url) => {
       return life.track(opened().writes.write(key, source, options));
     },
 
+    watch({ prefix, signal }) {
+      const { reads } = opened();
+      const signals = [signal, life.signal];
+      return watch(reads, at.poll, { ...(prefix !== undefined && { prefix }), signals });
+    },
     async sweep({ olderThanMs = DAY, ...options } = {}) {
       const { service, caps, writes } = opened();
       checkSignal(options);

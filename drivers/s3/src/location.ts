@@ -19,6 +19,8 @@ export interface Location {
   readonly storageClass: string | undefined;
   /** somebody promised that no other process writes */
   readonly singleWriter: boolean;
+  /** ms between two looks of a watch, at least */
+  readonly poll: number;
   /** for messages, without credentials */
   readonly label: string;
 }
@@ -61,6 +63,7 @@ export function location(url: URL): Location {
   if (storageClass === "GLACIER" || storageClass === "DEEP_ARCHIVE")
     throw invalid(`what lies in ${storageClass} cannot be read at once: take GLACIER_IR`);
   const concurrency = take("concurrency", /^single-writer$/, "single-writer, or left out");
+  const poll = take("poll", /^[1-9]\d{1,6}$/, "a number of ms, at least 10");
   for (const name of options.keys()) throw invalid(`there is no option "${name}"`);
 
   const accessKeyId = decoded(url.username, invalid);
@@ -76,6 +79,7 @@ export function location(url: URL): Location {
     credentials: accessKeyId ? { accessKeyId, secretAccessKey } : undefined,
     storageClass,
     singleWriter: concurrency !== undefined,
+    poll: Number(poll ?? 2000),
     label: endpoint ? `${label} at ${new URL(endpoint).host}` : label,
   };
 }
