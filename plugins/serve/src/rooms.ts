@@ -1,6 +1,7 @@
 import { CitadelError } from "@citadel/core";
 import { Hono } from "hono";
 import { policyRoutes } from "./api/policy.ts";
+import { batchRoutes } from "./api/batch.ts";
 import type { Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
 import { createResponder } from "./http/exchange.ts";
@@ -29,6 +30,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
     headers.set("x-request-id", c.env.requestId);
   });
   app.route("/", policyRoutes());
+  app.route("/", batchRoutes());
   app.route("/", npmRoutes(shared.citadel));
   return async (request, visit) => app.fetch(request, visit);
 }

@@ -54,6 +54,73 @@ export async function readUpload(request: Request, options: UploadOptions): Prom
   );
 }
 
+/** Several documents in one body. */
+export interface Uploads extends AsyncDisposable {
+  readonly items: readonly Upload[];
+}
+
+/**
+ * The same for one document a line, as JSON has no line ends of its own. Tarballs go to temporary files one after another.
+ * @param most documents
+ * @throws as {@link readUpload}
+ */
+export async function readUploads(
+  request: Request,
+  options: UploadOptions & { readonly most: number; readonly total: number },
+): Promise<Uploads> {
+  const each = Math.ceil((options.limit * 4) / 3) + room;
+  const total = Math.ceil((options.total * 4) / 3) + room;
+  lengthOf(request, total);
+  await using kept = new AsyncDisposableStack();
+  const items: Upload[] = [];
+  for await (const line of linesOf(bodyOf(request, total), each, () => tooLarge(options.limit))) {
+    if (items.length === options.most)
+      throw invalid(`a batch has at most ${options.most} packages`);
+    items.push(kept.use(await readLarge(line, options)));
+  }
+  const moved = kept.move();
+  return { items, [Symbol.asyncDispose]: () => moved.disposeAsync() };
+}
+
+/** A stream cut at its line ends; each line has to be read to its end before the next. Blank ones are left out. */
+async function* linesOf(
+  source: AsyncGenerator<Uint8Array>,
+  most: number,
+  over: () => CitadelError,
+): AsyncGenerator<AsyncGenerator<Uint8Array>, void, void> {
+  let rest: Uint8Array | undefined;
+  const more = async (): Promise<Uint8Array | undefined> => {
+    const next = rest ?? (await source.next()).value ?? undefined;
+    rest = undefined;
+    return next;
+  };
+  async function* line(): AsyncGenerator<Uint8Array, void, void> {
+    let size = 0;
+    for (let chunk = await more(); chunk; chunk = await more()) {
+      const end = chunk.indexOf(0x0a);
+      if (end >= 0) rest = chunk.subarray(end + 1);
+      const part = end < 0 ? chunk : chunk.subarray(0, end);
+      if ((size += part.length) > most) throw over();
+      yield part;
+      if (end >= 0) return;
+    }
+  }
+  try {
+    for (;;) {
+      let first = await more();
+      while (first && (first.length === 0 || first[0] === 0x0a || first[0] === 0x0d)) {
+        rest = first.length > 1 ? first.subarray(1) : undefined;
+        first = await more();
+      }
+      if (!first) return;
+      rest = first;
+      yield line();
+    }
+  } finally {
+    await source.return(undefined);
+  }
+}
+
 function takeTarball(document: Json, { limit }: UploadOptions): Upload {
   let tarball: Upload["tarball"];
   for (const [file, attachment] of entriesOf(attachmentsOf(document))) {
