@@ -5,6 +5,7 @@ import { createAccounts } from "./access/accounts.ts";
 import { createMemberships } from "./access/memberships.ts";
 import { createOrgs, type Orgs } from "./access/orgs.ts";
 import { createScopes } from "./access/scopes.ts";
+import type { Advisories } from "./advisories/types.ts";
 import type { Accounts } from "./access/state.ts";
 import type { Cache } from "./cache/types.ts";
 import { keepCurrent } from "./catalog/current.ts";
@@ -69,6 +70,8 @@ export interface Citadel {
   readonly staleness: number;
   /** The newest supply-chain policy: a look at its document. */
   policy(): Promise<Policy>;
+  /** loaded when first asked for */
+  advisories(): Promise<Advisories>;
   /** opened when first asked for; as it was left, see {@link Citadel.current} */
   catalog(): Promise<Catalog>;
   /** opened when first asked for */
@@ -145,6 +148,7 @@ export async function openCitadel({
     cache: () => openCache(),
   });
 
+  let advisories: Promise<Advisories> | undefined;
   let catalog: Promise<Catalog> | undefined;
   let cache: Promise<Cache> | undefined;
   const openCache = (): Promise<Cache> => {
@@ -199,6 +203,10 @@ export async function openCitadel({
     policies,
     refusals,
     policy: () => policies.current(),
+    advisories: () =>
+      (advisories ??= import("./advisories/advisories.ts").then(({ createAdvisories }) =>
+        createAdvisories({ store }),
+      )),
     keys,
     staleness,
     crash: crashing,

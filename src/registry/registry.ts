@@ -4,6 +4,7 @@ import { rulesKind } from "../access/rules-kind.ts";
 import type { Scopes } from "../access/scopes.ts";
 import type { Accounts } from "../access/state.ts";
 import type { AccessPolicy, Visibility } from "../access/types.ts";
+import { advisoriesKind } from "../advisories/kind.ts";
 import { policyKind } from "../policy/kind.ts";
 import type { Keys } from "../keys/keys.ts";
 import { keyKind } from "../keys/kind.ts";
@@ -90,6 +91,7 @@ export function kinds(): readonly Kind<any, any>[] {
     memberKind(),
     rulesKind(),
     policyKind(),
+    advisoriesKind(),
     keyKind(),
     batchKind(),
     stageKind(),

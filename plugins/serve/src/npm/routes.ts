@@ -1,5 +1,6 @@
 import type { Citadel } from "@citadel/core";
 import { Hono } from "hono";
+import { treeAudit } from "./audit.ts";
 import { deletePackage, deleteTarball, putRevision } from "./document.ts";
 import { getAttestations } from "./attestations.ts";
 import { getKeys } from "./keys.ts";
@@ -8,7 +9,7 @@ import { deleteOwner, getOwners, putOwner } from "./owners.ts";
 import { putPackage } from "./publish.ts";
 import type { Env } from "./room.ts";
 import { createSearch } from "./search.ts";
-import { bulkAdvisories, retiredAudit } from "./security.ts";
+import { bulkAdvisories } from "./security.ts";
 import {
   approveStaged,
   deleteStaged,
@@ -36,8 +37,8 @@ export function npmRoutes(citadel: Citadel): Hono<Env> {
     .get("/-/npm/v1/attestations/:scope/:spec", getAttestations)
     .get("/-/v1/search", createSearch(citadel))
     .post("/-/npm/v1/security/advisories/bulk", bulkAdvisories)
-    .post("/-/npm/v1/security/audits", retiredAudit)
-    .post("/-/npm/v1/security/audits/quick", retiredAudit)
+    .post("/-/npm/v1/security/audits", treeAudit)
+    .post("/-/npm/v1/security/audits/quick", treeAudit)
 
     .get("/-/package/:name/dist-tags", getTags)
     .on(["PUT", "POST"], "/-/package/:name/dist-tags/:tag", putTag)

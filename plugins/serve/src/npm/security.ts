@@ -1,20 +1,60 @@
+import type { Advisory } from "@citadel/core/advisories";
 import { CitadelError } from "@citadel/core";
-import { readJson } from "../http/body.ts";
-import { isObject } from "./upload.ts";
+import { readJson, type Json } from "../http/body.ts";
 import type { Handler } from "./room.ts";
+import { isObject } from "./upload.ts";
 
+/** bytes of a request, unpacked: about 100,000 packages */
 const largest = 8 * 2 ** 20;
+/** versions that one request may ask about, of one package and of all */
+const mostEach = 1000;
+const mostVersions = 100_000;
 
-/** `POST /-/npm/v1/security/advisories/bulk`: this registry knows of no advisories. */
+/** `POST /-/npm/v1/security/advisories/bulk`: package → versions, answered with what is known against them. */
 export const bulkAdvisories: Handler = async (c) => {
-  if (!isObject(await readJson(c.req.raw, largest)))
-    throw new CitadelError(
-      "E_INVALID_DOCUMENT",
-      "an object of package names and versions was expected",
-    );
-  return c.json({});
+  const asked = versionsOf(await readJson(c.req.raw, largest));
+  const advisories = await c.env.shared.citadel.advisories();
+  const found = Array.from(
+    await advisories.find(asked),
+    ([name, list]) => [name, list.map(({ advisory }) => bulkItem(advisory))] as const,
+  );
+  return c.json(Object.fromEntries(found));
 };
 
-/** `POST /-/npm/v1/security/audits[/quick]`: retired everywhere; clients of today ask for bulk advisories. */
-export const retiredAudit: Handler = async (c) =>
-  c.json({ error: "this form of audit is retired; update npm and run npm audit again" }, 410);
+/** What npm, pnpm, yarn, bun and deno read of an advisory. */
+const bulkItem = (advisory: Advisory) => ({
+  id: advisory.id,
+  url: advisory.url,
+  title: advisory.title,
+  severity: advisory.severity,
+  vulnerable_versions: advisory.vulnerable,
+  patched_versions: advisory.patched,
+  cwe: advisory.cwe,
+  cves: advisory.cves,
+  cvss: advisory.cvss,
+});
+
+/** @throws E_INVALID_DOCUMENT, E_TOO_LARGE */
+function versionsOf(body: Json): Map<string, Set<string>> {
+  if (!isObject(body)) throw invalid();
+  const asked = new Map<string, Set<string>>();
+  let count = 0;
+  for (const [name, versions] of Object.entries(body)) {
+    if (!Array.isArray(versions)) throw invalid();
+    const set = new Set<string>();
+    for (const version of versions) {
+      if (typeof version !== "string") throw invalid();
+      set.add(version);
+    }
+    count += set.size;
+    if (set.size > mostEach || count > mostVersions)
+      throw new CitadelError("E_TOO_LARGE", "too many versions for one request", {
+        hint: [`ask about at most ${mostEach} versions of a package, ${mostVersions} in all`],
+      });
+    asked.set(name, set);
+  }
+  return asked;
+}
+
+const invalid = (): CitadelError =>
+  new CitadelError("E_INVALID_DOCUMENT", "an object of package names and versions was expected");
