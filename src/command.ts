@@ -4,6 +4,7 @@ import type { Interfaces } from "@oclif/core";
 import { join } from "node:path";
 import type { Citadel } from "./citadel.ts";
 import { findDirs } from "./config/dirs.ts";
+import type { SettingsFile } from "./config/files.ts";
 import { environment, logEverything } from "./config/environment.ts";
 import type { Loaded } from "./config/load.ts";
 import type { Dirs } from "./config/settings.ts";
@@ -46,6 +47,7 @@ export abstract class CitadelCommand extends Command {
   /** What the output streams can show. Ready when `run()` starts. */
   protected terminal!: Terminal;
   #settingFlags: Record<string, unknown> = {};
+  #givenFile: SettingsFile | undefined;
   #citadel: Promise<Citadel> | undefined;
   #loaded: Promise<Loaded> | undefined;
   #progress: Progress | undefined;
@@ -69,6 +71,12 @@ export abstract class CitadelCommand extends Command {
   protected settings(): Promise<Loaded> {
     this.#loaded ??= this.#load();
     return this.#loaded;
+  }
+
+  /** Settings that the command line says in words of its own, before anybody has asked for them. */
+  protected give(flags: Readonly<Record<string, unknown>>, file?: SettingsFile): void {
+    Object.assign(this.#settingFlags, flags);
+    this.#givenFile = file;
   }
 
   /** The core context, opened when first asked for and closed at the end of the command. */
@@ -217,6 +225,7 @@ export abstract class CitadelCommand extends Command {
       cwd: process.cwd(),
       dirs: this.dirs,
       flags: this.#settingFlags,
+      given: this.#givenFile,
     });
     for (const warning of loaded.warnings) this.warn(warning);
     return loaded;

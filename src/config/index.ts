@@ -1,5 +1,6 @@
 export { findDirs } from "./dirs.ts";
 export { environment, logEverything, type Environment } from "./environment.ts";
+export { readSettingsFile, type SettingsFile } from "./files.ts";
 export { isLoopback } from "./hosts.ts";
 export {
   formatOrigin,

@@ -10,7 +10,13 @@ import { settingKeys, table, variablesOf, type Setting, type SettingKey } from "
 
 /** Where a value came from. */
 export interface Origin {
-  readonly from: "flag" | "environment" | "project file" | "user file" | "default";
+  readonly from:
+    | "flag"
+    | "environment"
+    | "file of --config"
+    | "project file"
+    | "user file"
+    | "default";
   /** flag, variable, or path of the file */
   readonly name?: string;
   readonly line?: number;
@@ -22,6 +28,8 @@ export interface LoadOptions {
   readonly dirs: Dirs;
   /** values of flags by setting (`server.port`, or `store` for both stores); undefined ones are not given */
   readonly flags?: Readonly<Record<string, unknown>>;
+  /** settings of a file that the command line names; they stand above those of other files */
+  readonly given?: SettingsFile | undefined;
 }
 
 export interface Loaded {
@@ -44,16 +52,25 @@ interface Candidate {
   readonly base: string;
 }
 
-const ranks = { flag: 0, citadel: 1, registry: 2, other: 3, project: 4, user: 5 } as const;
+const ranks = {
+  flag: 0,
+  citadel: 1,
+  registry: 2,
+  other: 3,
+  given: 4,
+  project: 5,
+  user: 6,
+} as const;
 /** `store` speaks for both stores, but weaker than the same source's word on one of them. */
 const shorthand = 0.5;
 
 /**
- * All settings and where each came from: flag over `CITADEL_*` over `REGISTRY_*` over other variables over the project's
+ * All settings and where each came from: flag over `CITADEL_*` over `REGISTRY_*` over other variables over a
+ * file that the command line names over the project's
  * `citadel.json5` (in `cwd` or above) over the user's over the default.
  * @throws E_CONFIG for a value that is not allowed, and for two variables of one rank that disagree
  */
-export function loadSettings({ env, cwd, dirs, flags = {} }: LoadOptions): Loaded {
+export function loadSettings({ env, cwd, dirs, flags = {}, given }: LoadOptions): Loaded {
   const project = findProjectFile(cwd);
   const user = readSettingsFile(userFile(dirs.config));
   const nearer = project.path === user?.path ? undefined : project.path;
@@ -62,6 +79,7 @@ export function loadSettings({ env, cwd, dirs, flags = {} }: LoadOptions): Loade
   const candidates = [
     ...fromFlags(flags, cwd),
     ...fromEnvironment(env, cwd),
+    ...fromFile(given, "file of --config", ranks.given),
     ...fromFile(ofProject, "project file", ranks.project),
     ...fromFile(user, "user file", ranks.user),
   ];
@@ -75,7 +93,7 @@ export function loadSettings({ env, cwd, dirs, flags = {} }: LoadOptions): Loade
   for (const key of settingKeys) if (key !== "cache.tiers") settle(key);
   settle("cache.tiers", redisTier(values, origins, candidates, dirs));
 
-  const files = [ofProject, user].filter((file) => file !== undefined);
+  const files = [given, ofProject, user].filter((file) => file !== undefined);
   return {
     settings: nest(values),
     origins: origins as Record<SettingKey, Origin>,

@@ -54,6 +54,7 @@ export async function moveIn(
   const versions = { added: 0, unchanged: 0, cached: 0, failed: 0 };
   const problems: Problem[] = [];
   let bytes = 0;
+  let unowned = 0;
   let done = 0;
   const turn = createTurns(concurrency);
   const isUser =
@@ -68,8 +69,9 @@ export async function moveIn(
     };
     try {
       const moving = { citadel, caller, turn, dir, complain, isUser, options };
-      const { result, ...counts } = await movePackage(moving, checkName(name), source);
+      const { result, owned, ...counts } = await movePackage(moving, checkName(name), source);
       packages[result]++;
+      if (result === "added" && !owned) unowned++;
       versions.added += counts.added;
       versions.unchanged += counts.unchanged;
       versions.cached += counts.cached;
@@ -94,7 +96,7 @@ export async function moveIn(
     if (failed) throw failed.reason;
   });
   problems.sort((a, b) => (a.subject < b.subject ? -1 : a.subject > b.subject ? 1 : 0));
-  return { packages, versions, bytes, problems, dryRun };
+  return { packages, versions, bytes, unowned, problems, dryRun };
 }
 
 interface Moving {
@@ -113,7 +115,7 @@ async function movePackage(moving: Moving, name: string, source: Source) {
   const from = await turn(() => source.read(name));
   const before = (await citadel.registry.packages.read(name))?.state;
   const count = { added: 0, unchanged: 0, cached: from.cached, failed: 0, bytes: 0 };
-  const { owners, arrival, timeOf, readmeFor } = await describe(moving, name, from);
+  const { owned, owners, arrival, timeOf, readmeFor } = await describe(moving, name, from);
 
   const missing: string[] = [];
   for (const version of from.versions)
@@ -159,7 +161,7 @@ async function movePackage(moving: Moving, name: string, source: Source) {
     count.added += records.length;
     count.bytes += records.reduce((sum, [, { size }]) => sum + size, 0);
   }
-  return { ...count, result: resultOf(before, count) };
+  return { ...count, owned, result: resultOf(before, count) };
 }
 
 function resultOf(
@@ -231,6 +233,7 @@ async function describe({ caller, isUser, options }: Moving, name: string, from:
     stars: isObject(users) ? Object.keys(users).filter((user) => personOf(user)) : [],
   };
   return {
+    owned: known.length > 0 || options.owners !== undefined,
     owners,
     arrival,
     timeOf: (version: string) => at(version) ?? at("modified") ?? created,

@@ -51,6 +51,8 @@ export interface Moved {
   };
   /** bytes of the tarballs of added versions; 0 in a dry run that reads none */
   readonly bytes: number;
+  /** new packages that name no owner who is a user here, and for whom the caller was not told one either */
+  readonly unowned: number;
   readonly problems: readonly Problem[];
   readonly dryRun: boolean;
 }

@@ -13,6 +13,7 @@ export default class Serve extends CitadelCommand {
     "<%= config.bin %> <%= command.id %>",
     "<%= config.bin %> <%= command.id %> --port 8080 --host 0.0.0.0",
     "<%= config.bin %> <%= command.id %> --workers 4",
+    "<%= config.bin %> <%= command.id %> -c config.yaml -l 0.0.0.0:4873",
     "<%= config.bin %> <%= command.id %> --port 0 --json",
   ];
   static override flags = {
@@ -25,6 +26,17 @@ export default class Serve extends CitadelCommand {
       multiple: true,
       description: "address to listen on, also several times (127.0.0.1 and ::1)",
     }),
+    config: string({
+      char: "c",
+      helpValue: "<file>",
+      description: "settings to use, or the config.yaml of a Verdaccio",
+    }),
+    listen: string({
+      char: "l",
+      helpValue: "<place>",
+      description: "host:port or port, as Verdaccio takes it",
+      exclusive: ["port", "host"],
+    }),
     workers: integer({ min: 1, max: 256, description: "processes that share the work (1)" }),
     open: boolean({ description: "show the registry in the browser" }),
   };
@@ -35,10 +47,12 @@ export default class Serve extends CitadelCommand {
   };
 
   #serving: Serving | undefined;
+  #notes: readonly string[] = [];
   #stopped = Promise.withResolvers<void>();
 
   async run(): Promise<object> {
     const { flags } = await this.parse(Serve);
+    await this.#begin(flags);
     const { settings } = await this.settings();
     const { serve } = await import("../server/serve.ts");
     const serving = await serve({
@@ -59,9 +73,29 @@ export default class Serve extends CitadelCommand {
     return { url, registry };
   }
 
+  /** A start line of Verdaccio becomes settings and access rules. */
+  async #begin({
+    config,
+    listen,
+  }: {
+    readonly config?: string | undefined;
+    readonly listen?: string | undefined;
+  }): Promise<void> {
+    if (config === undefined && listen === undefined) return;
+    const { adopt, readStartLine } = await import("../start-line.ts");
+    const line = await readStartLine({ config, listen });
+    this.give(line.flags, line.file);
+    if (!line.verdaccio || (await import("../server/workers.ts")).isWorker()) return;
+    this.#notes = await adopt(await this.citadel(), line.verdaccio, config ?? "");
+    for (const note of this.#notes) this.note(note);
+  }
+
   #say({ url, registry }: Serving): void {
     if (this.terminal.json)
-      return this.emit({ event: "listening", url, registry, pid: process.pid });
+      return this.emit({
+        ...{ event: "listening", url, registry, pid: process.pid },
+        ...(this.#notes.length > 0 && { notes: this.#notes }),
+      });
     this.out(`citadel listens on ${url}`);
     this.out("");
     this.out(`  registry   ${registry}`);

@@ -3,8 +3,11 @@ import { join, resolve } from "node:path";
 import { environment, type Citadel, type Scratch } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
 import {
+  applyRules,
   findVerdaccioConfig,
   readVerdaccioConfig,
+  translateRules,
+  type AppliedRules,
   type VerdaccioConfig,
 } from "@citadel/core/verdaccio";
 import { moveIn, type MoveOptions } from "../move.ts";
@@ -15,6 +18,8 @@ import { importUsers, readHtpasswd } from "./users.ts";
 export interface VerdaccioOptions extends Omit<MoveOptions, "isUser"> {
   /** accounts; what the configuration says when left out, `false` for none */
   readonly htpasswd?: string | false;
+  /** whether its access rules are made here, too @default true */
+  readonly rules?: boolean;
 }
 
 export interface MovedFromVerdaccio extends Moved {
@@ -23,10 +28,12 @@ export interface MovedFromVerdaccio extends Moved {
   /** absolute paths */
   readonly folders: readonly string[];
   readonly users: { readonly added: number; readonly unchanged: number; readonly failed: number };
+  /** patterns of the access rules; notes say what cannot be said here */
+  readonly access: AppliedRules & { readonly notes: readonly string[] };
 }
 
 /**
- * Moves a Verdaccio in: packages, accounts. Its files are read and never changed; it may run on meanwhile.
+ * Moves a Verdaccio in: access rules, accounts, packages; in this order, so that nothing is open in between. Its files are read and never changed; it may run on meanwhile.
  * @param path its configuration, the folder of that, or its storage folder
  * @throws E_USAGE, E_CONFIG
  */
@@ -34,7 +41,7 @@ export async function moveFromVerdaccio(
   citadel: Citadel,
   caller: Caller,
   path: string,
-  { htpasswd, ...options }: VerdaccioOptions = {},
+  { htpasswd, rules = true, ...options }: VerdaccioOptions = {},
   scratch: Scratch = new Set(),
 ): Promise<MovedFromVerdaccio> {
   const file = await findVerdaccioConfig(path);
@@ -44,6 +51,8 @@ export async function moveFromVerdaccio(
   const accounts = htpasswd === false ? undefined : (htpasswd ?? htpasswdOf(config, folders[0]));
   const { users, problems } = accounts ? await readHtpasswd(accounts) : { users: [], problems: [] };
   const { dryRun = false } = options;
+  const translated = translateRules(rules && config ? config : { rules: [] });
+  const applied = await applyRules(citadel.access, translated.rules, caller, dryRun);
   const counted = await importUsers(citadel, caller, users, dryRun);
   const names = new Set(users.map(({ name }) => name));
   const isUser = async (name: string): Promise<boolean> =>
@@ -54,6 +63,7 @@ export async function moveFromVerdaccio(
     ...(config && { config: config.path }),
     folders,
     problems: [...storage.problems, ...problems, ...moved.problems],
+    access: { ...applied, notes: translated.notes },
     users: { ...counted, failed: problems.length },
   };
 }

@@ -8,7 +8,7 @@ import { movedFacts, problemColumns } from "../../../moving/report.ts";
 import { moveFromVerdaccio } from "../../../moving/verdaccio/move.ts";
 
 export default class RegistryImportVerdaccio extends CitadelCommand {
-  static override summary = "Move a Verdaccio in: its packages and accounts";
+  static override summary = "Move a Verdaccio in: its packages, accounts and access rules";
   static override description =
     "Reads Verdaccio's configuration, or its storage folder alone, and changes nothing there. Every package that was published to it comes with its versions, byte for byte and checked, dist-tags, dates, deprecations, readmes, owners and stars; copies of upstream packages stay behind. Accounts keep their passwords. What is wrong with one package is reported and does not keep the others; run it again as often as you like.";
   static override examples = [
@@ -22,6 +22,7 @@ export default class RegistryImportVerdaccio extends CitadelCommand {
   static override flags = {
     "dry-run": boolean({ char: "n", description: "check everything, write nothing" }),
     htpasswd: string({ helpValue: "<file>", description: "file of the accounts" }),
+    "no-rules": boolean({ description: "leave the access rules behind" }),
     "no-users": boolean({ description: "leave the accounts behind", exclusive: ["htpasswd"] }),
     owner: string({
       multiple: true,
@@ -37,7 +38,7 @@ export default class RegistryImportVerdaccio extends CitadelCommand {
     const citadel = await this.citadel();
     const progress = await this.progress(`reading ${args.path}`, { unit: "packages" });
     const options = {
-      dryRun: flags["dry-run"],
+      ...{ dryRun: flags["dry-run"], rules: !flags["no-rules"] },
       ...(flags.owner && { owners: flags.owner }),
       ...(flags["no-users"]
         ? { htpasswd: false as const }
@@ -47,17 +48,24 @@ export default class RegistryImportVerdaccio extends CitadelCommand {
     };
     const moved = await moveFromVerdaccio(citadel, commandLine, args.path, options, this.#scratch);
     progress.stop();
-    const { users, packages, versions, problems, bytes } = moved;
+    const { access, users, packages, versions, problems, bytes } = moved;
     await this.table(
       facts([
         ["from", moved.config ?? moved.folders[0]],
         ...movedFacts(this.terminal, moved),
         ["users added", users.added],
         ["users unchanged", users.unchanged],
+        ["rules added", access.added.join(", ")],
+        ["rules unchanged", access.kept.join(", ")],
       ]),
       factColumns,
     );
     await this.table(problems, problemColumns);
+    for (const note of access.notes) this.note(note);
+    if (moved.unowned > 0)
+      this.note(
+        `${moved.unowned} packages name no user as owner; name who publishes them: --owner <user>, or npm owner add`,
+      );
     const what = `${versions.added} versions of ${packages.added + packages.changed} packages, ${formatSize(bytes)}, and ${users.added} accounts`;
     if (problems.length > 0) {
       this.warn(`what stays behind: ${problems.length}, see above`);
