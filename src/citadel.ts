@@ -27,6 +27,8 @@ import type { Registry, Views } from "./registry/types.ts";
 import { createViews } from "./registry/views/views.ts";
 import { documentKey } from "./store/keys.ts";
 import { verifySignatures } from "./registry/signatures.ts";
+import { createJobs, createTrust } from "./trust/trust.ts";
+import type { Trust } from "./trust/types.ts";
 import { openStore } from "./store/store.ts";
 import type { Problem, Store } from "./store/types.ts";
 
@@ -64,6 +66,7 @@ export interface Citadel {
   readonly orgs: Orgs;
   readonly access: Access;
   readonly policies: Policies;
+  readonly trust: Trust;
   readonly refusals: Refusals;
   readonly keys: Keys;
   /** most ms that a glance at a package is behind what other processes wrote; 0: not at all */
@@ -123,7 +126,11 @@ export async function openCitadel({
     moved: (key) => changed(key),
     crash: crashing,
   });
-  const accounts = createAccounts({ store, memberships: createMemberships({ store }) });
+  const accounts = createAccounts({
+    store,
+    memberships: createMemberships({ store }),
+    jobs: createJobs(store),
+  });
   const scopes = createScopes({ store, accounts });
   const open = settings.server.host.every(isLoopback);
   const access = createAccess({ store, scopes, open });
@@ -141,6 +148,7 @@ export async function openCitadel({
     policy: () => access.policy(),
   });
   const orgs = createOrgs({ store, accounts, scopes, packages: registry.packages });
+  const trust = createTrust({ store, registry, accounts, settings: settings.trust });
   const views = createViews({
     manifests: store.manifests,
     memory: settings.views.memory,
@@ -201,6 +209,7 @@ export async function openCitadel({
     orgs,
     access,
     policies,
+    trust,
     refusals,
     policy: () => policies.current(),
     advisories: () =>
@@ -244,6 +253,7 @@ export async function openCitadel({
       await views.close();
       await accounts.close();
       await (await cache?.catch(() => undefined))?.close();
+      await trust.close();
       await store.close();
     },
   };

@@ -104,6 +104,13 @@ export const errors = {
     hint: ["allow the host explicitly if it is meant"],
   },
 
+  E_ISSUER_UNAVAILABLE: {
+    exit: 7,
+    status: 503,
+    retryable: true,
+    hint: ["look whether the issuer of the ID tokens can be reached from the registry"],
+  },
+
   E_AUTH_REQUIRED: { exit: 8, status: 401, hint: ["log in: npm login --registry <this registry>"] },
   E_AUTH_INVALID: {
     exit: 8,
@@ -124,6 +131,11 @@ export const errors = {
     exit: 8,
     status: 401,
     hint: ["use it from an address of its list: npm token list"],
+  },
+  E_TRUST_REFUSED: {
+    exit: 8,
+    status: 401,
+    hint: ["an administrator sees why: citadel registry:trust:test <package>"],
   },
   E_FORBIDDEN: {
     exit: 8,

@@ -7,19 +7,22 @@ import { createPasswords } from "./passwords.ts";
 import { createPeople } from "./people.ts";
 import type { Accounts, UserState } from "./state.ts";
 import { createTokenBook } from "./token-book.ts";
-import type { Memberships } from "./types.ts";
+import type { Memberships, TrustedPublisher } from "./types.ts";
 import { createUses } from "./uses.ts";
 
 export interface AccountsOptions {
   readonly store: Store;
   /** organisations and teams of a user, asked at each request @default none */
   readonly memberships?: (name: string) => Promise<Memberships | undefined>;
+  /** whether what let a job in to a package still does, asked at each request @default it does */
+  readonly jobs?: (name: string, trusted: TrustedPublisher) => Promise<boolean>;
 }
 
 /** Users and tokens over a store. Nothing of them is kept here: what is revoked is dead for every process at once. */
 export function createAccounts({
   store,
   memberships = async () => undefined,
+  jobs = async () => true,
 }: AccountsOptions): Accounts & { close(): Promise<void> } {
   const users = store.ledger(userKind());
   const uses = createUses(store.driver);
@@ -29,6 +32,7 @@ export function createAccounts({
     sites: store.ledger(siteKind()),
     passwords: createPasswords(),
     memberships,
+    jobs,
     uses,
   };
   const { passwords } = context;

@@ -1,5 +1,5 @@
 import type { Actor } from "../store/types.ts";
-import type { Grant, Principal } from "./types.ts";
+import type { Grant, Principal, TrustedPublisher } from "./types.ts";
 
 /** What people tell about themselves; empty texts are left out. */
 export interface Profile {
@@ -52,6 +52,8 @@ export interface TokenState {
   readonly name: string;
   readonly description: string;
   readonly grant?: Grant;
+  /** what let a job in */
+  readonly trusted?: TrustedPublisher;
   readonly cidr: readonly string[];
   /** ms since 1970 */
   readonly created: number;
@@ -80,7 +82,9 @@ export interface Issued {
 export interface JobRequest extends Omit<TokenRequest, "automation"> {
   /** name of the principal, as ledgers record it */
   readonly principal: string;
-  readonly grant: Grant;
+  readonly trusted: TrustedPublisher;
+  /** names one package */
+  readonly grant: Grant & { readonly names: readonly [string] };
   readonly expires: number;
 }
 

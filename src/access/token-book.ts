@@ -6,7 +6,7 @@ import { changeUser, findUser, type Context } from "./context.ts";
 import type { UserEvent } from "./kinds.ts";
 import type { Accounts, Issued, TokenInfo, TokenRequest, TokenState } from "./state.ts";
 import { newToken, tokenId, tokenPrefix } from "./tokens.ts";
-import type { Memberships, Principal } from "./types.ts";
+import type { Memberships, Principal, TrustedPublisher } from "./types.ts";
 import type { Uses } from "./uses.ts";
 
 /** Live tokens of a user; the oldest dies when another one is made. */
@@ -18,6 +18,7 @@ const mostBlocks = 100;
 export interface TokenContext extends Context {
   readonly uses: Uses;
   readonly memberships: (name: string) => Promise<Memberships | undefined>;
+  readonly jobs: (name: string, trusted: TrustedPublisher) => Promise<boolean>;
 }
 
 type TokenBook = Pick<
@@ -30,10 +31,10 @@ type TokenBook = Pick<
 
 /** Tokens: made, found, listed, revoked. */
 export function createTokenBook(context: TokenContext): TokenBook {
-  const { users, tokens, uses, memberships } = context;
+  const { users, tokens, uses, memberships, jobs } = context;
 
   const write = async (
-    of: Pick<TokenState, "kind" | "user" | "session">,
+    of: Pick<TokenState, "kind" | "user" | "session" | "trusted">,
     request: TokenRequest,
     who: Actor,
   ): Promise<Issued> => {
@@ -85,9 +86,9 @@ export function createTokenBook(context: TokenContext): TokenBook {
     issue,
     session: async (name, who) => (await issue(name, {}, who, true)).token,
 
-    issueJob: ({ principal, ...request }, who) =>
+    issueJob: ({ principal, trusted, ...request }, who) =>
       write(
-        { kind: "job", user: principal, session: false },
+        { kind: "job", user: principal, session: false, trusted },
         { ...request, automation: true },
         who,
       ),
@@ -104,7 +105,9 @@ export function createTokenBook(context: TokenContext): TokenBook {
           `the token has expired on ${new Date(found.expires).toISOString()}`,
         );
       const principal =
-        found.kind === "job" ? jobOf(found, id) : await holder(found, id, memberships(found.user));
+        found.kind === "job"
+          ? await job(found, id)
+          : await holder(found, id, memberships(found.user));
       if (found.cidr.length > 0 && !(address !== undefined && addressBlocks(found.cidr)(address)))
         throw new CitadelError(
           "E_TOKEN_ADDRESS",
@@ -142,6 +145,13 @@ export function createTokenBook(context: TokenContext): TokenBook {
     },
   };
 
+  /** A job, as long as what let it in stands. */
+  async function job({ user, grant, trusted }: TokenState, token: string): Promise<Principal> {
+    const [name] = grant?.names ?? [];
+    if (!grant || !trusted || name === undefined || !(await jobs(name, trusted))) throw revoked();
+    return { kind: "job", name: user, admin: false, token, automation: true, grant, trusted };
+  }
+
   /** What token and user may together, now. */
   async function holder(
     { user, grant, automation }: TokenState,
@@ -163,17 +173,6 @@ export function createTokenBook(context: TokenContext): TokenBook {
       ...member,
     };
   }
-}
-
-function jobOf({ user, grant }: TokenState, token: string): Principal {
-  return {
-    kind: "job",
-    name: user,
-    admin: false,
-    token,
-    automation: true,
-    ...(grant && { grant }),
-  };
 }
 
 const revoked = (): CitadelError => new CitadelError("E_TOKEN_REVOKED", "the token was revoked");

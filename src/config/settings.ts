@@ -1,3 +1,5 @@
+import type { TrustSettings } from "../trust/types.ts";
+
 /** All settings of Citadel with their final values. Sizes are bytes, durations milliseconds, paths and URLs absolute. */
 export interface Settings {
   readonly store: {
@@ -46,6 +48,7 @@ export interface Settings {
     /** staged versions of one package at a time */
     readonly perPackage: number;
   };
+  readonly trust: TrustSettings;
   /** bytes of finished packuments kept in memory */
   readonly views: { readonly memory: number };
   /** bytes of hot tarballs kept in memory */

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { issuerList, presets } from "../trust/issuers.ts";
 import type { Dirs, Settings } from "./settings.ts";
 import {
   choice,
@@ -144,6 +145,16 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     type: integer(1, 10_000),
     default: 50,
     description: "most versions of a package that wait for approval",
+  },
+  "trust.issuers": {
+    type: issuerList,
+    default: presets,
+    description: "whose ID tokens publish without a token of their own",
+  },
+  "trust.maxAge": {
+    type: duration,
+    default: 3_600_000,
+    description: "age at which an ID token is too old to be exchanged",
   },
   "views.memory": {
     type: size,

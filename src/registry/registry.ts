@@ -11,6 +11,7 @@ import { keyKind } from "../keys/kind.ts";
 import { stageKind } from "../stage/kind.ts";
 import { createStages } from "../stage/stages.ts";
 import type { StageLimits } from "../stage/types.ts";
+import { trustKind } from "../trust/kind.ts";
 import type { Kind, Store } from "../store/types.ts";
 import { createBatches } from "./batch/batches.ts";
 import { batchKind } from "./batch/kind.ts";
@@ -95,5 +96,6 @@ export function kinds(): readonly Kind<any, any>[] {
     keyKind(),
     batchKind(),
     stageKind(),
+    trustKind(),
   ];
 }

@@ -13,7 +13,7 @@ const longestRange = 1024;
 const plain = /^[\w@/.~-]{1,214}$/;
 
 /** See {@link Registry.document} and {@link Registry.resolve}. */
-export function resolver(context: Context): Pick<Registry, "document" | "resolve"> {
+export function resolver(context: Context): Pick<Registry, "document" | "permit" | "resolve"> {
   // an exact version or a tag needs no ranges
   let ranges: ReturnType<typeof loadRanges> | undefined;
   const document: Registry["document"] = async (name, caller, { hot = false } = {}) => {
@@ -35,6 +35,12 @@ export function resolver(context: Context): Pick<Registry, "document" | "resolve
 
   return {
     document,
+
+    async permit(name, action, caller) {
+      const found = await document(name, caller);
+      demand(await context.policy(), caller, action, name, found.state);
+      return found;
+    },
 
     async resolve(name, spec, caller) {
       const { state } = await document(name, caller);

@@ -1,4 +1,4 @@
-import type { Caller, Visibility } from "../access/types.ts";
+import type { Action, Caller, Visibility } from "../access/types.ts";
 import type { Signature } from "../keys/keys.ts";
 import type { Stages } from "../stage/types.ts";
 import type { Document, Ledger } from "../store/types.ts";
@@ -255,6 +255,8 @@ export interface Registry {
     /** `hot`: from where a request comes in, see {@link Ledger.glance} */
     options?: { readonly hot?: boolean },
   ): Promise<PackageDocument>;
+  /** The same, and the caller may do `action` to it. @throws E_AUTH_REQUIRED, E_FORBIDDEN */
+  permit(name: string, action: Action, caller: Caller): Promise<PackageDocument>;
   /** version, range or tag. @throws E_PACKAGE_NOT_FOUND, E_VERSION_NOT_FOUND with the nearest versions as hint */
   resolve(name: string, spec: string, caller: Caller): Promise<Resolved>;
 }

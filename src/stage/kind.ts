@@ -24,10 +24,9 @@ export function stageKind(): Kind<StageState, StageEvent> {
       }
     },
     *references({ items }) {
-      for (const { integrity, manifest, readme } of items) {
+      for (const { integrity, input } of items) {
         yield blobKey(integrity);
-        yield manifestKey(manifest);
-        if (readme !== undefined) yield manifestKey(readme);
+        yield manifestKey(input);
       }
     },
   };

@@ -3,7 +3,7 @@ import type { Action, Caller } from "../access/types.ts";
 import { CitadelError } from "../errors.ts";
 import { actorOf, type Context } from "../registry/context.ts";
 import { mayPublish, type Publishing } from "../registry/publish.ts";
-import type { JsonObject, Published, PublishInput } from "../registry/types.ts";
+import type { Published, PublishInput } from "../registry/types.ts";
 import type { Ledger, Store } from "../store/types.ts";
 import { nothingStaged, stageKind } from "./kind.ts";
 import type { StagedItem, StageEvent, StageLimits, Stages, StageState } from "./types.ts";
@@ -66,18 +66,11 @@ export function createStages({ store, context, publishing, limits }: StagesOptio
 
   /** Content as it was staged. */
   async function inputOf(item: StagedItem): Promise<PublishInput> {
-    const { name, version, tags, integrity, shasum, size, manifest, readme } = item;
-    const [bytes, text] = await Promise.all([
-      store.manifests.get(manifest),
-      readme === undefined ? undefined : store.manifests.get(readme),
-    ]);
+    const { integrity, shasum, size } = item;
+    const bytes = await store.manifests.get(item.input);
     if (!bytes) throw missing(item);
     return {
-      name,
-      version,
-      tags,
-      manifest: JSON.parse(Buffer.from(bytes).toString("utf8")) as JsonObject,
-      ...(text ? { readme: Buffer.from(text).toString("utf8") } : {}),
+      ...(JSON.parse(Buffer.from(bytes).toString("utf8")) as Omit<PublishInput, "tarball">),
       tarball: {
         ...{ integrity, shasum, size },
         content: {
@@ -101,12 +94,12 @@ export function createStages({ store, context, publishing, limits }: StagesOptio
 
     async add(input, caller) {
       await publishing.checkPublish(input, caller, "stage");
-      const { name, version, tags = ["latest"], tarball, readme } = input;
+      const { tarball, ...rest } = input;
+      const { name, version, tags = ["latest"] } = rest;
       const { principal } = caller;
       const { integrity, shasum, size } = tarball;
-      const [manifestHash, readmeHash] = await Promise.all([
-        store.manifests.put(Buffer.from(JSON.stringify(input.manifest))),
-        readme ? store.manifests.put(Buffer.from(readme)) : undefined,
+      const [stored] = await Promise.all([
+        store.manifests.put(Buffer.from(JSON.stringify(rest))),
         store.blobs.put(tarball.content, tarball),
       ]);
       const item: StagedItem = {
@@ -114,8 +107,7 @@ export function createStages({ store, context, publishing, limits }: StagesOptio
         ...{ name, version, tags, created: Date.now() },
         ...{ by: principal.name, kind: principal.kind },
         ...(principal.trusted ? { trusted: principal.trusted } : {}),
-        ...{ integrity, shasum, size, manifest: manifestHash },
-        ...(readmeHash === undefined ? {} : { readme: readmeHash }),
+        ...{ integrity, shasum, size, input: stored },
       };
       await ledger.change(shardOf(item.id), actorOf(caller), (state = nothingStaged) => {
         const live = state.items.filter(isLive);

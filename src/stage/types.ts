@@ -21,10 +21,8 @@ export interface StagedItem {
   readonly shasum: string;
   /** bytes of the tarball */
   readonly size: number;
-  /** name of the stored manifest as the client sent it */
-  readonly manifest: string;
-  /** name of the stored readme that the client sent beside the manifest */
-  readonly readme?: string;
+  /** name of the stored rest of what was to be published: the {@link PublishInput} but for its tarball */
+  readonly input: string;
   /** somebody is publishing it; until then (ms since 1970) nobody else touches it */
   readonly claim?: { readonly by: string; readonly until: number };
 }

@@ -382,8 +382,9 @@ describe.each(drivers)("B3 accounts on %s", (driver) => {
     await using at = await place(driver);
     const { accounts } = at;
     const grant = { packages: "write", names: ["p"], orgs: "none", manage: false } as const;
+    const trusted = { id: "ci", oidcConfigId: "oidc:1" };
     const { token, info } = await accounts.issueJob(
-      { principal: "ci:acme/p", grant, expires: Date.now() + 60_000 },
+      { principal: "ci:acme/p", trusted, grant, expires: Date.now() + 60_000 },
       who,
     );
     expect(await accounts.byToken(token)).toEqual({
@@ -393,6 +394,7 @@ describe.each(drivers)("B3 accounts on %s", (driver) => {
       automation: true,
       token: info.key,
       grant,
+      trusted,
     });
     expect(await accounts.revoke(token, who)).toBe(true);
     expect(await codeOf(accounts.byToken(token))).toBe("E_TOKEN_REVOKED");

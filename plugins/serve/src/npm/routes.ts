@@ -19,6 +19,7 @@ import {
   postStaged,
 } from "./stage.ts";
 import { deleteTag, getTags, putTag } from "./tags.ts";
+import { deleteTrust, exchangeToken, getTrust, postTrust } from "./trust.ts";
 import { deleteToken, getUser, putUser, whoami } from "./users.ts";
 
 /** The npm registry protocol but for the install path, which needs no router. */
@@ -46,6 +47,11 @@ export function npmRoutes(citadel: Citadel): Hono<Env> {
     .get("/-/package/:name/owners", getOwners)
     .put("/-/package/:name/owners", putOwner)
     .delete("/-/package/:name/owners/:user", deleteOwner)
+
+    .get("/-/package/:name/trust", getTrust)
+    .post("/-/package/:name/trust", postTrust)
+    .delete("/-/package/:name/trust/:id", deleteTrust)
+    .post("/-/npm/v1/oidc/token/exchange/package/:name", exchangeToken)
 
     .post("/-/stage/package/:name", postStaged)
     .get("/-/stage", listStaged)

@@ -40,6 +40,19 @@ export const loginSchema = z.looseObject({
   email: text.nullish(),
 });
 
+/** What `npm trust` sends; the values of claims are the core's to judge. */
+export const trustSchema = z
+  .array(
+    z.looseObject({
+      type: text,
+      issuer: text.optional(),
+      claims: z.record(text, z.union([text, z.array(text), z.strictObject({ file: text })])),
+      permissions: z.array(text),
+    }),
+  )
+  .min(1)
+  .max(10);
+
 export const versionSchema = text;
 export const userSchema = z.looseObject({ user: text });
 

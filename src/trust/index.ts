@@ -1,0 +1,2 @@
+export { audiencesOf, createTrust } from "./trust.ts";
+export type * from "./types.ts";
