@@ -123,7 +123,9 @@ function fits(wanted: WantedClaim, said: unknown, before: string): boolean {
   }
   if (typeof wanted !== "string")
     return Array.isArray(said) && wanted.every((item) => said.includes(item));
-  return said !== null && typeof said !== "object" && said !== undefined && String(said) === wanted;
+  return typeof said === "string" || typeof said === "number" || typeof said === "boolean"
+    ? String(said) === wanted
+    : false;
 }
 
 /** Why the run must not publish at all. */

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { Accounts } from "../access/state.ts";
-import type { Grant, TrustedPublisher } from "../access/types.ts";
+import type { Caller, Grant, TrustedPublisher } from "../access/types.ts";
 import { createEgress } from "../egress/index.ts";
 import { CitadelError } from "../errors.ts";
 import { logger } from "../log.ts";
@@ -23,7 +23,9 @@ import {
 import type {
   Issuer,
   Trust,
+  TrustChange,
   TrustConfig,
+  TrustEvent,
   TrustInput,
   TrustPermission,
   TrustSettings,
@@ -75,6 +77,16 @@ export function createTrust({ store, registry, accounts, settings }: TrustOption
   const stateOf = async (name: string): Promise<TrustState> =>
     (await ledger.read(name))?.state ?? noTrust;
 
+  async function change(
+    name: string,
+    caller: Caller,
+    { dryRun = false }: TrustChange = {},
+    decide: (state: TrustState) => readonly TrustEvent[],
+  ): Promise<void> {
+    if (dryRun) decide(await stateOf(name));
+    else await ledger.change(name, actorOf(caller), (state = noTrust) => decide(state));
+  }
+
   /** Asks everything but whether it was used before. @throws Refused, E_ISSUER_UNAVAILABLE */
   async function judge(
     state: TrustState,
@@ -111,7 +123,7 @@ export function createTrust({ store, registry, accounts, settings }: TrustOption
       return (await stateOf(name)).configs;
     },
 
-    async add(name, input, caller) {
+    async add(name, input, caller, options) {
       await registry.permit(name, "admin", caller);
       const config: TrustConfig = {
         id: randomUUID(),
@@ -119,7 +131,7 @@ export function createTrust({ store, registry, accounts, settings }: TrustOption
         created: Date.now(),
         by: caller.principal.name,
       };
-      await ledger.change(name, actorOf(caller), ({ configs } = noTrust) => {
+      await change(name, caller, options, ({ configs }) => {
         if (configs.some((other) => sameText(other, config)))
           throw new CitadelError("E_CONFLICT", `${name} has this trusted publisher already`, {
             hint: [`see them: npm trust list ${name}`],
@@ -131,9 +143,9 @@ export function createTrust({ store, registry, accounts, settings }: TrustOption
       return config;
     },
 
-    async remove(name, id, caller) {
+    async remove(name, id, caller, options) {
       await registry.permit(name, "admin", caller);
-      await ledger.change(name, actorOf(caller), ({ configs } = noTrust) => {
+      await change(name, caller, options, ({ configs }) => {
         if (!configs.some((config) => config.id === id))
           throw new CitadelError("E_NOT_FOUND", `${name} has no such trusted publisher`, {
             hint: [`see which it has: npm trust list ${name}`],

@@ -76,6 +76,11 @@ export interface TrustSettings {
   readonly maxAge: number;
 }
 
+export interface TrustChange {
+  /** checks everything, changes nothing @default false */
+  readonly dryRun?: boolean;
+}
+
 /** What became of an ID token, and why. */
 export interface Verdict {
   readonly accepted: boolean;
@@ -92,9 +97,9 @@ export interface Trust {
   /** @throws E_PACKAGE_NOT_FOUND, E_FORBIDDEN for all who may not administrate the package */
   list(name: string, caller: Caller): Promise<readonly TrustConfig[]>;
   /** @throws E_INVALID_DOCUMENT, E_CONFLICT for one that is there already, what {@link Trust.list} throws */
-  add(name: string, input: TrustInput, caller: Caller): Promise<TrustConfig>;
+  add(name: string, input: TrustInput, caller: Caller, options?: TrustChange): Promise<TrustConfig>;
   /** Tokens that it let out are dead at once. @throws E_NOT_FOUND */
-  remove(name: string, id: string, caller: Caller): Promise<void>;
+  remove(name: string, id: string, caller: Caller, options?: TrustChange): Promise<void>;
   /**
    * A token of this registry for an ID token: good for this package, for some minutes, and for nothing but what the configuration permits.
    * @param audiences what `aud` may be

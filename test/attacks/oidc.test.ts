@@ -402,7 +402,7 @@ describe("attack 40 replay", () => {
       for (let n = 0; n < 5; n++) {
         const token = issuer.mint({ ...run, aud });
         const got = await Promise.all([exchange(a, token), exchange(b, token)]);
-        expect(got.map(({ status }) => status).toSorted()).toEqual([201, 401]);
+        expect(new Set(got.map(({ status }) => status))).toEqual(new Set([201, 401]));
       }
     } finally {
       await Promise.all(servers.map((server) => server.stop()));
