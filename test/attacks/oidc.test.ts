@@ -7,7 +7,7 @@ import { pack, publishDocument, signIn } from "../support/packages.ts";
 import { request } from "../support/http.ts";
 import { tempFolder } from "../support/temp.ts";
 import { newKey, testIssuer, type Key, type TestIssuer } from "../servers/issuer.ts";
-import { base, place, type Got, type Place } from "../serve/place.ts";
+import { place, type Got, type Place } from "../serve/place.ts";
 
 const name = "@acme/ui";
 const audience = "npm:localhost";
