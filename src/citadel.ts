@@ -13,6 +13,7 @@ import type { Catalog } from "./catalog/types.ts";
 import { isLoopback } from "./config/hosts.ts";
 import type { Dirs, Settings } from "./config/index.ts";
 import { mask } from "./config/mask.ts";
+import { createDownloads, type Downloads } from "./counts/downloads.ts";
 import { crashAt, type CrashPoint } from "./crash.ts";
 import type { Capabilities, Driver, Key } from "./driver/driver.ts";
 import { compressed, observe, openDriver, split, type Observed } from "./driver/index.ts";
@@ -68,6 +69,8 @@ export interface Citadel {
   readonly policies: Policies;
   readonly trust: Trust;
   readonly refusals: Refusals;
+  /** how often tarballs were fetched */
+  readonly downloads: Downloads;
   readonly keys: Keys;
   /** most ms that a glance at a package is behind what other processes wrote; 0: not at all */
   readonly staleness: number;
@@ -136,6 +139,7 @@ export async function openCitadel({
   const access = createAccess({ store, scopes, open });
   const policies = createPolicies({ store });
   const refusals = createRefusals(driver);
+  const downloads = createDownloads(driver);
   const keys = createKeys({ store, serverKey, folder: dirs.data });
   const registry = createRegistry({
     store,
@@ -211,6 +215,7 @@ export async function openCitadel({
     policies,
     trust,
     refusals,
+    downloads,
     policy: () => policies.current(),
     advisories: () =>
       (advisories ??= import("./advisories/advisories.ts").then(({ createAdvisories }) =>
@@ -250,6 +255,7 @@ export async function openCitadel({
       await following?.stop();
       (await catalog?.catch(() => undefined))?.close();
       await refusals.close();
+      await downloads.close();
       await views.close();
       await accounts.close();
       await (await cache?.catch(() => undefined))?.close();

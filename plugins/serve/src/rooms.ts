@@ -2,6 +2,7 @@ import { CitadelError } from "@citadel/core";
 import { Hono } from "hono";
 import { policyRoutes } from "./api/policy.ts";
 import { batchRoutes } from "./api/batch.ts";
+import { downloadRoutes } from "./api/downloads.ts";
 import type { Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
 import { createResponder } from "./http/exchange.ts";
@@ -31,6 +32,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   });
   app.route("/", policyRoutes());
   app.route("/", batchRoutes());
+  app.route("/", downloadRoutes());
   app.route("/", npmRoutes(shared.citadel));
   return async (request, visit) => app.fetch(request, visit);
 }

@@ -12,7 +12,7 @@ const inOnePiece = 4 * 2 ** 20;
 export function createTarball(
   shared: Shared,
 ): (asked: Asked, name: string, file: string) => Promise<Answer> {
-  const { registry, store, staleness } = shared.citadel;
+  const { registry, store, staleness, downloads } = shared.citadel;
   const ready = new WeakMap<VersionRecord, readonly string[]>();
 
   return async (asked, name, file) => {
@@ -38,7 +38,9 @@ export function createTarball(
     const range = asked.header("range");
     if (range !== undefined) return part(asked, record, headers, range);
     if (asked.method === "HEAD") return { status: 200, headers, body: null };
-    return { status: 200, headers, body: await content(record) };
+    const body = await content(record);
+    downloads.note(name, version ?? "");
+    return { status: 200, headers, body };
   };
 
   async function content(record: VersionRecord): Promise<Answer["body"]> {

@@ -1,0 +1,1 @@
+export { dayOf, type Counts, type Downloads } from "./downloads.ts";
