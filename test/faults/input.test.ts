@@ -251,7 +251,7 @@ describe("H7 documents that lie", () => {
   });
 });
 
-describe("H7 tarballs that nobody should unpack", () => {
+describe("H7, attack 6: tarballs that nobody should unpack", () => {
   const manifest = { name: "trap", version: "1.0.0" };
   const json: TarEntry = { path: "package/package.json", content: JSON.stringify(manifest) };
   const attempt = (tarball: Buffer) =>

@@ -66,8 +66,6 @@ describe("B2 publish", () => {
     ["a wrong length", (d) => (only(d).length += 1)],
     ["data that is not base64", (d) => (only(d).data = `!!!!${only(d).data.slice(4)}`)],
     ["data that is a number", (d) => Object.assign(only(d), { data: 5 })],
-    ["a foreign file name", (d) => (d._attachments = { "two-1.0.0.tgz": only(d) })],
-    ["a file name that climbs", (d) => (d._attachments = { "../../one-1.0.0.tgz": only(d) })],
     ["two tarballs", (d) => (d._attachments["two-1.0.0.tgz"] = { ...only(d) })],
     ["no tarball among its files", (d) => (d._attachments = { "one-1.0.0.sigstore": only(d) })],
     [
@@ -256,26 +254,6 @@ describe("B2 documents that come back", () => {
     expect((await file("9.9.9")).status).toBe(404);
     expect((await here.ask("/one/-/one-1.1.0.tgz")).status).toBe(404);
     expect((await here.publish(token, { ...one, version: "1.1.0" })).status).toBe(409);
-  });
-
-  test("H1, attack 22: the metadata PUT can neither add nor alter a version", async () => {
-    await using here = await place();
-    const token = await here.signIn("ann");
-    await here.publish(token, one);
-    for (const spoil of [
-      (versions: any) => (versions["6.6.6"] = { ...versions["1.0.0"], version: "6.6.6" }),
-      (versions: any) => (versions["1.0.0"].dist.integrity = "sha512-AAAA"),
-    ]) {
-      const document = await read(here, "one");
-      spoil(document.versions);
-      const got = await here.ask(`/one/-rev/${document._rev}`, {
-        method: "PUT",
-        token,
-        body: document,
-      });
-      expect(got.status).toBe(400);
-    }
-    expect(Object.keys((await read(here, "one")).versions)).toEqual(["1.0.0"]);
   });
 
   test("the whole package goes by DELETE with its revision", async () => {
