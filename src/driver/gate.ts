@@ -1,5 +1,6 @@
 import type { OpOptions } from "./driver.ts";
-import { StoreError } from "./error.ts";
+import { aborted } from "./check.ts";
+import { StoreError, storeCode } from "./error.ts";
 
 /** The life of a driver: closed, open, closed again; and what is running meanwhile. See {@link gate}. */
 export interface Gate {
@@ -11,6 +12,8 @@ export interface Gate {
   check(): void;
   /** makes close() wait for `work`; returns it */
   track<T>(work: Promise<T>): Promise<T>;
+  /** the same for one operation: what close() cuts off with its connection is ABORTED */
+  run<T>(work: Promise<T>): Promise<T>;
   /**
    * A stream that asks `next` for a chunk whenever its reader asks for one, and never before; undefined ends it.
    * `release` runs once, at the end, at a failure, at cancel() and when the driver is closed for good.
@@ -61,6 +64,14 @@ export function gate(
       if (!ready) throw new StoreError("CLOSED", "the store is not open");
     },
     track,
+    run(work) {
+      const { signal } = stop;
+      return track(
+        work.catch((error: unknown) => {
+          throw signal.aborted && storeCode(error) === "UNAVAILABLE" ? aborted(signal) : error;
+        }),
+      );
+    },
     async open(options) {
       await closing;
       opening ??= (async () => {

@@ -9,7 +9,18 @@ export {
   rangeOf,
   tooLarge,
 } from "./check.ts";
+export { checkClock } from "./clock.ts";
 export type * from "./driver.ts";
+export {
+  asking,
+  limitsOf,
+  once,
+  receive,
+  replaced,
+  whole,
+  type Content,
+  type Found,
+} from "./chunks.ts";
 export { StoreError, storeCode, type StoreErrorCode } from "./error.ts";
 export { gate, type Gate } from "./gate.ts";
 export { incoming } from "./incoming.ts";

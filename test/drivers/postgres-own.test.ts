@@ -1,17 +1,16 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import postgres from "@citadel/driver-postgres";
 import { storeCode, type Change, type Driver } from "@citadel/core/driver";
 import pg from "pg";
 import { afterAll, expect, test } from "vitest";
-import { startPostgres, type PostgresServer } from "../servers/postgres.ts";
+import { owner, startPostgres, type PostgresServer } from "../servers/postgres.ts";
 import { certificate } from "../servers/certificate.ts";
 import { freePort } from "../servers/redis.ts";
+import { smallDisk } from "../servers/small-disk.ts";
 import { bodyOf, chunksOf } from "./embedded/content.ts";
 import { again, codeOf } from "./network/tests.ts";
 
@@ -274,7 +273,7 @@ check(
 check(
   "postgres: a full disk is FULL, harms nothing, and is over when there is room again",
   async ({ skip }) => {
-    const disk = smallDisk();
+    const disk = smallDisk(owner());
     if (!disk) return skip("only root can mount a tmpfs");
     const url = server.store();
     const driver = await opened(url);
@@ -295,25 +294,6 @@ check(
     await client.query(`DROP TABLESPACE small_${process.pid}`);
   },
 );
-
-/** A file system of a few megabytes that PostgreSQL may use. */
-function smallDisk(): { path: string; remove(): void } | undefined {
-  if (process.getuid?.() !== 0) return undefined;
-  const path = mkdtempSync(join(tmpdir(), "citadel-small-"));
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=12m", "tmpfs", path], { stdio: "ignore" });
-  } catch {
-    return undefined;
-  }
-  const id = (flag: string) => Number(execFileSync("id", [flag, "postgres"]).toString());
-  chownSync(path, id("-u"), id("-g"));
-  chmodSync(path, 0o700);
-  assert.ok(statSync(path).isDirectory());
-  return {
-    path,
-    remove: () => void execFileSync("sh", ["-c", 'umount -l "$1" && rmdir "$1"', "sh", path]),
-  };
-}
 
 check(
   "postgres: 200 MB go in and out in little memory",

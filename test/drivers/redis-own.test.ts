@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { rmSync, writeFileSync } from "node:fs";
 import redis from "@citadel/driver-redis";
 import { storeCode, type Change, type Driver } from "@citadel/core/driver";
 import { afterAll, expect, test } from "vitest";
 import { certificate } from "../servers/certificate.ts";
 import { freePort, startRedis, type RedisServer } from "../servers/redis.ts";
+import { smallDisk } from "../servers/small-disk.ts";
 import { bodyOf, chunksOf } from "./embedded/content.ts";
 import { again, codeOf } from "./network/tests.ts";
 
@@ -117,6 +119,27 @@ check("redis: a full server answers FULL, harms nothing, and can be emptied", as
   for (const { key } of entries.slice(0, 10)) await driver.delete(key);
   await driver.put("d/old", bodyOf(3, 1000));
 });
+
+check(
+  "redis: a full disk is FULL, harms nothing, and is over when there is room again",
+  async ({ skip }) => {
+    const disk = smallDisk();
+    if (!disk) return skip("only root can mount a tmpfs");
+    closing.unshift(async () => disk.remove());
+    const logged = await another("--appendonly", "yes", "--dir", disk.path);
+    const driver = await opened(logged.store());
+    await driver.put("d/old", bodyOf(1, 1000));
+    writeFileSync(`${disk.path}/ballast`, bodyOf(1, 10 * MiB));
+    let code: string | undefined;
+    for (let n = 0; code === undefined && n < 100; n++)
+      code = await codeOf(driver.put(`d/${n}`, bodyOf(n, 100_000)));
+    assert.equal(code, "FULL");
+    assert.equal(await codeOf(driver.put("d/old", bodyOf(2, 1000))), "FULL");
+    expect((await driver.get("d/old"))?.body).toEqual(bodyOf(1, 1000));
+    rmSync(`${disk.path}/ballast`);
+    await again(() => driver.put("d/old", bodyOf(3, 1000)));
+  },
+);
 
 check("redis: a server that has forgotten its scripts is told them again", async () => {
   const driver = await opened(server.store());

@@ -92,7 +92,7 @@ test("G2: s3: a watch costs one list for a look, and outlives a server that fail
   await driver.put("d/k", body("1"));
   await driver.put("b/k", body("1"));
   await until(async () => told.includes("d/k"));
-  s3.fault({ kind: "error", status: 503, operation: "ListObjectsV2", times: 10 });
+  s3.fault({ kind: "error", status: 503, operation: "ListObjectsV2", times: 6 });
   await driver.put("d/l", body("1"));
   await driver.delete("d/k");
   await until(async () => told.length === 4);

@@ -1,5 +1,6 @@
 import {
   aborted,
+  asking,
   checkDelete,
   checkKey,
   checkList,
@@ -9,20 +10,22 @@ import {
   checkWrite,
   gate,
   incoming,
+  limitsOf,
+  once,
   rangeOf,
-  StoreError,
-  storeCode,
+  receive,
+  replaced,
   type Capabilities,
   type DriverFactory,
   type Entry,
-  type Item,
   type Key,
   type OpOptions,
   type PutOptions,
+  whole,
 } from "@citadel/core/driver";
 import { feed, type Feed } from "./feed.ts";
 import { location } from "./location.ts";
-import { conflictOf, objects, type Found, type Objects } from "./objects.ts";
+import { conflictOf, objects, type Objects } from "./objects.ts";
 import { openPool, type Pool } from "./pool.ts";
 import { CHUNK, names, prepare, type Server } from "./schema.ts";
 
@@ -78,15 +81,6 @@ const postgres: DriverFactory = (url) => {
     if (!session) throw aborted(life.signal);
     return session;
   };
-  /** Runs one operation: close() waits for it, and what it cuts off is ABORTED. */
-  const operation = <T>(work: Promise<T>): Promise<T> => {
-    const { signal } = life;
-    return life.track(
-      work.catch((error: unknown) => {
-        throw signal.aborted && storeCode(error) === "UNAVAILABLE" ? aborted(signal) : error;
-      }),
-    );
-  };
   /** Calls out a change that was made, or may have been. */
   const told = async <T>(work: Promise<T>): Promise<T> => {
     try {
@@ -95,92 +89,27 @@ const postgres: DriverFactory = (url) => {
       session?.feed.changed();
     }
   };
-  /** Asks, and once more when the connection was lost: a question can be repeated. */
-  const asking = async <T>(
-    { signal, timeoutMs = at.timeoutMs }: OpOptions,
-    ask: (limits: OpOptions) => Promise<T>,
-  ): Promise<T> => {
-    const until = performance.now() + timeoutMs;
-    const limits = (): OpOptions => ({
-      ...(signal && { signal }),
-      timeoutMs: Math.max(1, until - performance.now()),
-    });
-    try {
-      return await ask(limits());
-    } catch (error) {
-      if (storeCode(error) !== "UNAVAILABLE" || performance.now() >= until) throw error;
-      return ask(limits());
-    }
-  };
+  const ask = <T>(options: OpOptions, question: (limits: OpOptions) => Promise<T>): Promise<T> =>
+    asking(options, at.timeoutMs, question);
 
   const pieceOf = (key: Key, blob: string, start: number, end: number, options: OpOptions) =>
-    asking(options, (limits) => running().objects.piece(blob, { start, end }, { ...limits, key }));
+    ask(options, (limits) => running().objects.piece(blob, { start, end }, { ...limits, key }));
 
-  const get = async (key: Key, options: OpOptions): Promise<Item | undefined> => {
-    for (let tries = 0; ; tries++) {
-      const now = await asking(options, (limits) => running().objects.find(key, limits));
-      if (!now) return undefined;
-      const { blob: _, ...entry } = now;
-      if (now.body) return { ...entry, body: new Uint8Array(now.body) };
-      const body = await gather(key, now, options);
-      if (body) return { ...entry, body };
-      // replaced again and again while it was read
-      if (tries === 20) throw changed(key);
-    }
-  };
-  const gather = async (
+  const store = (
     key: Key,
-    { blob, size }: Found,
-    options: OpOptions,
-  ): Promise<Uint8Array | undefined> => {
-    const body = new Uint8Array(size);
-    for (let at = 0; at < size;) {
-      const piece = await pieceOf(key, blob, at, at + PIECE, options);
-      if (!piece?.byteLength) return undefined;
-      body.set(piece, at);
-      at += piece.byteLength;
-    }
-    return body;
-  };
-
-  /** Stores what comes: inside the object when it is one chunk, else in chunks that the object names at the end. */
-  const receive = async (
-    key: Key,
-    chunks: AsyncIterable<Uint8Array>,
+    source: AsyncIterable<Uint8Array>,
     options: PutOptions,
   ): Promise<Entry> => {
     const { objects } = running();
-    const { signal, timeoutMs, ...extras } = options;
-    const limits = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
-    const buffer = Buffer.allocUnsafeSlow(CHUNK);
-    let blob: string | undefined;
-    let spilled = 0;
-    let filled = 0;
-    const spill = async (): Promise<void> => {
-      blob ??= objects.newBlob();
-      await objects.spill(blob, spilled / CHUNK, buffer.subarray(0, filled), { ...limits, key });
-      spilled += filled;
-      filled = 0;
-    };
-    try {
-      for await (const chunk of chunks)
-        for (let from = 0; from < chunk.byteLength;) {
-          if (filled === CHUNK) await spill();
-          const part = chunk.subarray(from, from + CHUNK - filled);
-          buffer.set(part, filled);
-          filled += part.byteLength;
-          from += part.byteLength;
-        }
-      if (blob === undefined)
-        return await told(objects.put(key, { body: buffer.subarray(0, filled) }, extras, limits));
-      await spill();
-      return await told(objects.put(key, { blob, size: spilled }, extras, limits));
-    } catch (error) {
-      // what may have become the content of the object must stay; the rest would wait for a sweep
-      if (blob !== undefined && storeCode(error) !== "UNKNOWN")
-        await objects.abandon(blob).catch(() => {});
-      throw error;
-    }
+    const { signal: _, timeoutMs: __, ...extras } = options;
+    const limits = limitsOf(options);
+    return receive(source, {
+      chunk: CHUNK,
+      newBlob: objects.newBlob,
+      spill: (blob, n, data) => objects.spill(blob, n, data, { ...limits, key }),
+      put: (content) => told(objects.put(key, content, extras, limits)),
+      abandon: objects.abandon,
+    });
   };
 
   const caps = (): Capabilities => ({
@@ -231,36 +160,38 @@ const postgres: DriverFactory = (url) => {
       life.check();
       checkKey(key);
       checkSignal(options, key);
-      return operation(get(key, options));
+      const find = () => ask(options, (limits) => running().objects.find(key, limits));
+      const piece = (blob: string, at: number) => pieceOf(key, blob, at, at + PIECE, options);
+      return life.run(whole(key, find, piece));
     },
     async head(key, options = {}) {
       life.check();
       checkKey(key);
       checkSignal(options, key);
-      return operation(asking(options, (limits) => running().objects.head(key, limits)));
+      return life.run(ask(options, (limits) => running().objects.head(key, limits)));
     },
     async put(key, body, options = {}) {
       const { objects } = opened();
       checkPut(key, body, options, caps());
-      if (body.byteLength > CHUNK) return operation(receive(key, once(body), options));
-      const { signal, timeoutMs, ...extras } = options;
-      const limits = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
+      if (body.byteLength > CHUNK) return life.run(store(key, once(body), options));
+      const { signal: _, timeoutMs: __, ...extras } = options;
       // a copy: the caller may change the body while the bytes still wait for the network
-      return operation(told(objects.put(key, { body: Buffer.from(body) }, extras, limits)));
+      const content = { body: Buffer.from(body) };
+      return life.run(told(objects.put(key, content, extras, limitsOf(options))));
     },
     async delete(key, options = {}) {
       const { objects } = opened();
       checkDelete(key, options, caps());
       const { ifMatch, ...limits } = options;
-      return operation(told(objects.delete(key, ifMatch, limits)));
+      return life.run(told(objects.delete(key, ifMatch, limits)));
     },
     async list(options = {}) {
       life.check();
       const { prefix, after, limit } = checkList(options);
       // one more than asked for tells whether there is a next page
       const range = { prefix, after, limit: limit + 1 };
-      const entries = await operation(
-        asking(options, (limits) => running().objects.list(range, limits)),
+      const entries = await life.run(
+        ask(options, (limits) => running().objects.list(range, limits)),
       );
       if (entries.length <= limit) return { entries };
       entries.pop();
@@ -270,11 +201,11 @@ const postgres: DriverFactory = (url) => {
     async read(key, options = {}) {
       life.check();
       checkRead(key, options, caps());
-      const now = await operation(asking(options, (limits) => running().objects.find(key, limits)));
+      const now = await life.run(ask(options, (limits) => running().objects.find(key, limits)));
       if (!now) return undefined;
       const { body, blob, ...entry } = now;
       if (options.ifMatch !== undefined && options.ifMatch !== entry.etag)
-        throw changed(key, entry.etag);
+        throw replaced(key, entry.etag);
       const range = rangeOf(key, entry.size, options);
       let next = range.start;
       const stream = life.stream(async () => {
@@ -283,7 +214,7 @@ const postgres: DriverFactory = (url) => {
         const part = body
           ? new Uint8Array(body.subarray(next, end))
           : await pieceOf(key, blob, next, end, {});
-        if (!part?.byteLength) throw changed(key);
+        if (!part?.byteLength) throw replaced(key);
         next += part.byteLength;
         return part;
       });
@@ -295,13 +226,13 @@ const postgres: DriverFactory = (url) => {
       const { size: _, sha512: __, ...kept } = options;
       const work = async (): Promise<Entry> => {
         if (options.ifAbsent) {
-          const there = await asking(options, (limits) => running().objects.head(key, limits));
+          const there = await ask(options, (limits) => running().objects.head(key, limits));
           if (there) throw conflictOf(key, there);
         }
         const limits = { max: CHUNK * CHUNKS, signal: life.signal };
-        return receive(key, incoming(key, source, options, limits), kept);
+        return store(key, incoming(key, source, options, limits), kept);
       };
-      return operation(work());
+      return life.run(work());
     },
 
     watch({ signal, ...options }) {
@@ -317,18 +248,8 @@ const postgres: DriverFactory = (url) => {
           removed += some;
         }
       };
-      return operation(told(work()));
+      return life.run(told(work()));
     },
   };
 };
 export default postgres;
-
-async function* once(body: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield body;
-}
-
-const changed = (key: Key, current?: string): StoreError =>
-  new StoreError("CHANGED", `${key} was replaced while it was read`, {
-    key,
-    ...(current !== undefined && { current }),
-  });

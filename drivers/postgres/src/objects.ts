@@ -3,8 +3,10 @@ import {
   prefixEnd,
   StoreError,
   type Condition,
+  type Content,
   type Entry,
   type ETag,
+  type Found,
   type Key,
   type ListEntry,
   type PutOptions,
@@ -12,12 +14,6 @@ import {
 import type { CallOptions, Pool, Row, Value } from "./pool.ts";
 import { CHUNK, NOW, type Names } from "./schema.ts";
 
-export type Found = Entry & {
-  /** undefined when it is in chunks */
-  readonly body: Buffer | undefined;
-  readonly blob: string;
-};
-export type Content = { readonly body: Buffer } | { readonly blob: string; readonly size: number };
 type Extras = Pick<PutOptions, "expires" | "meta">;
 
 /** The statements of a store as functions. All throw what a query throws. */

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { StoreError, type Capabilities, type OpOptions } from "@citadel/core/driver";
+import { checkClock, StoreError, type Capabilities, type OpOptions } from "@citadel/core/driver";
 import type { Location } from "./location.ts";
 import type { Pool } from "./pool.ts";
 
@@ -85,11 +85,12 @@ export async function prepare(pool: Pool, at: Location, options: OpOptions): Pro
   const [settings] = await pool.query(
     `SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync,
        current_setting('synchronous_commit') AS commit,
-       current_setting('synchronous_standby_names') AS standbys`,
+       current_setting('synchronous_standby_names') AS standbys, ${NOW} AS now`,
     [],
     options,
   );
   const { version, fsync, commit, standbys } = settings as Record<string, string>;
+  checkClock(`PostgreSQL at ${at.label}`, Number(settings?.["now"]));
   return {
     version: version ?? "unknown",
     durable: durability(fsync, commit, standbys),

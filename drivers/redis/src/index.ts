@@ -1,5 +1,5 @@
 import {
-  aborted,
+  asking,
   checkDelete,
   checkKey,
   checkList,
@@ -9,23 +9,25 @@ import {
   checkWrite,
   gate,
   incoming,
+  limitsOf,
+  once,
   rangeOf,
-  StoreError,
-  storeCode,
+  receive,
+  replaced,
   type Capabilities,
   type DriverFactory,
   type Entry,
-  type Item,
   type Key,
   type ListEntry,
   type OpOptions,
   type Page,
   type PutOptions,
+  whole,
 } from "@citadel/core/driver";
 import { feed } from "./feed.ts";
 import { link } from "./link.ts";
 import { location } from "./location.ts";
-import { CHUNK, conflict, objects, places, type Found } from "./objects.ts";
+import { CHUNK, conflict, objects, places } from "./objects.ts";
 import { survey, type Survey } from "./survey.ts";
 
 const MAX = 32 * CHUNK;
@@ -51,99 +53,26 @@ const redis: DriverFactory = (url) => {
     },
   });
 
-  /** Runs one operation: close() waits for it, and what it cuts off is ABORTED. */
-  const operation = <T>(work: Promise<T>): Promise<T> => {
-    const { signal } = life;
-    return life.track(
-      work.catch((error: unknown) => {
-        throw signal.aborted && storeCode(error) === "UNAVAILABLE" ? aborted(signal) : error;
-      }),
-    );
-  };
-  /** Asks, and once more when the connection was lost: a question can be repeated. */
-  const asking = async <T>(
-    { signal, timeoutMs = at.timeoutMs }: OpOptions,
-    ask: (limits: OpOptions) => Promise<T>,
-  ): Promise<T> => {
-    const until = performance.now() + timeoutMs;
-    const limits = (): OpOptions => ({
-      ...(signal && { signal }),
-      timeoutMs: Math.max(1, until - performance.now()),
-    });
-    try {
-      return await ask(limits());
-    } catch (error) {
-      if (storeCode(error) !== "UNAVAILABLE" || performance.now() >= until) throw error;
-      return ask(limits());
-    }
-  };
+  const ask = <T>(options: OpOptions, question: (limits: OpOptions) => Promise<T>): Promise<T> =>
+    asking(options, at.timeoutMs, question);
 
   const chunkOf = (key: Key, blob: string, n: number, options: OpOptions) =>
-    asking(options, (limits) => tables.chunk(blob, n, { ...limits, key }));
+    ask(options, (limits) => tables.chunk(blob, n, { ...limits, key }));
 
-  const get = async (key: Key, options: OpOptions): Promise<Item | undefined> => {
-    for (let tries = 0; ; tries++) {
-      const now = await asking(options, (limits) => tables.find(key, limits));
-      if (!now) return undefined;
-      const { blob: _, ...entry } = now;
-      if (now.body) return { ...entry, body: new Uint8Array(now.body) };
-      const body = await gather(key, now, options);
-      if (body) return { ...entry, body };
-      // replaced again and again while it was read
-      if (tries === 20) throw changed(key);
-    }
-  };
-  const gather = async (
+  const store = (
     key: Key,
-    { blob, size }: Found,
-    options: OpOptions,
-  ): Promise<Uint8Array | undefined> => {
-    const body = new Uint8Array(size);
-    for (let n = 0; n * CHUNK < size; n++) {
-      const chunk = await chunkOf(key, blob, n, options);
-      if (!chunk) return undefined;
-      body.set(chunk, n * CHUNK);
-    }
-    return body;
-  };
-
-  /** Stores what comes: inside the object when it is one chunk, else in chunks that the object names at the end. */
-  const receive = async (
-    key: Key,
-    chunks: AsyncIterable<Uint8Array>,
+    source: AsyncIterable<Uint8Array>,
     options: PutOptions,
   ): Promise<Entry> => {
-    const { signal, timeoutMs, ...extras } = options;
-    const limits = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
-    const buffer = Buffer.allocUnsafeSlow(CHUNK);
-    let blob: string | undefined;
-    let spilled = 0;
-    let filled = 0;
-    const spill = async (): Promise<void> => {
-      blob ??= tables.newBlob();
-      await tables.spill(blob, spilled / CHUNK, buffer.subarray(0, filled), { ...limits, key });
-      spilled += filled;
-      filled = 0;
-    };
-    try {
-      for await (const chunk of chunks)
-        for (let from = 0; from < chunk.byteLength;) {
-          if (filled === CHUNK) await spill();
-          const part = chunk.subarray(from, from + CHUNK - filled);
-          buffer.set(part, filled);
-          filled += part.byteLength;
-          from += part.byteLength;
-        }
-      if (blob === undefined)
-        return await tables.put(key, { body: buffer.subarray(0, filled) }, extras, limits);
-      await spill();
-      return await tables.put(key, { blob, size: spilled }, extras, limits);
-    } catch (error) {
-      // what may have become the content of the object must stay; the rest would go by itself, but later
-      if (blob !== undefined && storeCode(error) !== "UNKNOWN")
-        await tables.abandon(blob).catch(() => {});
-      throw error;
-    }
+    const { signal: _, timeoutMs: __, ...extras } = options;
+    const limits = limitsOf(options);
+    return receive(source, {
+      chunk: CHUNK,
+      newBlob: tables.newBlob,
+      spill: (blob, n, data) => tables.spill(blob, n, data, { ...limits, key }),
+      put: (content) => tables.put(key, content, extras, limits),
+      abandon: tables.abandon,
+    });
   };
 
   const caps = (): Capabilities => ({
@@ -195,27 +124,29 @@ const redis: DriverFactory = (url) => {
       life.check();
       checkKey(key);
       checkSignal(options, key);
-      return operation(get(key, options));
+      const find = () => ask(options, (limits) => tables.find(key, limits));
+      const piece = (blob: string, at: number) => chunkOf(key, blob, at / CHUNK, options);
+      return life.run(whole(key, find, piece));
     },
     async head(key, options = {}) {
       life.check();
       checkKey(key);
       checkSignal(options, key);
-      return operation(asking(options, (limits) => tables.head(key, limits)));
+      return life.run(ask(options, (limits) => tables.head(key, limits)));
     },
     async put(key, body, options = {}) {
       life.check();
       checkPut(key, body, options, caps());
-      if (body.byteLength > CHUNK) return operation(receive(key, once(body), options));
-      const { signal, timeoutMs, ...extras } = options;
-      const limits = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
+      if (body.byteLength > CHUNK) return life.run(store(key, once(body), options));
+      const { signal: _, timeoutMs: __, ...extras } = options;
       // a copy: the caller may change the body while the bytes still wait for the network
-      return operation(tables.put(key, { body: Buffer.from(body) }, extras, limits));
+      const content = { body: Buffer.from(body) };
+      return life.run(tables.put(key, content, extras, limitsOf(options)));
     },
     async delete(key, { ifMatch, ...options } = {}) {
       life.check();
       checkDelete(key, { ...options, ...(ifMatch !== undefined && { ifMatch }) }, caps());
-      return operation(tables.delete(key, ifMatch === undefined ? {} : { ifMatch }, options));
+      return life.run(tables.delete(key, ifMatch === undefined ? {} : { ifMatch }, options));
     },
     async list(options = {}) {
       life.check();
@@ -226,7 +157,7 @@ const redis: DriverFactory = (url) => {
         // one more than asked for tells whether there is a next page; expired ones are left out on the way
         while (entries.length <= limit) {
           const range = { prefix, after: from, limit: limit + 1 - entries.length };
-          const page = await asking(options, (limits) => tables.list(range, limits));
+          const page = await ask(options, (limits) => tables.list(range, limits));
           entries.push(...page.entries);
           if (page.last === undefined) return { entries };
           from = page.last;
@@ -234,24 +165,24 @@ const redis: DriverFactory = (url) => {
         entries.pop();
         return { entries, next: (entries.at(-1) as ListEntry).key };
       };
-      return operation(walk());
+      return life.run(walk());
     },
 
     async read(key, options = {}) {
       life.check();
       checkRead(key, options, caps());
-      const now = await operation(asking(options, (limits) => tables.find(key, limits)));
+      const now = await life.run(ask(options, (limits) => tables.find(key, limits)));
       if (!now) return undefined;
       const { body, blob, ...entry } = now;
       if (options.ifMatch !== undefined && options.ifMatch !== entry.etag)
-        throw changed(key, entry.etag);
+        throw replaced(key, entry.etag);
       const range = rangeOf(key, entry.size, options);
       let next = range.start;
       const stream = life.stream(async () => {
         if (next === range.end) return undefined;
         const n = Math.floor(next / CHUNK);
         const chunk = body ?? (await chunkOf(key, blob, n, {}));
-        if (!chunk) throw changed(key);
+        if (!chunk) throw replaced(key);
         const first = n * CHUNK;
         const part = new Uint8Array(chunk.subarray(next - first, range.end - first));
         next += part.byteLength;
@@ -265,13 +196,13 @@ const redis: DriverFactory = (url) => {
       const { size: _, sha512: __, ...kept } = options;
       const work = async (): Promise<Entry> => {
         if (options.ifAbsent) {
-          const there = await asking(options, (limits) => tables.head(key, limits));
+          const there = await ask(options, (limits) => tables.head(key, limits));
           if (there) throw conflict(key, there.etag);
         }
         const limits = { max: MAX, signal: life.signal };
-        return receive(key, incoming(key, source, options, limits), kept);
+        return store(key, incoming(key, source, options, limits), kept);
       };
-      return operation(work());
+      return life.run(work());
     },
 
     watch({ signal, ...options }) {
@@ -289,18 +220,8 @@ const redis: DriverFactory = (url) => {
           if (!some.more) return { removed };
         }
       };
-      return operation(work());
+      return life.run(work());
     },
   };
 };
 export default redis;
-
-async function* once(body: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield body;
-}
-
-const changed = (key: Key, current?: string): StoreError =>
-  new StoreError("CHANGED", `${key} was replaced while it was read`, {
-    key,
-    ...(current !== undefined && { current }),
-  });

@@ -3,8 +3,10 @@ import {
   prefixEnd,
   StoreError,
   type Condition,
+  type Content,
   type Entry,
   type ETag,
+  type Found,
   type Key,
   type ListEntry,
   type PutOptions,
@@ -33,13 +35,6 @@ export const places = (name: string) => {
   };
 };
 
-export interface Found extends Entry {
-  /** undefined when it is in chunks */
-  readonly body: Buffer | undefined;
-  readonly blob: string;
-}
-
-export type Content = { readonly body: Buffer } | { readonly blob: string; readonly size: number };
 type Extras = Pick<PutOptions, "expires" | "meta">;
 
 /** The commands of a store as functions. All throw what a call throws, and changes CONFLICT. */

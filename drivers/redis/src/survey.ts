@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { StoreError, type Capabilities, type OpOptions } from "@citadel/core/driver";
+import { checkClock, StoreError, type Capabilities, type OpOptions } from "@citadel/core/driver";
 import type { Location } from "./location.ts";
 import type { Session } from "./session.ts";
 
@@ -10,7 +10,8 @@ export interface Survey {
 
 /**
  * Whether this server can keep records, and how well. Asks CONFIG where that is allowed, else INFO, which does not
- * tell how often the server syncs. Throws UNSUPPORTED when it may throw records away.
+ * tell how often the server syncs. Throws UNSUPPORTED when it may throw records away, DENIED when the
+ * clocks are far apart.
  */
 export async function survey(
   session: Session,
@@ -42,6 +43,8 @@ export async function survey(
       "UNSUPPORTED",
       `Redis at ${at.label} is a replica: use the address of the primary`,
     );
+  const [seconds] = (await session.call(["TIME"], options)) as [Buffer];
+  checkClock(`Redis at ${at.label}`, Number(seconds.toString()) * 1000);
   await settle(session, at, store, options);
   const appendonly =
     (await config("appendonly")) ?? (session.info.get("aof_enabled") === "1" ? "yes" : "no");

@@ -26,17 +26,19 @@ export async function* watch(
   let known: ReadonlyMap<Key, string> | undefined;
   while (!signal.aborted) {
     const began = performance.now();
+    let rest = ms;
     try {
       const now = await listing(list, prefix, signal);
+      const took = performance.now() - began;
       if (!known) yield { kind: "reset", cursor };
       for (const key of known ? differences(known, now) : [])
         if (!signal.aborted) yield { kind: "changed", key, cursor };
       known = now;
+      rest = Math.max(ms, took / SHARE);
     } catch (error) {
       if (signal.aborted) return;
       if (storeCode(error) !== "UNAVAILABLE") throw error;
     }
-    const rest = Math.max(ms, (performance.now() - began) / SHARE);
     // not all servers at the same moment
     await sleep(rest * (1 + Math.random() / 4), undefined, { signal }).catch(() => {});
   }

@@ -1,10 +1,10 @@
 import {
+  checkClock,
   checkKey,
   checkList,
   checkRead,
   checkSignal,
   gate,
-  StoreError,
   type DriverFactory,
   type OpOptions,
 } from "@citadel/core/driver";
@@ -18,7 +18,6 @@ import { sweep } from "./sweep.ts";
 import { writes, type Writes } from "./writes.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
-const MOST_SKEW = 5 * 60 * 1000;
 const TRIES = 3;
 
 interface Session extends Context {
@@ -61,12 +60,7 @@ const s3: DriverFactory = (url) => {
       patient.send(new sdk.ListObjectsV2Command(query), sending),
     );
     // the SDK signs with the server's time then, but entries would expire by ours
-    const ahead = patient.config.systemClockOffset;
-    if (Math.abs(ahead) > MOST_SKEW)
-      throw new StoreError(
-        "DENIED",
-        `${at.label}: the clock of this machine is ${Math.round(Math.abs(ahead) / 60_000)} minutes ${ahead > 0 ? "behind" : "ahead"}: set it (timedatectl set-ntp true)`,
-      );
+    checkClock(at.label, Date.now() + patient.config.systemClockOffset);
   };
 
   /** The verdict; a server that fails on the way gets another chance. */
@@ -75,7 +69,7 @@ const s3: DriverFactory = (url) => {
       try {
         return await request("none", undefined, options, (sending) => probe(service, at, sending));
       } catch (error) {
-        if (n === TRIES || options?.signal?.aborted || !passing(error as StoreError)) throw error;
+        if (n === TRIES || options?.signal?.aborted || !passing(error)) throw error;
       }
   };
 

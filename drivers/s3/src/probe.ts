@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import type { PutObjectCommandInput } from "@aws-sdk/client-s3";
-import type { StoreError } from "@citadel/core/driver";
+import { storeCode } from "@citadel/core/driver";
 import { nameOf, statusOf } from "./failure.ts";
 import type { Location } from "./location.ts";
 import type { Sending, Service } from "./service.ts";
@@ -191,5 +191,5 @@ export async function probe(
 }
 
 /** Whether an error of a probe says nothing about the server for good. */
-export const passing = (error: StoreError): boolean =>
-  error.code === "UNAVAILABLE" || error.code === "UNKNOWN";
+export const passing = (error: unknown): boolean =>
+  storeCode(error) === "UNAVAILABLE" || storeCode(error) === "UNKNOWN";

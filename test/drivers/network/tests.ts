@@ -8,11 +8,12 @@ import {
   type Doc,
   type Driver,
 } from "@citadel/core/driver";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import { startRelay, type Relay, type Weather } from "../../servers/relay.ts";
 import { bodyOf, chunksOf } from "../embedded/content.ts";
 
 const MiB = 1024 * 1024;
+const MINUTE = 60_000;
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** A server of its own that a test may kill. */
@@ -31,6 +32,8 @@ const codec: Codec<Count> = {
   parse: (bytes) => JSON.parse(Buffer.from(bytes).toString()) as Count,
   bytes: (doc) => Buffer.from(JSON.stringify(doc)),
 };
+
+const more = (now: Count | undefined): Count => ({ rev: 0, w: [], n: (now?.n ?? 0) + 1 });
 
 /** The code with which `work` fails; undefined when it does not. */
 export const codeOf = (work: Promise<unknown>): Promise<string | undefined> =>
@@ -204,6 +207,65 @@ export function defineNetworkTests(
     assert.equal(await left, "UNKNOWN");
   });
 
+  for (const skew of [-4, 4])
+    check(
+      `${name}: G2: a clock ${Math.abs(skew)} minutes ${skew > 0 ? "ahead" : "behind"}: what expires does so by the server's, and nothing else cares`,
+      async () => {
+        const url = new URL(server.store());
+        const right = () => Math.round(performance.timeOrigin + performance.now());
+        vi.useFakeTimers({ toFake: ["Date"], shouldAdvanceTime: true });
+        try {
+          vi.setSystemTime(right() + skew * MINUTE);
+          const driver = open(url);
+          await driver.open();
+          const stop = new AbortController();
+          const seen: string[] = [];
+          const watching = (async () => {
+            for await (const change of driver.watch!({ signal: stop.signal }))
+              seen.push(change.kind === "reset" ? "reset" : change.key);
+          })();
+          const soon = await driver.put("d/soon", bodyOf(1, 10), { expires: right() + 400 });
+          await driver.put("d/later", bodyOf(1, 10), { expires: right() + 2 * MINUTE });
+          await driver.put("d/past", bodyOf(1, 10), { expires: right() - 2 * MINUTE });
+          assert.ok(Math.abs(soon.modified - right()) < 2000, "modified is not the server's");
+          assert.ok(await driver.head("d/soon"));
+          assert.ok(await driver.head("d/later"));
+          assert.equal(await driver.head("d/past"), undefined);
+          while (right() < soon.expires! + 1000) await pause(50);
+          assert.equal(await driver.head("d/soon"), undefined);
+          await driver.put("d/soon", bodyOf(2, 10), { ifAbsent: true });
+          await driver.write("b/k", chunksOf(1, 3 * MiB));
+          await driver.sweep!();
+          assert.ok(await driver.head("d/later"), "swept before its time");
+          expect((await driver.get("b/k"))?.body).toEqual(bodyOf(1, 3 * MiB));
+          for (let n = 0; n < 5; n++) await update(driver, "d/count", codec, more);
+          assert.equal(codec.parse((await driver.get("d/count"))!.body).n, 5);
+          await again(async () => assert.ok(seen.includes("d/count") || seen.includes("reset")));
+          stop.abort();
+          await watching;
+          await driver.close();
+        } finally {
+          vi.useRealTimers();
+        }
+      },
+    );
+
+  check(`${name}: G2: clocks an hour apart are refused at open, with what to do`, async () => {
+    for (const [skew, where] of [
+      [-60, "behind"],
+      [60, "ahead"],
+    ] as const) {
+      vi.useFakeTimers({ toFake: ["Date"], shouldAdvanceTime: true });
+      vi.setSystemTime(performance.timeOrigin + performance.now() + skew * MINUTE);
+      const driver = open(new URL(server.store()));
+      const message = new RegExp(`60 minutes ${where}: set it`);
+      await assert.rejects(driver.open(), { code: "DENIED", message });
+      vi.useRealTimers();
+      await driver.open();
+      await driver.close();
+    }
+  });
+
   check(`${name}: G2: a slow network is waited for`, async () => {
     const { relay, driver } = await scene();
     relay.set({ latency: 5, jitter: 10, rate: 20 * MiB });
@@ -289,11 +351,7 @@ export function defineNetworkTests(
         });
         for (let mine = 0; mine < 60;)
           try {
-            await update(driver, "d/count", codec, (now) => ({
-              rev: 0,
-              w: [],
-              n: (now?.n ?? 0) + 1,
-            }));
+            await update(driver, "d/count", codec, more);
             mine++;
           } catch (error) {
             // refused before anything was written: the caller asks again
