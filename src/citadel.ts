@@ -129,18 +129,19 @@ export async function openCitadel({
     moved: (key) => changed(key),
     crash: crashing,
   });
+  const policies = createPolicies({ store });
+  const refusals = createRefusals(driver);
+  const downloads = createDownloads(driver);
+  const keys = createKeys({ store, serverKey, folder: dirs.data });
   const accounts = createAccounts({
     store,
+    keys,
     memberships: createMemberships({ store }),
     jobs: createJobs(store),
   });
   const scopes = createScopes({ store, accounts });
   const open = settings.server.host.every(isLoopback);
   const access = createAccess({ store, scopes, open });
-  const policies = createPolicies({ store });
-  const refusals = createRefusals(driver);
-  const downloads = createDownloads(driver);
-  const keys = createKeys({ store, serverKey, folder: dirs.data });
   const registry = createRegistry({
     store,
     accounts,

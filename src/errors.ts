@@ -137,6 +137,12 @@ export const errors = {
     status: 401,
     hint: ["an administrator sees why: citadel registry:trust:test <package>"],
   },
+  E_OTP_REQUIRED: {
+    exit: 8,
+    status: 401,
+    hint: ["give the code of your authenticator app: --otp=123456"],
+  },
+  E_RATE_LIMIT: { exit: 8, status: 429, retryable: true, hint: ["wait, then try again"] },
   E_FORBIDDEN: {
     exit: 8,
     status: 403,
@@ -197,14 +203,17 @@ export class CitadelError extends Error {
   override readonly name = "CitadelError";
   readonly code: ErrorCode;
   readonly hint: readonly string[];
+  /** seconds after which another try makes sense */
+  readonly retryAfter: number | undefined;
   constructor(
     code: ErrorCode,
     message: string,
-    more: { hint?: readonly string[]; cause?: unknown } = {},
+    more: { hint?: readonly string[]; cause?: unknown; retryAfter?: number } = {},
   ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause });
     this.code = code;
     this.hint = more.hint ?? errors[code].hint;
+    this.retryAfter = more.retryAfter;
   }
 }
 

@@ -1,52 +1,64 @@
+import type { Keys } from "../keys/keys.ts";
 import { CitadelError } from "../errors.ts";
 import type { Actor, Store } from "../store/types.ts";
-import { findUser } from "./context.ts";
+import { changeUser, findUser } from "./context.ts";
 import { siteKind, tokenKind, userKind, type UserEvent } from "./kinds.ts";
+import { countedClient, createLimiter } from "./limiter.ts";
 import { checkEmail, checkPassword, checkUserName } from "./names.ts";
 import { createPasswords } from "./passwords.ts";
 import { createPeople } from "./people.ts";
-import type { Accounts, UserState } from "./state.ts";
+import { codeNeeded, createSecondFactor } from "./second-factor.ts";
+import type { Accounts, From, UserState } from "./state.ts";
 import { createTokenBook } from "./token-book.ts";
 import type { Memberships, TrustedPublisher } from "./types.ts";
 import { createUses } from "./uses.ts";
 
 export interface AccountsOptions {
   readonly store: Store;
+  /** seals what authenticator apps share with the registry */
+  readonly keys: Pick<Keys, "seal" | "unseal">;
   /** organisations and teams of a user, asked at each request @default none */
   readonly memberships?: (name: string) => Promise<Memberships | undefined>;
   /** whether what let a job in to a package still does, asked at each request @default it does */
   readonly jobs?: (name: string, trusted: TrustedPublisher) => Promise<boolean>;
 }
 
+/** wrong passwords in a quarter of an hour, for one account and from one address */
+const mostPerAccount = 10;
+const mostPerClient = 50;
+
 /** Users and tokens over a store. Nothing of them is kept here: what is revoked is dead for every process at once. */
 export function createAccounts({
   store,
+  keys,
   memberships = async () => undefined,
   jobs = async () => true,
 }: AccountsOptions): Accounts & { close(): Promise<void> } {
   const users = store.ledger(userKind());
+  const tokens = store.ledger(tokenKind());
   const uses = createUses(store.driver);
+  const limiter = createLimiter(store.driver);
+  const passwords = createPasswords();
   const context = {
-    users,
-    tokens: store.ledger(tokenKind()),
-    sites: store.ledger(siteKind()),
-    passwords: createPasswords(),
-    memberships,
-    jobs,
-    uses,
+    ...{ users, tokens, sites: store.ledger(siteKind()) },
+    ...{ passwords, memberships, jobs, uses, keys, limiter },
   };
-  const { passwords } = context;
-  const { session, ...tokens } = createTokenBook(context);
+  const book = createTokenBook(context);
+  const factor = createSecondFactor(context);
 
-  /** @throws E_AUTH_INVALID, equally late and equally worded for an unknown name and a wrong password */
-  async function verified(name: string, password: string): Promise<UserState> {
+  /** @throws E_AUTH_INVALID, equally late and equally worded for an unknown name and a wrong password; E_RATE_LIMIT */
+  async function verified(name: string, password: string, { address }: From): Promise<UserState> {
+    const client = countedClient(address);
+    const right = await limiter.take([
+      ...(client === undefined ? [] : [{ key: `client:${client}`, most: mostPerClient }]),
+      { key: `account:${String(name).slice(0, 300)}`, most: mostPerAccount },
+    ]);
     const found = await findUser(context, name);
-    const right = await passwords.matches(
-      typeof password === "string" ? password : "",
-      found?.password,
-    );
-    if (!found || !right || found.disabled)
+    const text = typeof password === "string" ? password : "";
+    const matches = await passwords.matches(text, found?.password);
+    if (!found || !matches || found.disabled)
       throw new CitadelError("E_AUTH_INVALID", "the user name or the password is wrong");
+    await right();
     return found;
   }
 
@@ -63,15 +75,20 @@ export function createAccounts({
 
   return {
     ...createPeople(context),
-    ...tokens,
+    ...book,
+    ...factor,
 
     async login(input, { signup, who }) {
       const name = checkUserName(input.name);
       const password = checkPassword(input.password);
       const email = checkEmail(input.email);
       if (signup && !(await findUser(context, name)) && (await signUp(name, email, password, who)))
-        return { token: await session(name, who), created: true };
-      const found = await verified(name, password);
+        return { token: await book.session(name, who), created: true };
+      const found = await verified(name, password, who);
+      if (found.secondFactor) {
+        if (input.code === undefined) throw codeNeeded();
+        await factor.checkCode(name, input.code, who);
+      }
       if (passwords.outdated(found.password)) {
         const renewed = await passwords.hash(password);
         await users.change(name, who, (state) =>
@@ -79,12 +96,30 @@ export function createAccounts({
           state?.password === found.password ? [{ type: "password", password: renewed }] : [],
         );
       }
-      return { token: await session(name, who), created: false };
+      return { token: await book.session(name, who), created: false };
     },
 
-    async byPassword(name, password) {
-      const { admin } = await verified(name, password);
+    async byPassword(name, password, from = {}) {
+      const { admin } = await verified(name, password, from);
       return { kind: "user", name, admin, ...(await memberships(name)) };
+    },
+
+    async changePassword(name, words, { who, kept }) {
+      checkPassword(words.new);
+      const { password: before } = await verified(name, words.old, who);
+      const password = await passwords.hash(words.new);
+      const { items } = await book.tokens(name);
+      const stay = new Set(items.filter(({ session }) => !session).map(({ key }) => key));
+      if (kept !== undefined) stay.add(kept);
+      await changeUser(context, name, who, (state) => {
+        if (state.password !== before)
+          throw new CitadelError("E_CONFLICT", "the password was changed in the meantime");
+        const ids = state.tokens.filter((id) => !stay.has(id));
+        return [
+          { type: "password", password },
+          { type: "untoken", ids },
+        ];
+      });
     },
 
     close: () => uses.close(),

@@ -12,9 +12,11 @@ export {
   readOnly,
   type Verdict,
 } from "./may.ts";
+export { countedClient, createLimiter, type Limiter } from "./limiter.ts";
 export { createMemberships } from "./memberships.ts";
-export { checkUserName } from "./names.ts";
+export { checkUserName, isUserName } from "./names.ts";
 export { createOrgs, type Orgs } from "./orgs.ts";
 export { createScopes, type Scopes } from "./scopes.ts";
+export { checkFactorMode, codeNeeded } from "./second-factor.ts";
 export type * from "./state.ts";
 export type * from "./types.ts";

@@ -1,5 +1,5 @@
 import type { Kind } from "../store/types.ts";
-import type { Profile, TokenState, UserState } from "./state.ts";
+import type { FactorMode, Profile, TokenState, UserState } from "./state.ts";
 
 export type UserEvent =
   | { readonly type: "create"; readonly email: string; readonly password: string }
@@ -8,6 +8,12 @@ export type UserEvent =
   | { readonly type: "admin"; readonly admin: boolean }
   | { readonly type: "disable"; readonly disabled: boolean }
   | { readonly type: "remove" }
+  | { readonly type: "factor-begin"; readonly mode: FactorMode; readonly secret: string }
+  | { readonly type: "factor-confirm"; readonly step: number; readonly recovery: readonly string[] }
+  | { readonly type: "factor-mode"; readonly mode: FactorMode }
+  | { readonly type: "factor-end" }
+  | { readonly type: "code"; readonly step: number }
+  | { readonly type: "recovery"; readonly hash: string }
   | { readonly type: "token"; readonly id: string }
   | { readonly type: "untoken"; readonly ids: readonly string[] };
 
@@ -30,6 +36,13 @@ export function userKind(): Kind<UserState, UserEvent> {
           return { ...state, disabled: event.disabled };
         case "remove":
           return { ...nobody(name, state.created), updated: at, removed: true };
+        case "factor-begin":
+        case "factor-confirm":
+        case "factor-mode":
+        case "factor-end":
+        case "code":
+        case "recovery":
+          return reduceFactor(state, event, at);
         case "token":
           return { ...state, tokens: [...state.tokens, event.id] };
         case "untoken":
@@ -37,6 +50,38 @@ export function userKind(): Kind<UserState, UserEvent> {
       }
     },
   };
+}
+
+type FactorEvent = Extract<
+  UserEvent,
+  { readonly type: `factor-${string}` } | { readonly type: "code" } | { readonly type: "recovery" }
+>;
+
+function reduceFactor(state: UserState, event: FactorEvent, at: number): UserState {
+  const { pendingFactor, secondFactor, ...rest } = state;
+  const changed = { ...rest, updated: at };
+  switch (event.type) {
+    case "factor-begin":
+      return { ...changed, pendingFactor: { mode: event.mode, secret: event.secret } };
+    case "factor-end":
+      return changed;
+    case "factor-confirm": {
+      if (!pendingFactor) throw new Error("a second factor is confirmed before it was begun");
+      const { step, recovery } = event;
+      return { ...changed, secondFactor: { ...pendingFactor, step, recovery } };
+    }
+  }
+  if (!secondFactor) throw new Error("a second factor changes before it was there");
+  switch (event.type) {
+    case "factor-mode":
+      return { ...changed, secondFactor: { ...secondFactor, mode: event.mode } };
+    case "code":
+      return { ...rest, secondFactor: { ...secondFactor, step: event.step } };
+    case "recovery": {
+      const recovery = secondFactor.recovery.filter((hash) => hash !== event.hash);
+      return { ...rest, secondFactor: { ...secondFactor, recovery } };
+    }
+  }
 }
 
 const nobody = (name: string, at: number): UserState => ({

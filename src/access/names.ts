@@ -1,8 +1,10 @@
 import { CitadelError } from "../errors.ts";
+import type { Profile } from "./state.ts";
 
 const longestName = 214;
 const longestEmail = 254;
 const longestPassword = 1024;
+const longestField = 254;
 
 /** `local` and `system` are what ledgers call the operating-system user and Citadel itself. */
 const reserved: ReadonlySet<string> = new Set(["__proto__", "anonymous", "local", "system"]);
@@ -45,6 +47,26 @@ export function checkEmail(email: unknown): string {
   )
     throw new CitadelError("E_INVALID_DOCUMENT", "the email is not an email address");
   return email;
+}
+
+const profileFields = ["fullname", "homepage", "github", "twitter", "freenode"] as const;
+
+/** What somebody tells about themselves, without empty texts and unknown fields. @throws E_INVALID_DOCUMENT */
+export function checkProfile(input: Readonly<Record<string, unknown>>): Profile {
+  const profile: Record<string, string> = {};
+  for (const field of profileFields) {
+    const value = input[field];
+    if (value === undefined || value === null || value === "") continue;
+    if (typeof value !== "string" || value.length > longestField || /\p{Cc}/u.test(value))
+      throw new CitadelError(
+        "E_INVALID_DOCUMENT",
+        `${field} must be a text of up to ${longestField} characters`,
+      );
+    if (field === "homepage" && !/^https?:\/\/[^\s]+$/i.test(value))
+      throw new CitadelError("E_INVALID_DOCUMENT", "the homepage must be an http or https address");
+    profile[field] = value;
+  }
+  return profile;
 }
 
 /** @throws E_INVALID_DOCUMENT */

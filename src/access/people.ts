@@ -2,7 +2,7 @@ import { CitadelError } from "../errors.ts";
 import type { Actor, Ledger } from "../store/types.ts";
 import { changeUser, findUser, type Context } from "./context.ts";
 import type { SiteEvent, SiteState, UserEvent } from "./kinds.ts";
-import { checkEmail, checkPassword, checkUserName } from "./names.ts";
+import { checkEmail, checkPassword, checkProfile, checkUserName } from "./names.ts";
 import type { Passwords } from "./passwords.ts";
 import type { Accounts, UserState } from "./state.ts";
 
@@ -18,6 +18,7 @@ type People = Pick<
   | "user"
   | "create"
   | "setPassword"
+  | "setProfile"
   | "setAdmin"
   | "setDisabled"
   | "remove"
@@ -59,6 +60,15 @@ export function createPeople(context: PeopleContext): People {
         { type: "password", password },
         { type: "untoken", ids: tokens },
       ]);
+    },
+
+    async setProfile(name, { email, ...fields }, who) {
+      const address = email === undefined ? undefined : checkEmail(email);
+      checkProfile(fields);
+      await changeUser(context, name, who, (state) => {
+        const profile = checkProfile({ ...state.profile, ...fields });
+        return [{ type: "profile", email: address ?? state.email, profile }];
+      });
     },
 
     async setAdmin(name, admin, who) {

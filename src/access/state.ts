@@ -10,6 +10,19 @@ export interface Profile {
   readonly freenode?: string;
 }
 
+/** What needs a one-time password: logging in and changing the account, or these and every write. */
+export type FactorMode = "auth-only" | "auth-and-writes";
+
+export interface SecondFactor {
+  readonly mode: FactorMode;
+  /** of the authenticator app, sealed under the key of the server */
+  readonly secret: string;
+  /** number of the newest 30-second step whose code was used */
+  readonly step: number;
+  /** SHA-256 (hex) of the recovery codes that are left */
+  readonly recovery: readonly string[];
+}
+
 export interface UserState {
   readonly name: string;
   readonly email: string;
@@ -21,6 +34,9 @@ export interface UserState {
   /** is no user any more; the name stays taken, so that nobody inherits what it owns */
   readonly removed: boolean;
   readonly profile: Profile;
+  readonly secondFactor?: SecondFactor;
+  /** begun, and not yet confirmed by a code */
+  readonly pendingFactor?: Pick<SecondFactor, "mode" | "secret">;
   /** ms since 1970 */
   readonly created: number;
   readonly updated: number;
@@ -103,20 +119,24 @@ export interface From {
 /** Users and tokens. Nothing here asks whether the caller may: the doors do, and the command line is an administrator. */
 export interface Accounts {
   /**
-   * Couch login: a new name makes the account when `signup` says so, an existing one with the right password logs in.
+   * Couch login: a new name makes the account when `signup` says so, an existing one with the right password (and, where the
+   * second factor is on, a code) logs in.
    * @returns a new token, shown once
-   * @throws E_AUTH_INVALID, equally late and equally worded for a wrong password and for a name that may not be made
+   * @throws E_AUTH_INVALID, equally late and equally worded for a wrong password and for a name that may not be made;
+   * E_OTP_REQUIRED after a right password without a right code; E_RATE_LIMIT
    */
   login(
-    input: { name: string; password: string; email?: string },
+    input: { name: string; password: string; email?: string; code?: string | undefined },
     options: { signup: boolean; who: Actor },
   ): Promise<{ token: string; created: boolean }>;
+  /** A token as log-in makes them, for somebody who has shown who they are. @throws E_USER_NOT_FOUND */
+  session(name: string, who: Actor): Promise<string>;
   /**
    * The principal of a bearer token, with what token and user may at this moment. Two looks at the store, no hashing of passwords.
    * @throws E_AUTH_INVALID when it is unknown or its user is gone, E_TOKEN_REVOKED, E_TOKEN_EXPIRED, E_TOKEN_ADDRESS
    */
   byToken(token: string, from?: From): Promise<Principal>;
-  /** @throws E_AUTH_INVALID */
+  /** @throws E_AUTH_INVALID, E_RATE_LIMIT */
   byPassword(name: string, password: string, from?: From): Promise<Principal>;
   user(name: string): Promise<UserState | undefined>;
 
@@ -125,6 +145,18 @@ export interface Accounts {
     input: { name: string; password: string; email?: string; admin?: boolean },
     who: Actor,
   ): Promise<void>;
+  /**
+   * Sets a new password in place of the old one. Tokens that log-ins made die, but for the one that is `kept`; those that were
+   * made on purpose (`npm token create`) live on.
+   * @throws E_AUTH_INVALID, E_RATE_LIMIT
+   */
+  changePassword(
+    name: string,
+    passwords: { old: string; new: string },
+    options: { who: Actor; kept?: string | undefined },
+  ): Promise<void>;
+  /** Changes the fields that are given; an empty text takes one away. @throws E_USER_NOT_FOUND, E_INVALID_DOCUMENT */
+  setProfile(name: string, fields: Profile & { email?: string }, who: Actor): Promise<void>;
   /** Sets a password without the old one; every token of the user dies. @throws E_USER_NOT_FOUND */
   setPassword(name: string, password: string, who: Actor): Promise<void>;
   /** @throws E_USER_NOT_FOUND */
@@ -138,6 +170,20 @@ export interface Accounts {
   /** Whether there has ever been an administrator: from then on sign-up is closed by default. */
   administered(): Promise<boolean>;
 
+  /**
+   * Begins the enrolment of an authenticator app.
+   * @param issuer how apps call the registry
+   * @returns an `otpauth:` URL
+   * @throws E_CONFLICT when it is on, E_SERVER_KEY
+   */
+  beginFactor(name: string, mode: FactorMode, issuer: string, who: Actor): Promise<string>;
+  /** Turns the second factor on. @returns recovery codes, shown once @throws E_OTP_REQUIRED, E_CONFLICT, E_RATE_LIMIT */
+  confirmFactor(name: string, code: string, who: Actor): Promise<readonly string[]>;
+  setFactorMode(name: string, mode: FactorMode, who: Actor): Promise<void>;
+  endFactor(name: string, who: Actor): Promise<void>;
+  /** Uses up a code of the app, or a recovery code. @throws E_OTP_REQUIRED when it is wrong or used, E_RATE_LIMIT */
+  checkCode(name: string, code: string, who: Actor): Promise<void>;
+
   /** A new token of a user. @throws E_USER_NOT_FOUND, E_INVALID_DOCUMENT */
   issue(name: string, request: TokenRequest, who: Actor): Promise<Issued>;
   /** A token of a principal without an account, kind `job`. @throws E_INVALID_DOCUMENT */
@@ -149,6 +195,8 @@ export interface Accounts {
   ): Promise<{ items: readonly TokenInfo[]; total: number; next?: string }>;
   /** Dead at once everywhere. @returns false when there was no such token */
   revoke(token: string, who: Actor): Promise<boolean>;
+  /** The key of a token, given the token or its key. */
+  keyOf(token: string): string;
   /** The same for a token of this user by the key that lists show. */
   revokeKey(name: string, key: string, who: Actor): Promise<boolean>;
 }

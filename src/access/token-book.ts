@@ -1,6 +1,7 @@
 import { addressBlocks } from "../addresses.ts";
 import { cidr as cidrType } from "../config/values.ts";
 import { CitadelError } from "../errors.ts";
+import { isPattern } from "../patterns.ts";
 import type { Actor } from "../store/types.ts";
 import { changeUser, findUser, type Context } from "./context.ts";
 import type { UserEvent } from "./kinds.ts";
@@ -23,11 +24,8 @@ export interface TokenContext extends Context {
 
 type TokenBook = Pick<
   Accounts,
-  "byToken" | "issue" | "issueJob" | "tokens" | "revoke" | "revokeKey"
-> & {
-  /** a token of somebody who has just logged in */
-  readonly session: (name: string, who: Actor) => Promise<string>;
-};
+  "byToken" | "session" | "issue" | "issueJob" | "tokens" | "revoke" | "keyOf" | "revokeKey"
+>;
 
 /** Tokens: made, found, listed, revoked. */
 export function createTokenBook(context: TokenContext): TokenBook {
@@ -139,6 +137,8 @@ export function createTokenBook(context: TokenContext): TokenBook {
 
     revoke: async (token, who) => isText(token) && revokeId(tokenId(token), who),
 
+    keyOf: (token) => (/^[\da-f]{64}$/.test(token) ? token : tokenId(token)),
+
     async revokeKey(name, key, who) {
       const owner = await findUser(context, name);
       return owner?.tokens.includes(key) === true && revokeId(key, who);
@@ -194,6 +194,9 @@ function checked({
     throw invalid(
       `a token has a name of up to ${longestName} characters and a description of up to ${longestDescription}`,
     );
+  for (const name of grant?.names ?? [])
+    if (!isPattern(name))
+      throw invalid(`${JSON.stringify(name).slice(0, 60)} is no pattern of package names`);
   if (cidr.length > mostBlocks) throw invalid(`a token has at most ${mostBlocks} address blocks`);
   if (expires !== undefined && !(Number.isSafeInteger(expires) && expires > Date.now()))
     throw invalid("a token must not be expired when it is made");

@@ -1,4 +1,5 @@
 export { agree } from "./agree.ts";
+export { actorOf } from "./context.ts";
 export { importPackage, missingFrom, nothingIn, versionsDiffer, type Arrival } from "./import.ts";
 export { packageKind, scopeKind } from "./kind.ts";
 export { longestMessage } from "./deprecate.ts";

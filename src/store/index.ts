@@ -4,4 +4,5 @@ export type { CopyConflict } from "./relation.ts";
 export { follow, type FollowOptions, type Following } from "./follow.ts";
 export { blobKey, manifestKey } from "./keys.ts";
 export { openStore, type StoreOptions } from "./store.ts";
+export { temporary, type Passing, type Temporary } from "./temporary.ts";
 export type * from "./types.ts";

@@ -11,15 +11,17 @@ export interface User {
   readonly password: string;
 }
 
+type SeatOptions = Pick<RunOptions, "cwd" | "answers" | "heard">;
+
 /** One person at one client: an own home with its configuration, caches and credentials. */
 export interface Seat {
   readonly home: string;
   /** the registry, without a slash at the end */
   readonly url: string;
   readonly user: User;
-  run(args: readonly string[], options?: Pick<RunOptions, "cwd" | "answers">): Promise<Ran>;
+  run(args: readonly string[], options?: SeatOptions): Promise<Ran>;
   /** as `run`, on a terminal of its own */
-  onTerminal(args: readonly string[], options?: Pick<RunOptions, "cwd" | "answers">): Promise<Ran>;
+  onTerminal(args: readonly string[], options?: SeatOptions): Promise<Ran>;
 }
 
 /** What a client can do, in its own commands. What it has no command for is absent. */

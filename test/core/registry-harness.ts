@@ -42,9 +42,9 @@ export async function place(name: DriverName, { open = false } = {}): Promise<Pl
   const driver = url ? sqlite(new URL(`sqlite:${url.pathname}`)) : memory(new URL("memory:"));
   await driver.open();
   const store = openStore({ driver, grace: 3_600_000, memory: 16 * 2 ** 20 });
-  const accounts = createAccounts({ store, memberships: createMemberships({ store }) });
   const serverKey = Buffer.alloc(32, 7).toString("base64");
   const keys = createKeys({ store, serverKey, folder: "/nowhere" });
+  const accounts = createAccounts({ store, keys, memberships: createMemberships({ store }) });
   const scopes = createScopes({ store, accounts });
   const access = createAccess({ store, scopes, open });
   const policy = () => access.policy();

@@ -415,8 +415,11 @@ describe("B3 accounts by the couch endpoint", () => {
       });
     expect((await put("correct horse 1")).status).toBe(201);
     expect((await put("wrong")).status).toBe(401);
-    expect((await here.ask("/-/user/org.couchdb.user:nobody")).status).toBe(404);
-    expect((await here.ask("/-/user/org.couchdb.user:constructor")).status).toBe(404);
+    const token = await here.signIn("bob");
+    for (const name of ["nobody", "constructor"])
+      expect((await here.ask(`/-/user/org.couchdb.user:${name}`, { token })).status).toBe(404);
+    const seen = await here.ask("/-/user/org.couchdb.user:ann", { token });
+    expect(seen.json()).toMatchObject({ name: "ann", email: "ann@example.invalid" });
   });
 
   test.each([

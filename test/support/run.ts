@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   /** answers to prompts: when the output matches, the line is typed, in this order, each once */
   readonly answers?: readonly (readonly [prompt: RegExp, line: string])[];
+  /** hears all that it has said so far, without colours, whenever it says more */
+  readonly heard?: (output: string) => void;
   /** the command has a terminal of its own, whose end of input must not be sent early */
   readonly terminal?: true;
   /** ms before SIGKILL, default 60 s */
@@ -56,6 +58,7 @@ export function run(file: string, args: readonly string[], options: RunOptions =
       said.both.push(chunk);
       clearTimeout(again);
       unread += chunk.toString();
+      options.heard?.(Buffer.concat(said.both).toString().replace(colours, ""));
       const next = answers[0];
       if (!next?.[0].test(unread.replace(colours, ""))) return;
       unread = "";

@@ -1,5 +1,7 @@
 import type { Citadel } from "@citadel/core";
+import { createLimiter } from "@citadel/core/access";
 import { isLoopback } from "@citadel/core/config";
+import { createApprovals } from "./auth/approvals.ts";
 import type { Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
 import { AskedRequest, createResponder, type Asked, type Peer } from "./http/exchange.ts";
@@ -32,6 +34,9 @@ export function createApp({ citadel, hosts = [] }: AppOptions): App {
   const shared: Shared = {
     citadel,
     guard,
+    approvals: createApprovals(citadel.store),
+    limiter: createLimiter(citadel.store.driver),
+    callers: new WeakMap(),
     signup: signupRule(citadel, (asked) => guard.forwarded(asked)),
   };
   const routeOf = createRouter(

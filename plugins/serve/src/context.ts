@@ -2,6 +2,8 @@ import type { Caller, Principal } from "@citadel/core/access";
 import { anonymous } from "@citadel/core/access";
 import { CitadelError, errorCode } from "@citadel/core";
 import type { Citadel } from "@citadel/core";
+import type { Limiter } from "@citadel/core/access";
+import type { Approvals } from "./auth/approvals.ts";
 import { authenticate, credentialsOf } from "./http/credentials.ts";
 import type { Asked } from "./http/exchange.ts";
 import type { Guard } from "./http/guard.ts";
@@ -12,12 +14,25 @@ export interface Shared {
   readonly guard: Guard;
   /** whether new names may make an account, see `server.signup` */
   readonly signup: (asked: Asked) => Promise<boolean>;
+  /** what waits for a person at a browser */
+  readonly approvals: Approvals;
+  readonly limiter: Limiter;
+  /** who makes a request, found once */
+  readonly callers: WeakMap<Asked, Promise<Caller>>;
 }
 
 const nobody: Caller = { principal: anonymous, via: "npm" };
 
 /** Who makes this request. @throws E_AUTH_INVALID, E_BAD_REQUEST */
-export async function callerOf({ citadel, guard }: Shared, asked: Asked): Promise<Caller> {
+export function callerOf(shared: Shared, asked: Asked): Promise<Caller> {
+  const known = shared.callers.get(asked);
+  if (known) return known;
+  const found = findCaller(shared, asked);
+  shared.callers.set(asked, found);
+  return found;
+}
+
+async function findCaller({ citadel, guard }: Shared, asked: Asked): Promise<Caller> {
   const shown = credentialsOf(asked);
   const address = guard.client(asked);
   const principal = shown ? await authenticate(citadel.accounts, shown, { address }) : anonymous;

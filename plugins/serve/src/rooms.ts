@@ -3,6 +3,8 @@ import { Hono } from "hono";
 import { policyRoutes } from "./api/policy.ts";
 import { batchRoutes } from "./api/batch.ts";
 import { downloadRoutes } from "./api/downloads.ts";
+import { needOf } from "./auth/need.ts";
+import { demandCode } from "./auth/second-factor.ts";
 import type { Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
 import { createResponder } from "./http/exchange.ts";
@@ -25,10 +27,16 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
     c.res = new Response(bytes, c.res);
     const { headers } = c.res;
     if (bytes) headers.set("content-length", String(bytes.byteLength));
-    for (let n = 0; n < apiHeaders.length; n += 2)
-      headers.set(apiHeaders[n] ?? "", apiHeaders[n + 1] ?? "");
+    for (let n = 0; n < apiHeaders.length; n += 2) {
+      const name = apiHeaders[n] ?? "";
+      if (!headers.has(name)) headers.set(name, apiHeaders[n + 1] ?? "");
+    }
     if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
     headers.set("x-request-id", c.env.requestId);
+  });
+  app.use(async (c, next) => {
+    await demandCode(c.env, needOf(c.req.method, c.env.path));
+    await next();
   });
   app.route("/", policyRoutes());
   app.route("/", batchRoutes());

@@ -19,7 +19,8 @@ export async function readJson(request: Request, limit: number): Promise<Json> {
   return parseJson(await readText(request, limit));
 }
 
-async function readText(request: Request, limit: number): Promise<string> {
+/** The whole body as text, decompressed. Throws like {@link readJson}. */
+export async function readText(request: Request, limit: number): Promise<string> {
   const length = lengthOf(request, limit);
   if (length !== undefined && !isCoded(request))
     return request.text().catch((error: unknown) => {

@@ -8,7 +8,8 @@ import { apiHeaders } from "./headers.ts";
  */
 export function errorAnswer(error: unknown, requestId: string): Answer {
   const { message, ...rest } = errorObject(error);
-  const body = bytesOf({ error: oneLine(message), ...rest, requestId });
+  const addresses = error instanceof CodeChallenge ? error.addresses : {};
+  const body = bytesOf({ error: oneLine(message), ...rest, ...addresses, requestId });
   const headers = [
     ...jsonHeaders,
     "content-length",
@@ -18,7 +19,9 @@ export function errorAnswer(error: unknown, requestId: string): Answer {
   ];
   const challenge = challengeOf(error, rest);
   if (challenge !== undefined) headers.push("www-authenticate", challenge);
-  if (rest.status === 503) headers.push("retry-after", "1");
+  const retryAfter = (error as { readonly retryAfter?: unknown } | undefined)?.retryAfter;
+  if (typeof retryAfter === "number") headers.push("retry-after", String(retryAfter));
+  else if (rest.status === 503) headers.push("retry-after", "1");
   return { status: rest.status, headers, body };
 }
 
@@ -37,6 +40,7 @@ function challengeOf(
 ): string | undefined {
   if (status !== 401) return undefined;
   if (code === "E_TOKEN_ADDRESS") return "ipaddress";
+  if (code === "E_OTP_REQUIRED") return "OTP";
   return error instanceof WrongPassword ? 'Basic realm="citadel"' : 'Bearer realm="citadel"';
 }
 
@@ -45,8 +49,17 @@ export class WrongPassword extends CitadelError {
   constructor(cause: unknown) {
     super("E_AUTH_INVALID", "wrong user name or password", {
       cause,
-      hint: ["try again, or make an account: npm adduser"],
+      hint: ["try again, or ask an administrator for an account"],
     });
+  }
+}
+
+/** A code is needed, and may come from an approval in the browser. */
+export class CodeChallenge extends CitadelError {
+  readonly addresses: { readonly authUrl: string; readonly doneUrl: string };
+  constructor(needed: CitadelError, addresses: CodeChallenge["addresses"]) {
+    super("E_OTP_REQUIRED", needed.message, { hint: needed.hint });
+    this.addresses = addresses;
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type PackageState,
   type VersionRecord,
 } from "@citadel/core/registry";
+import { demandCode } from "../auth/second-factor.ts";
 import { signedIn } from "../context.ts";
 import { bodyOf, parseJson, type Json } from "../http/body.ts";
 import { check, documentSchema, type PutDocument } from "./schemas.ts";
@@ -17,16 +18,20 @@ const largest = 32 * 2 ** 20;
 
 /** `PUT /<name>` without a tarball: deprecate, undeprecate, star, unstar. Nothing else in the document counts. */
 export async function putDocument(
-  { shared }: Visit,
+  visit: Visit,
   name: string,
   body: Json,
   caller: Caller,
 ): Promise<object> {
+  const { shared } = visit;
   const { registry } = shared.citadel;
   const wanted = check(documentSchema, body);
   const document = await registry.document(name, caller);
   const messages = deprecations(document.state, wanted);
-  if (messages.size > 0) return changed(await registry.deprecate(name, messages, caller));
+  if (messages.size > 0) {
+    await demandCode(visit, "write");
+    return changed(await registry.deprecate(name, messages, caller));
+  }
   const star = starOf(document.state, wanted, caller);
   if (star !== undefined) return changed(await registry.star(name, star, caller));
   return changed(document);

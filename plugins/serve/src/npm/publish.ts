@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { CitadelError, type Citadel } from "@citadel/core";
 import { baseName, revisionOf, type JsonObject, type PublishInput } from "@citadel/core/registry";
+import { demandCode } from "../auth/second-factor.ts";
 import { signedIn } from "../context.ts";
 import { parseJson } from "../http/body.ts";
 import { putDocument } from "./document.ts";
@@ -18,6 +19,7 @@ export const putPackage: Handler = async (c) => {
   const attachments = attachmentsOf(upload.document);
   if (!isObject(attachments) || Object.keys(attachments).length === 0)
     return c.json(await putDocument(c.env, name, upload.document, caller));
+  await demandCode(c.env, "write");
   const { document } = await citadel.registry.publish(publishInput(name, upload), caller);
   citadel.crash("answer");
   return c.json({ ok: true, success: true, id: name, rev: revisionOf(document) }, 201);

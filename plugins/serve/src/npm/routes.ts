@@ -1,6 +1,8 @@
 import type { Citadel } from "@citadel/core";
 import { Hono } from "hono";
 import { treeAudit } from "./audit.ts";
+import { getPage, postPage } from "../auth/browser.ts";
+import { getDone, postLogin } from "../auth/web-login.ts";
 import { deletePackage, deleteTarball, putRevision } from "./document.ts";
 import { getAttestations } from "./attestations.ts";
 import { getKeys } from "./keys.ts";
@@ -8,6 +10,7 @@ import { getManifest } from "./manifest.ts";
 import { deleteOwner, getOwners, putOwner } from "./owners.ts";
 import { putPackage } from "./publish.ts";
 import type { Env } from "./room.ts";
+import { getProfile, postProfile } from "./profile.ts";
 import { createSearch } from "./search.ts";
 import { bulkAdvisories } from "./security.ts";
 import {
@@ -20,7 +23,8 @@ import {
 } from "./stage.ts";
 import { deleteTag, getTags, putTag } from "./tags.ts";
 import { deleteTrust, exchangeToken, getTrust, postTrust } from "./trust.ts";
-import { deleteToken, getUser, putUser, whoami } from "./users.ts";
+import { deleteTokenByKey, listTokens, postToken } from "./tokens.ts";
+import { deleteToken, deleteUser, getUser, putUser, whoami } from "./users.ts";
 
 /** The npm registry protocol but for the install path, which needs no router. */
 export function npmRoutes(citadel: Citadel): Hono<Env> {
@@ -31,7 +35,18 @@ export function npmRoutes(citadel: Citadel): Hono<Env> {
     .get("/-/user/:id", getUser)
     .put("/-/user/:id", putUser)
     .put("/-/user/:id/-rev/:rev", putUser)
+    .delete("/-/user/:id", deleteUser)
     .delete("/-/user/token/:token", deleteToken)
+    .get("/-/npm/v1/user", getProfile)
+    .post("/-/npm/v1/user", postProfile)
+    .get("/-/npm/v1/tokens", listTokens)
+    .post("/-/npm/v1/tokens", postToken)
+    .delete("/-/npm/v1/tokens/token/:key", deleteTokenByKey)
+
+    .post("/-/v1/login", postLogin)
+    .get("/-/v1/done", getDone)
+    .get("/-/auth/:id", getPage)
+    .post("/-/auth/:id", postPage)
 
     .get("/-/npm/v1/keys", getKeys)
     .get("/-/npm/v1/attestations/:spec", getAttestations)

@@ -53,6 +53,39 @@ export const trustSchema = z
   .min(1)
   .max(10);
 
+const texts = z.array(text.max(300)).max(1000);
+
+/** Body of `POST /-/npm/v1/tokens`: of npm 10 and pnpm, and of npm 11 and 12. */
+export const tokenSchema = z.looseObject({
+  password: text,
+  readonly: z.boolean().nullish(),
+  name: text.nullish(),
+  description: text.nullish(),
+  /** days */
+  expires: z.number().int().min(1).max(3650).nullish(),
+  packages: texts.nullish(),
+  packages_all: z.boolean().nullish(),
+  scopes: texts.nullish(),
+  orgs: texts.nullish(),
+  packages_and_scopes_permission: z
+    .enum(["no-access", "read-only", "read-write", "read-write-stage-only"])
+    .nullish(),
+  orgs_permission: z.enum(["no-access", "read-only", "read-write"]).nullish(),
+  cidr_whitelist: texts.nullish(),
+  bypass_2fa: z.boolean().nullish(),
+});
+export type TokenBody = z.infer<typeof tokenSchema>;
+
+const field = text.nullish();
+
+/** Body of `POST /-/npm/v1/user`. */
+export const profileSchema = z.looseObject({
+  ...{ email: field, fullname: field, homepage: field },
+  ...{ github: field, twitter: field, freenode: field },
+  password: z.looseObject({ old: text, new: text }).nullish(),
+  tfa: z.union([z.array(text).length(1), z.looseObject({ mode: text, password: text })]).nullish(),
+});
+
 export const versionSchema = text;
 export const userSchema = z.looseObject({ user: text });
 

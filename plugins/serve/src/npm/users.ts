@@ -1,5 +1,6 @@
 import { CitadelError, errorCode } from "@citadel/core";
-import type { UserState } from "@citadel/core/access";
+import { isUserName, type UserState } from "@citadel/core/access";
+import { actorOf } from "@citadel/core/registry";
 import { callerOf, signedIn } from "../context.ts";
 import { readJson } from "../http/body.ts";
 import { WrongPassword } from "../http/errors.ts";
@@ -28,7 +29,12 @@ export const putUser: Handler = async (c) => {
   const address = shared.guard.client(asked);
   const { token, created } = await shared.citadel.accounts
     .login(
-      { name, password: body.password, ...(body.email ? { email: body.email } : {}) },
+      {
+        name,
+        password: body.password,
+        code: asked.header("npm-otp"),
+        ...(body.email ? { email: body.email } : {}),
+      },
       {
         signup: !known && (await shared.signup(asked)),
         who: { name, via: "npm", ...(address === undefined ? {} : { address }) },
@@ -42,38 +48,55 @@ export const putUser: Handler = async (c) => {
   return c.json({ ok, id: prefix + name, rev: user ? revision(user) : "1-0", token }, 201);
 };
 
-/** `GET /-/user/org.couchdb.user:<name>`; the email address is for those who are signed in. */
+/** `GET /-/user/org.couchdb.user:<name>`. Who is not signed in gets the same for every name, and learns nothing of accounts. */
 export const getUser: Handler = async (c) => {
   const { asked, shared } = c.env;
   const name = userName(param(c, "id"));
-  const user = await shared.citadel.accounts.user(name);
-  if (!user) throw new CitadelError("E_USER_NOT_FOUND", `there is no user ${JSON.stringify(name)}`);
   const { principal } = await callerOf(shared, asked);
+  const user =
+    principal.kind === "anonymous"
+      ? isUserName(name) && { created: 0, email: "" }
+      : await shared.citadel.accounts.user(name);
+  if (!user) throw noSuchUser(name);
   return c.json({
     _id: prefix + name,
     _rev: revision(user),
     name,
-    email: principal.kind === "anonymous" ? "" : user.email,
+    email: user.email,
     type: "user",
     roles: [],
     date: new Date(user.created).toISOString(),
   });
 };
 
+/** `DELETE /-/user/org.couchdb.user:<name>`, for administrators. The name stays taken. */
+export const deleteUser: Handler = async (c) => {
+  const { asked, shared } = c.env;
+  const name = userName(param(c, "id"));
+  const caller = await signedIn(shared, asked);
+  if (!caller.principal.admin)
+    throw new CitadelError("E_FORBIDDEN", "only an administrator removes accounts", {
+      hint: ["ask an administrator"],
+    });
+  await shared.citadel.accounts.remove(name, actorOf(caller));
+  return c.json({ ok: true });
+};
+
 /** `DELETE /-/user/token/<token>`: logout. Whoever shows a token may end it, and only its own. */
 export const deleteToken: Handler = async (c) => {
   const { asked, shared } = c.env;
   const { accounts } = shared.citadel;
-  const { principal, via, address } = await signedIn(shared, asked);
-  const token = param(c, "token");
-  const owner = await accounts.byToken(token).catch(() => undefined);
-  const who = { name: principal.name, via, ...(address === undefined ? {} : { address }) };
-  if (owner?.name !== principal.name || !(await accounts.revoke(token, who)))
+  const caller = await signedIn(shared, asked);
+  const key = accounts.keyOf(param(c, "token"));
+  if (!(await accounts.revokeKey(caller.principal.name, key, actorOf(caller))))
     throw new CitadelError("E_NOT_FOUND", "you have no such token", {
       hint: ["log in again: npm login"],
     });
   return c.json({ ok: true });
 };
+
+export const noSuchUser = (name: string): CitadelError =>
+  new CitadelError("E_USER_NOT_FOUND", `there is no user ${JSON.stringify(name)}`);
 
 function userName(id: string): string {
   if (!id.startsWith(prefix))
@@ -82,6 +105,6 @@ function userName(id: string): string {
 }
 
 /** Clients send it back and look at nothing in it. */
-function revision({ created }: UserState): string {
+function revision({ created }: Pick<UserState, "created">): string {
   return `1-${created.toString(16)}`;
 }

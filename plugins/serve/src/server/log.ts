@@ -22,8 +22,8 @@ export async function createRequestLog(): Promise<RequestLog> {
   };
 }
 
-/** A request target that may be kept: logout carries a token in its path. */
+/** A request target that may be kept: logout carries a token in its path, approvals what opens them. */
 export function redacted(target: string): string {
   const [path = ""] = target.split("?", 1);
-  return path.replace(/(\/token\/|%2ftoken%2f|npm_|ctdl_)[^/]+/gi, "$1***").slice(0, 500);
+  return path.replace(/(\/token\/|%2ftoken%2f|\/auth\/|npm_|ctdl_)[^/]+/gi, "$1***").slice(0, 500);
 }
