@@ -13,6 +13,7 @@ import type { Catalog } from "./catalog/types.ts";
 import { isLoopback } from "./config/hosts.ts";
 import type { Dirs, Settings } from "./config/index.ts";
 import { mask } from "./config/mask.ts";
+import type { Changes } from "./changes/changes.ts";
 import { createDownloads, type Downloads } from "./counts/downloads.ts";
 import { crashAt, type CrashPoint } from "./crash.ts";
 import type { Capabilities, Driver, Key } from "./driver/driver.ts";
@@ -69,6 +70,8 @@ export interface Citadel {
   readonly policies: Policies;
   readonly trust: Trust;
   readonly refusals: Refusals;
+  /** all changes of packages in one order; opened when first asked for */
+  changes(): Promise<Changes>;
   /** how often tarballs were fetched */
   readonly downloads: Downloads;
   readonly keys: Keys;
@@ -162,6 +165,7 @@ export async function openCitadel({
   });
 
   let advisories: Promise<Advisories> | undefined;
+  let changes: Promise<Changes> | undefined;
   let catalog: Promise<Catalog> | undefined;
   let cache: Promise<Cache> | undefined;
   const openCache = (): Promise<Cache> => {
@@ -217,6 +221,10 @@ export async function openCitadel({
     trust,
     refusals,
     downloads,
+    changes: () =>
+      (changes ??= import("./changes/changes.ts").then(({ createChanges }) =>
+        createChanges(driver, registry),
+      )),
     policy: () => policies.current(),
     advisories: () =>
       (advisories ??= import("./advisories/advisories.ts").then(({ createAdvisories }) =>

@@ -1,6 +1,7 @@
+import { may } from "../access/may.ts";
 import { CitadelError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import { demand, unreadable, type Context } from "./context.ts";
+import { demand, targetOf, unreadable, type Context } from "./context.ts";
 import { checkName } from "./names.ts";
 import { uuidOf } from "./revision.ts";
 import type { JsonObject, PackageState, Registry } from "./types.ts";
@@ -13,7 +14,9 @@ const longestRange = 1024;
 const plain = /^[\w@/.~-]{1,214}$/;
 
 /** See {@link Registry.document} and {@link Registry.resolve}. */
-export function resolver(context: Context): Pick<Registry, "document" | "permit" | "resolve"> {
+export function resolver(
+  context: Context,
+): Pick<Registry, "document" | "known" | "permit" | "resolve"> {
   // an exact version or a tag needs no ranges
   let ranges: ReturnType<typeof loadRanges> | undefined;
   const document: Registry["document"] = async (name, caller, { hot = false } = {}) => {
@@ -35,6 +38,14 @@ export function resolver(context: Context): Pick<Registry, "document" | "permit"
 
   return {
     document,
+
+    async known(name, caller) {
+      const [found, policy] = await Promise.all([context.packages.read(name), context.policy()]);
+      const { principal } = caller;
+      return found && may(principal, "read", targetOf(principal, name, found.state), policy)
+        ? found
+        : undefined;
+    },
 
     async permit(name, action, caller) {
       const found = await document(name, caller);

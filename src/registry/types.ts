@@ -257,6 +257,8 @@ export interface Registry {
   ): Promise<PackageDocument>;
   /** The same, and the caller may do `action` to it. @throws E_AUTH_REQUIRED, E_FORBIDDEN */
   permit(name: string, action: Action, caller: Caller): Promise<PackageDocument>;
+  /** The newest document, also of a package whose versions were all unpublished; undefined when the caller may not know of it. */
+  known(name: string, caller: Caller): Promise<PackageDocument | undefined>;
   /** version, range or tag. @throws E_PACKAGE_NOT_FOUND, E_VERSION_NOT_FOUND with the nearest versions as hint */
   resolve(name: string, spec: string, caller: Caller): Promise<Resolved>;
 }

@@ -2,6 +2,7 @@ import { CitadelError } from "@citadel/core";
 import { Hono } from "hono";
 import { policyRoutes } from "./api/policy.ts";
 import { batchRoutes } from "./api/batch.ts";
+import { changeRoutes } from "./api/changes.ts";
 import { downloadRoutes } from "./api/downloads.ts";
 import { needOf } from "./auth/need.ts";
 import { demandCode } from "./auth/second-factor.ts";
@@ -41,6 +42,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", policyRoutes());
   app.route("/", batchRoutes());
   app.route("/", downloadRoutes());
+  app.route("/", changeRoutes());
   app.route("/", npmRoutes(shared.citadel));
   return async (request, visit) => app.fetch(request, visit);
 }

@@ -42,7 +42,8 @@ function routeOf(path: string): Route {
   }
   const [first, second, third] = segments;
   if (first === "-" && second === "ping" && segments.length === 2) return { kind: "ping" };
-  if (first !== undefined && first !== "-") {
+  // no package is called so
+  if (first !== undefined && first !== "-" && first !== "_changes") {
     if (segments.length === 1) return { kind: "packument", name: first };
     if (second === "-" && third !== undefined && segments.length === 3)
       return { kind: "tarball", name: first, file: third };

@@ -29,8 +29,6 @@ import { deleteToken, deleteUser, getUser, putUser, whoami } from "./users.ts";
 /** The npm registry protocol but for the install path, which needs no router. */
 export function npmRoutes(citadel: Citadel): Hono<Env> {
   return new Hono<Env>({ getPath })
-    .get("/", async (c) => c.json({ registry: c.env.site.base }))
-
     .get("/-/whoami", whoami)
     .get("/-/user/:id", getUser)
     .put("/-/user/:id", putUser)
