@@ -9,8 +9,8 @@ import type { Candidate, Refusal } from "./types.ts";
 const mostVersions = 1000;
 const mostAskers = 5;
 const flushEvery = 10_000;
-const days = 30;
-const dayLong = 86_400_000;
+/** ms that a day is remembered */
+const kept = 30 * 86_400_000;
 
 /** A version that somebody asked for and did not get. */
 export interface Refused {
@@ -61,16 +61,14 @@ export function createRefusals(driver: Driver): Refusals {
     dirty = false;
     const key = `${prefix}${day}/${writer}`;
     const body = Buffer.from(JSON.stringify([...rows.values()]));
+    const expires = driver.caps.ttl === "none" ? {} : { expires: Date.now() + kept };
     return (writing = writing
-      .then(async () => void (await driver.put(key, body, { relaxed: true })))
+      .then(async () => void (await driver.put(key, body, { ...expires, relaxed: true })))
       .catch((error: unknown) => log("counts could not be written", { error })));
   };
 
   const begin = (today: string): void => {
     void save();
-    writing = writing
-      .then(() => forget(driver, today))
-      .catch((error: unknown) => log("old counts could not be removed", { error }));
     day = today;
     rows = new Map();
   };
@@ -105,11 +103,13 @@ export function createRefusals(driver: Driver): Refusals {
     async list() {
       await save();
       const sum = new Map<string, Refused>();
+      const oldest = prefix + dayOf(Date.now() - kept);
       for await (const { key } of walk(driver, prefix))
-        for (const row of await readRows(driver, key)) {
-          const id = `${row.name}@${row.version}`;
-          sum.set(id, added(sum.get(id), row));
-        }
+        if (key > oldest)
+          for (const row of await readRows(driver, key)) {
+            const id = `${row.name}@${row.version}`;
+            sum.set(id, added(sum.get(id), row));
+          }
       return [...sum.values()].toSorted((a, b) => b.last - a.last);
     },
 
@@ -139,10 +139,4 @@ function added(one: Refused | undefined, other: Refused): Refused {
     first: Math.min(older.first, newer.first),
     askers: [...new Set([...older.askers, ...newer.askers])].slice(-mostAskers),
   };
-}
-
-/** Takes the counts of long ago away. */
-async function forget(driver: Driver, today: string): Promise<void> {
-  const oldest = `${prefix}${dayOf(Date.parse(today) - days * dayLong)}`;
-  for await (const { key } of walk(driver, prefix)) if (key < oldest) await driver.delete(key);
 }

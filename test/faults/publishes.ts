@@ -103,7 +103,7 @@ export async function collected(home: string, versions: number): Promise<void> {
   expect(await sound(home)).toMatchObject({ blobs: versions, manifests: versions });
 }
 
-/** All keys of the default store as they lie on the disk: the table of registry.db, and the files of blobs/. */
+/** All keys of the default store as they lie on the disk, but for counts: the table of registry.db, and the files of blobs/. */
 export async function stored(home: string): Promise<string[]> {
   const data = join(home, "data");
   const database = new DatabaseSync(join(data, "registry.db"), { readOnly: true });
@@ -116,5 +116,6 @@ export async function stored(home: string): Promise<string[]> {
   const entries = await readdir(files, { recursive: true, withFileTypes: true }).catch(() => []);
   for (const entry of entries)
     if (entry.isFile()) keys.push(join(entry.parentPath, entry.name).slice(files.length + 1));
-  return keys.sort();
+  // counts are written when their time has come, whatever was asked for
+  return keys.filter((key) => !/^[cn]\//.test(key)).sort();
 }
