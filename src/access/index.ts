@@ -15,7 +15,7 @@ export {
 export { countedClient, createLimiter, type Limiter } from "./limiter.ts";
 export { createMemberships } from "./memberships.ts";
 export { checkUserName, isUserName } from "./names.ts";
-export { createOrgs, type Orgs } from "./orgs.ts";
+export { createOrgs, teamOf, type Orgs } from "./orgs.ts";
 export { createScopes, type Scopes } from "./scopes.ts";
 export { checkFactorMode, codeNeeded } from "./second-factor.ts";
 export type * from "./state.ts";

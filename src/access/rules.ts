@@ -6,11 +6,13 @@ const remembered = 4096;
 
 /** Makes rules ready: a name costs one look-up, the first time a few. */
 export function compileRules(rules: readonly AccessRule[]): AccessRules {
-  const sorted = rules.toSorted((a, b) => specificity(b.pattern) - specificity(a.pattern));
-  const map = patternMap(sorted.map((rule) => [rule.pattern, partsOf(rule)] as const));
+  const rows = rules
+    .toSorted((a, b) => specificity(b.pattern) - specificity(a.pattern))
+    .map((rule) => [rule.pattern, partsOf(rule)] as const);
+  const map = patternMap(rows);
   const known = new Map<string, RuleOf>();
   return {
-    rules: sorted,
+    rows,
     find(name) {
       let rule = known.get(name);
       if (!rule) {

@@ -129,8 +129,8 @@ export interface Allowed {
 
 /** Rules ready to be asked. */
 export interface AccessRules {
-  /** the most specific first */
-  readonly rules: readonly AccessRule[];
+  /** the most specific pattern first */
+  readonly rows: readonly (readonly [pattern: string, rule: RuleOf])[];
   find(name: string): RuleOf;
 }
 

@@ -14,6 +14,7 @@ import { search } from "./search.ts";
 import { storedAs } from "./stored.ts";
 import { latestOf, summarize } from "./summary.ts";
 import type { Catalog } from "./types.ts";
+import { everything, held, starred, visibleTo } from "./visible.ts";
 
 export interface CatalogOptions {
   /** absolute path of the SQLite file; made when it is not there */
@@ -201,21 +202,24 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
           warn(`the catalog missed a change of ${name}: ${(error as Error).message}`);
       }
     },
-    list({ scope, after = "", limit = 100 } = {}) {
+    list({ scope, after = "", limit = 100, viewer } = {}) {
       const most = Math.min(Math.max(Math.trunc(limit), 1), 10_000);
-      const found = query((db) =>
-        db
+      const found = query((db) => {
+        const { sql, values } = visibleTo(db, viewer) ?? everything;
+        return db
           .prepare(
-            `SELECT * FROM names WHERE versions > 0 AND name > ?
-             ${scope === undefined ? "" : "AND scope = ?"} ORDER BY name LIMIT ?`,
+            `SELECT * FROM names n WHERE versions > 0 AND name > ?
+             ${scope === undefined ? "" : "AND scope = ?"} AND (${sql}) ORDER BY name LIMIT ?`,
           )
-          .all(after, ...(scope === undefined ? [] : [scope]), most + 1),
-      ) as unknown as NameRecord[];
+          .all(after, ...(scope === undefined ? [] : [scope]), ...values, most + 1);
+      }) as unknown as NameRecord[];
       const items = found.slice(0, most).map(rowOf);
       const last = found.length > most ? items.at(-1)?.name : undefined;
       return { items, ...(last !== undefined && { next: last }) };
     },
-    search: (input) => query((db) => search(db, input)),
+    search: (input, viewer) => query((db) => search(db, input, visibleTo(db, viewer))),
+    held: (by, viewer) => query((db) => held(db, by, visibleTo(db, viewer))),
+    starred: (user, viewer) => query((db) => starred(db, user, visibleTo(db, viewer))),
     stats: () =>
       query((db) => {
         const scopes = db

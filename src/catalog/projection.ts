@@ -40,8 +40,12 @@ export function projection(db: DatabaseSync) {
   const dropName = db.prepare("DELETE FROM names WHERE id = ?");
   const dropText = db.prepare("DELETE FROM search WHERE rowid = ?");
   const addName = db.prepare(
-    `INSERT INTO names (id, name, key, etag, scope, bare, version, versions, size, created, modified, deprecated, info)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO names (id, name, key, etag, scope, bare, version, versions, size, created, modified, deprecated, restricted, info)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const dropHolders = db.prepare("DELETE FROM holders WHERE id = ?");
+  const addHolder = db.prepare(
+    "INSERT OR REPLACE INTO holders (kind, who, id, write) VALUES (?, ?, ?, ?)",
   );
   const addText = db.prepare(
     "INSERT INTO search (rowid, name, keywords, description, author, maintainers) VALUES (?, ?, ?, ?, ?, ?)",
@@ -65,6 +69,7 @@ export function projection(db: DatabaseSync) {
     if (old !== undefined) {
       dropName.run(old);
       dropText.run(old);
+      dropHolders.run(old);
     }
     if (!after) {
       dropVersions.run(name, "[]");
@@ -89,8 +94,13 @@ export function projection(db: DatabaseSync) {
       state.created,
       modified,
       row?.deprecated ?? null,
+      Number(state.visibility === "restricted"),
       row ? infoOf(row) : "{}",
     );
+    for (const owner of state.owners) addHolder.run("owner", owner, id, 1);
+    for (const [team, right] of state.teams ?? [])
+      addHolder.run("team", team, id, Number(right === "write"));
+    for (const user of state.stars) addHolder.run("star", user, id, 0);
     if (row)
       addText.run(
         id,

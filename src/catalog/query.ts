@@ -1,3 +1,9 @@
+/** A part of a WHERE clause over `names n`, with its values in order. */
+export interface Condition {
+  readonly sql: string;
+  readonly values: readonly string[];
+}
+
 /** A search as typed, taken apart. */
 export interface Query {
   /** words that every hit has, each as the beginning of a word */
@@ -76,9 +82,9 @@ export function matchOf(query: Query, columns = "name keywords description"): st
 const quote = (word: string) => `"${word.replaceAll('"', '""')}"`;
 
 /** What full text cannot say, as SQL over `names n`, with its values in order. */
-export function conditionsOf(query: Query): { readonly sql: string; readonly values: string[] } {
-  const sql = ["n.versions > 0"];
-  const values: string[] = [];
+export function conditionsOf(query: Query, visible?: Condition): Condition {
+  const sql = ["n.versions > 0", ...(visible ? [`(${visible.sql})`] : [])];
+  const values: string[] = [...(visible?.values ?? [])];
   const anyOf = (list: readonly string[], condition: (marks: string) => string) => {
     if (list.length === 0) return;
     sql.push(condition(list.map(() => "?").join()));

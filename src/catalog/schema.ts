@@ -1,5 +1,5 @@
 /** Goes up with every change below; a file of another version is thrown away and made again. */
-export const version = 1;
+export const version = 2;
 
 /**
  * Tables of the catalog. Times are ms since 1970, sizes bytes.
@@ -7,6 +7,7 @@ export const version = 1;
  * - `packages`: one row per live version.
  * - `names`: one row per document, with its etag. `versions` is 0 when everything was unpublished; such rows are never shown.
  *   `id` grows with `modified`, so that "newest first" is the order of row ids, which FTS5 gives without sorting.
+ * - `holders`: who has to do with a package, by the `id` of its name: its owners, its teams, who starred it.
  * - `search`: full text of `names`, same ids, keeps no copy of the text.
  */
 export const schema = `
@@ -39,10 +40,21 @@ CREATE TABLE names (
   created INTEGER NOT NULL,
   modified INTEGER NOT NULL,
   deprecated TEXT,
+  restricted INTEGER NOT NULL CHECK (restricted IN (0, 1)),
   info TEXT NOT NULL CHECK (json_valid(info))
 );
 CREATE INDEX names_scope ON names (scope, name, versions, size);
 CREATE INDEX names_bare ON names (bare);
+CREATE INDEX names_restricted ON names (id) WHERE restricted = 1;
+
+CREATE TABLE holders (
+  kind TEXT NOT NULL CHECK (kind IN ('owner', 'team', 'star')),
+  who TEXT NOT NULL,
+  id INTEGER NOT NULL,
+  write INTEGER NOT NULL CHECK (write IN (0, 1)),
+  PRIMARY KEY (kind, who, id)
+) WITHOUT ROWID;
+CREATE INDEX holders_id ON holders (id);
 
 CREATE VIRTUAL TABLE search USING fts5 (
   name, keywords, description, author, maintainers,

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { conditionsOf, matchOf, parseQuery, type Query } from "./query.ts";
+import { conditionsOf, matchOf, parseQuery, type Condition, type Query } from "./query.ts";
 import { rowOf, type NameRecord } from "./rows.ts";
 import type { SearchHit, SearchQuery } from "./types.ts";
 
@@ -18,12 +18,13 @@ interface Place {
 export function search(
   db: DatabaseSync,
   { text, size = 20, from = 0 }: SearchQuery,
+  visible?: Condition,
 ): { total: number; items: SearchHit[] } {
   const query = parseQuery(text);
   const first = clamp(from, deepest);
   const wanted = Math.min(first + clamp(size, 250), deepest);
   const scores = new Map<number, number>();
-  for (const { sql, values, score } of places(query)) {
+  for (const { sql, values, score } of places(query, visible)) {
     if (scores.size >= wanted) break;
     // A later place holds the earlier ones' hits again, so it is asked for as many as are wanted in all.
     for (const { id } of db.prepare(sql).all(...values, wanted) as { id: number }[])
@@ -41,14 +42,14 @@ export function search(
     const row = rows.get(id);
     return row ? [{ package: rowOf(row), score }] : [];
   });
-  return { total: count(db, query), items };
+  return { total: count(db, query, visible), items };
 }
 
 const clamp = (value: number, most: number) =>
   Number.isFinite(value) ? Math.min(Math.max(Math.trunc(value), 0), most) : most;
 
-function* places(query: Query): Generator<Place> {
-  const { sql, values } = conditionsOf(query);
+function* places(query: Query, visible: Condition | undefined): Generator<Place> {
+  const { sql, values } = conditionsOf(query, visible);
   const named = (score: number, condition: string, names: readonly string[]) => ({
     score,
     sql: `SELECT n.id FROM names n WHERE ${condition} AND ${sql} ORDER BY n.id DESC LIMIT ?`,
@@ -88,10 +89,10 @@ function* places(query: Query): Generator<Place> {
 }
 
 /** All hits. The full text finds every name that begins with what was typed, unless there is nothing to look for in it. */
-function count(db: DatabaseSync, query: Query): number {
-  const { sql, values } = conditionsOf(query);
+function count(db: DatabaseSync, query: Query, visible: Condition | undefined): number {
+  const { sql, values } = conditionsOf(query, visible);
   const match = matchOf(query);
-  const filtered = values.length > 0 || query.is.size > 0;
+  const filtered = values.length > 0 || query.is.size > 0 || visible !== undefined;
   if (query.words.length === 0 && query.prefix) {
     const range = [query.prefix, `${query.prefix}\u{10ffff}`];
     return counted(

@@ -1,3 +1,4 @@
+import type { AccessPolicy, Principal } from "../access/types.ts";
 import type { CacheRow } from "../cache/types.ts";
 
 /** A package as the catalog knows it: its newest state in one row. */
@@ -34,6 +35,20 @@ export interface SearchQuery {
   readonly from?: number;
 }
 
+/** Who looks, and by which rules. */
+export interface Viewer {
+  readonly principal: Principal;
+  readonly policy: AccessPolicy;
+}
+
+/** By what somebody may have to do with packages. */
+export interface Holding {
+  readonly owner?: string;
+  readonly scopes?: readonly string[];
+  /** keys of teams */
+  readonly teams?: readonly string[];
+}
+
 export interface SearchHit {
   readonly package: PackageRow;
   /** 0 to 1 */
@@ -52,12 +67,25 @@ export interface Catalog {
   sync(options?: { readonly signal?: AbortSignal }): Promise<{ readonly changed: number }>;
   /** Folds in one package that this process just changed. Never throws: a failure is logged and healed by the next sync. */
   refresh(name: string): Promise<void>;
-  list(options?: { readonly scope?: string; readonly after?: string; readonly limit?: number }): {
+  /** @param options.viewer leaves out what they may not read; absent: nothing is left out, here as below */
+  list(options?: {
+    readonly scope?: string;
+    readonly after?: string;
+    readonly limit?: number;
+    readonly viewer?: Viewer;
+  }): {
     readonly items: readonly PackageRow[];
     /** pass as `after` */
     readonly next?: string;
   };
-  search(query: SearchQuery): { readonly total: number; readonly items: readonly SearchHit[] };
+  search(
+    query: SearchQuery,
+    viewer?: Viewer,
+  ): { readonly total: number; readonly items: readonly SearchHit[] };
+  /** Packages that somebody owns, that lie in a scope, or that were granted to a team, by name, and what that lets them do. */
+  held(by: Holding, viewer?: Viewer): ReadonlyMap<string, "read" | "write">;
+  /** Names of what a user starred. */
+  starred(user: string, viewer?: Viewer): readonly string[];
   stats(): {
     readonly packages: number;
     readonly versions: number;

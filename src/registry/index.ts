@@ -23,6 +23,7 @@ export {
   tarballFile,
 } from "./names.ts";
 export { createRegistry, kinds, type RegistryOptions } from "./registry.ts";
+export { targetOf } from "./context.ts";
 export { revisionOf, uuidOf } from "./revision.ts";
 export { spool, tarballOf, type Spooled, type SpoolOptions } from "./spool.ts";
 export { inspect, type Inspected } from "./tarball.ts";

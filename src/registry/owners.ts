@@ -8,7 +8,9 @@ export function ownership(context: Context): Registry["setOwners"] {
   return async function setOwners(name, owners, caller, { rev } = {}) {
     const wanted = [...new Set(owners)];
     if (wanted.length === 0)
-      throw new CitadelError("E_INVALID_DOCUMENT", `${name} must keep at least one owner`);
+      throw new CitadelError("E_INVALID_DOCUMENT", `${name} must keep at least one owner`, {
+        hint: [`add somebody else first: npm owner add <user> ${name}`],
+      });
     const known = await context.packages.read(checkName(name));
     const users = await Promise.all(
       wanted.map(

@@ -117,6 +117,9 @@ describe("B2 publish", () => {
     '"x"',
     "{}",
     '{"_attachments":1}',
+    '{"_id":7}',
+    '{"_id":"other","users":{}}',
+    '{"_id":"one"}',
     '{"__proto__":{"polluted":1}}',
     '{"a":{"__proto__":1}}',
     "\u0000",
@@ -126,8 +129,7 @@ describe("B2 publish", () => {
     await here.publish(token, one);
     for (const padding of ["", " ".repeat(2 ** 20)]) {
       const got = await here.ask("/one", { method: "PUT", token, body: body + padding });
-      // a document that asks for nothing changes nothing
-      expect(got.status, got.text).toBe(body === "{}" || body === '{"_attachments":1}' ? 200 : 400);
+      expect(got.status, got.text).toBe(400);
     }
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });

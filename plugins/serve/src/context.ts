@@ -67,6 +67,9 @@ export function readAs<T>(
   });
 }
 
+/** Whether what this caller read may be kept by caches that others use: whoever asks would get it. */
+export const isShared = ({ principal }: Caller): boolean => principal.kind === "anonymous";
+
 /** What a reader without rights is told. */
 const hidden = new Set([
   "E_AUTH_REQUIRED",

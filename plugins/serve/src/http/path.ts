@@ -100,7 +100,12 @@ function takesName(segments: readonly string[], at: number): boolean {
 }
 
 /** what stands between `/-/` and the name of a package */
-const beforeName = new Set(["package", "stage/package", "npm/v1/oidc/token/exchange/package"]);
+const beforeName = new Set([
+  "package",
+  "stage/package",
+  "user/package",
+  "npm/v1/oidc/token/exchange/package",
+]);
 
 function bad(message: string): CitadelError {
   return new CitadelError("E_BAD_REQUEST", message);

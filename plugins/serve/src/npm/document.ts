@@ -25,7 +25,7 @@ export async function putDocument(
 ): Promise<object> {
   const { shared } = visit;
   const { registry } = shared.citadel;
-  const wanted = check(documentSchema, body);
+  const wanted = documentOf(name, body);
   const document = await registry.document(name, caller);
   const messages = deprecations(document.state, wanted);
   if (messages.size > 0) {
@@ -47,7 +47,7 @@ export const putRevision: Handler = async (c) => {
   const name = param(c, "name");
   const rev = param(c, "rev");
   const caller = await signedIn(shared, asked);
-  const wanted = check(documentSchema, await readDocument(c.req.raw));
+  const wanted = documentOf(name, await readDocument(c.req.raw));
   const document = await registry.document(name, caller);
   // yarn 1 read the short form, which has no revision, and would replace all owners by one
   if (rev !== revisionOf(document)) throw stale(name);
@@ -91,6 +91,18 @@ export const deleteTarball: Handler = async (c) => {
     throw new CitadelError("E_VERSION_NOT_FOUND", `${name} has no such file`);
   return c.json({ ok: true });
 };
+
+/** @throws E_INVALID_DOCUMENT */
+function documentOf(name: string, body: Json): PutDocument {
+  const wanted = check(documentSchema, body);
+  for (const field of ["_id", "name"] as const)
+    if (wanted[field] !== undefined && wanted[field] !== name)
+      throw new CitadelError(
+        "E_INVALID_DOCUMENT",
+        `${field} is ${JSON.stringify(wanted[field].slice(0, 300))}, but the address names ${name}`,
+      );
+  return wanted;
+}
 
 async function readDocument(request: Request): Promise<Json> {
   const parts: Uint8Array[] = [];

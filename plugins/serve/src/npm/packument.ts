@@ -1,5 +1,5 @@
 import type { Encoding, Form, View } from "@citadel/core/registry";
-import { readAs, type Shared } from "../context.ts";
+import { isShared, readAs, type Shared } from "../context.ts";
 import { notModified } from "../http/conditional.ts";
 import type { Answer, Asked } from "../http/exchange.ts";
 import type { Site } from "../http/guard.ts";
@@ -20,34 +20,41 @@ export function createPackument(
 ): (asked: Asked, site: Site, name: string) => Promise<Answer> {
   const { registry, views, staleness } = shared.citadel;
   const freshness = ["citadel-freshness", staleness === 0 ? "strict" : `bounded=${staleness}`];
-  const revalidated = [
-    cached("max-age=0, must-revalidate", freshness),
-    cached("max-age=1, stale-while-revalidate=0", freshness),
-  ] as const;
+  const perClient = (more: string, vary: string): PerClient => [
+    cached(`${more}max-age=0, must-revalidate`, vary, freshness),
+    cached(`${more}max-age=1, stale-while-revalidate=0`, vary, freshness),
+  ];
+  const forAll = perClient("", "accept, accept-encoding");
+  const forReaders = perClient("private, ", "accept, accept-encoding, authorization");
   const form = remember<Form>(formOf);
   const encodings = remember(encodingsOf);
   /** of a 200, by its body */
   const headersFor = new WeakMap<Uint8Array, PerClient>();
 
-  const answer = (asked: Asked, view: View): Answer => {
+  const answer = (asked: Asked, view: View, open: boolean): Answer => {
+    const revalidated = open ? forAll : forReaders;
     const vlt = asked.header("user-agent")?.startsWith("@vltpkg/") ? 1 : 0;
     const same = notModified(asked, view.etag, suffixes, view.modified);
     if (same !== undefined)
       return { status: 304, headers: ["etag", `"${same}"`, ...revalidated[vlt]], body: null };
     const { encoding, bytes } = view.pick(encodings(asked.header("accept-encoding")));
-    let headers = headersFor.get(bytes);
-    if (!headers)
-      headersFor.set(bytes, (headers = headersOf(view, encoding, bytes.length, revalidated)));
+    let headers = open ? headersFor.get(bytes) : undefined;
+    if (!headers) {
+      headers = headersOf(view, encoding, bytes.length, revalidated);
+      if (open) headersFor.set(bytes, headers);
+    }
     return { status: 200, headers: headers[vlt], body: asked.method === "HEAD" ? null : bytes };
   };
 
   return async (asked, { base }, name) => {
     const wanted = form(asked.header("accept"));
-    const document = await readAs(shared, asked, (caller) =>
-      registry.document(name, caller, { hot: true }),
-    );
+    let open = true;
+    const document = await readAs(shared, asked, (caller) => {
+      open = isShared(caller);
+      return registry.document(name, caller, { hot: true });
+    });
     const view = views.peek(document, wanted, base) ?? (await views.get(document, wanted, base));
-    return answer(asked, view);
+    return answer(asked, view, open);
   };
 }
 
@@ -71,6 +78,6 @@ function headersOf(
   ];
 }
 
-function cached(control: string, freshness: readonly string[]): readonly string[] {
-  return ["cache-control", control, "vary", "accept, accept-encoding", ...freshness, ...apiHeaders];
+function cached(control: string, vary: string, freshness: readonly string[]): readonly string[] {
+  return ["cache-control", control, "vary", vary, ...freshness, ...apiHeaders];
 }

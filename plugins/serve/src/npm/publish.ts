@@ -61,6 +61,7 @@ export function publishInput(name: string, { document, tarball }: Upload): Publi
     tarball: tarball.content,
     ...(tags.length > 0 ? { tags: tags.map(([tag]) => tag) } : {}),
     ...(body.readme ? { readme: body.readme } : {}),
+    ...(body.access ? { access: body.access } : {}),
     ...attestationIn(body._attachments, stems),
   };
 }

@@ -20,3 +20,6 @@ export type Handler = (c: Context<Env>) => Promise<Response>;
 export function param(c: Context<Env>, name: string): string {
   return c.req.param(name) ?? "";
 }
+
+/** The name of an organisation or a user without the `@` that people write before it. */
+export const bare = (name: string): string => name.replace(/^@/, "");

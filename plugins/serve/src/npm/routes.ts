@@ -3,10 +3,13 @@ import { Hono } from "hono";
 import { treeAudit } from "./audit.ts";
 import { getPage, postPage } from "../auth/browser.ts";
 import { getDone, postLogin } from "../auth/web-login.ts";
+import { getCollaborators } from "./collaborators.ts";
 import { deletePackage, deleteTarball, putRevision } from "./document.ts";
 import { getAttestations } from "./attestations.ts";
+import { getOrgPackages, getOwnPackages, getTeamPackages, getUserPackages } from "./holdings.ts";
 import { getKeys } from "./keys.ts";
 import { getManifest } from "./manifest.ts";
+import { deleteMember, getMembers, getTeams, putMember, putTeam } from "./orgs.ts";
 import { deleteOwner, getOwners, putOwner } from "./owners.ts";
 import { putPackage } from "./publish.ts";
 import type { Env } from "./room.ts";
@@ -21,10 +24,20 @@ import {
   listStaged,
   postStaged,
 } from "./stage.ts";
+import { getOwnStars, getStarredView, getStars, setPackageStar, setStar } from "./stars.ts";
 import { deleteTag, getTags, putTag } from "./tags.ts";
+import {
+  deleteTeam,
+  deleteTeamPackage,
+  deleteTeamUser,
+  getTeamUsers,
+  putTeamPackage,
+  putTeamUser,
+} from "./teams.ts";
 import { deleteTrust, exchangeToken, getTrust, postTrust } from "./trust.ts";
 import { deleteTokenByKey, listTokens, postToken } from "./tokens.ts";
 import { deleteToken, deleteUser, getUser, putUser, whoami } from "./users.ts";
+import { getAccess, getVisibility, postAccess } from "./visibility.ts";
 
 /** The npm registry protocol but for the install path, which needs no router. */
 export function npmRoutes(citadel: Citadel): Hono<Env> {
@@ -60,6 +73,32 @@ export function npmRoutes(citadel: Citadel): Hono<Env> {
     .get("/-/package/:name/owners", getOwners)
     .put("/-/package/:name/owners", putOwner)
     .delete("/-/package/:name/owners/:user", deleteOwner)
+    .get("/-/package/:name/collaborators", getCollaborators)
+    .get("/-/package/:name/visibility", getVisibility)
+    .get("/-/package/:name/access", getAccess)
+    .post("/-/package/:name/access", postAccess)
+    .get("/-/-/package", getOwnPackages)
+
+    .get("/-/org/:org/user", getMembers)
+    .put("/-/org/:org/user", putMember)
+    .delete("/-/org/:org/user", deleteMember)
+    .get("/-/org/:org/team", getTeams)
+    .put("/-/org/:org/team", putTeam)
+    .get("/-/org/:org/package", getOrgPackages)
+    .delete("/-/team/:org/:team", deleteTeam)
+    .get("/-/team/:org/:team/user", getTeamUsers)
+    .put("/-/team/:org/:team/user", putTeamUser)
+    .delete("/-/team/:org/:team/user", deleteTeamUser)
+    .get("/-/team/:org/:team/package", getTeamPackages)
+    .put("/-/team/:org/:team/package", putTeamPackage)
+    .delete("/-/team/:org/:team/package", deleteTeamPackage)
+    .get("/-/user/:user/package", getUserPackages)
+
+    .get("/-/_view/starredByUser", getStarredView)
+    .get("/-/user/v1/star", getOwnStars)
+    .on(["PUT", "DELETE"], "/-/user/v1/star", setStar)
+    .on(["PUT", "DELETE"], "/-/user/package/:name/star", setPackageStar)
+    .get("/-/user/:user/stars", getStars)
 
     .get("/-/package/:name/trust", getTrust)
     .post("/-/package/:name/trust", postTrust)

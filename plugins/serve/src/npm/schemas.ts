@@ -10,6 +10,7 @@ export const publishSchema = z.looseObject({
   "dist-tags": z.record(text, text).default({}),
   versions: z.record(text, z.looseObject({})),
   readme: text.nullish(),
+  access: z.enum(["public", "restricted"]).nullish(),
   _attachments: z.record(
     text,
     z.looseObject({ length: z.number().optional(), data: text.optional() }),
@@ -19,19 +20,26 @@ export const publishSchema = z.looseObject({
 const person = z.union([text, z.looseObject({ name: text })]);
 
 /** A document that comes back changed: from deprecate, star, owner and unpublish. */
-export const documentSchema = z.looseObject({
-  versions: z
-    .record(
-      text,
-      z.looseObject({
-        deprecated: z.union([text, z.boolean()]).nullish(),
-        dist: z.looseObject({ integrity: text.optional(), shasum: text.optional() }).optional(),
-      }),
-    )
-    .optional(),
-  users: z.record(text, z.unknown()).optional(),
-  maintainers: z.array(person).optional(),
-});
+export const documentSchema = z
+  .looseObject({
+    _id: text.optional(),
+    name: text.optional(),
+    versions: z
+      .record(
+        text,
+        z.looseObject({
+          deprecated: z.union([text, z.boolean()]).nullish(),
+          dist: z.looseObject({ integrity: text.optional(), shasum: text.optional() }).optional(),
+        }),
+      )
+      .optional(),
+    users: z.record(text, z.unknown()).optional(),
+    maintainers: z.array(person).optional(),
+  })
+  .refine(
+    ({ versions, users, maintainers }) => versions ?? users ?? maintainers,
+    "it says nothing: it has no versions, maintainers or users",
+  );
 export type PutDocument = z.infer<typeof documentSchema>;
 
 export const loginSchema = z.looseObject({
@@ -88,6 +96,26 @@ export const profileSchema = z.looseObject({
 
 export const versionSchema = text;
 export const userSchema = z.looseObject({ user: text });
+export const packageSchema = z.looseObject({ package: text });
+export const memberSchema = z.looseObject({
+  user: text,
+  role: z.enum(["owner", "admin", "developer"]).nullish(),
+});
+export const teamSchema = z.looseObject({ name: text, description: text.nullish() });
+export const grantSchema = z.looseObject({
+  package: text,
+  permissions: z.enum(["read-only", "read-write"]),
+});
+export const accessSchema = z
+  .looseObject({
+    access: z.enum(["public", "restricted"]).optional(),
+    publish_requires_tfa: z.boolean().optional(),
+    automation_token_overrides_tfa: z.boolean().optional(),
+  })
+  .refine(
+    (body) => body.access !== undefined || body.publish_requires_tfa !== undefined,
+    "it says nothing: give it access or publish_requires_tfa",
+  );
 
 /** The value in the schema's shape. @throws E_INVALID_DOCUMENT, naming the first field that is wrong */
 export function check<T>(schema: z.ZodType<T>, value: unknown): T {

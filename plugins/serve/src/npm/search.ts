@@ -1,7 +1,9 @@
-import { CitadelError } from "@citadel/core";
+import { CitadelError, errorCode } from "@citadel/core";
+import { anonymous } from "@citadel/core/access";
 import type { PackageRow, SearchHit } from "@citadel/core/catalog";
 import type { Citadel } from "@citadel/core";
-import { type Handler } from "./room.ts";
+import { callerOf } from "../context.ts";
+import type { Handler } from "./room.ts";
 
 const usual = 20;
 const most = 250;
@@ -14,8 +16,14 @@ export function createSearch(citadel: Citadel): Handler {
       size: number(c.req.query("size"), usual, most),
       from: number(c.req.query("from"), 0, 1_000_000),
     };
-    const { accounts } = citadel;
-    const { total, items } = (await citadel.current()).search(query);
+    const { accounts, access } = citadel;
+    const { principal } = await callerOf(c.env.shared, c.env.asked).catch((error: unknown) => {
+      // a token that has died finds what everybody finds
+      if (errorCode(error) !== "E_AUTH_INVALID") throw error;
+      return { principal: anonymous };
+    });
+    const [catalog, policy] = await Promise.all([citadel.current(), access.policy()]);
+    const { total, items } = catalog.search(query, { principal, policy });
     const people = new Set(
       items.flatMap(({ package: row }) => [row.publisher, ...row.maintainers]),
     );

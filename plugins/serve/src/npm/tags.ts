@@ -1,5 +1,5 @@
 import { revisionOf } from "@citadel/core/registry";
-import { readAs, signedIn } from "../context.ts";
+import { isShared, readAs, signedIn } from "../context.ts";
 import { readJson } from "../http/body.ts";
 import { notModified } from "../http/conditional.ts";
 import { param, type Handler } from "./room.ts";
@@ -8,11 +8,17 @@ import { check, versionSchema } from "./schemas.ts";
 /** `GET /-/package/<name>/dist-tags` */
 export const getTags: Handler = async (c) => {
   const { asked, shared } = c.env;
-  const document = await readAs(shared, asked, (caller) =>
-    shared.citadel.registry.document(param(c, "name"), caller),
-  );
+  let open = true;
+  const document = await readAs(shared, asked, (caller) => {
+    open = isShared(caller);
+    return shared.citadel.registry.document(param(c, "name"), caller);
+  });
   const etag = revisionOf(document);
-  const headers = { "cache-control": "max-age=0, must-revalidate", etag: `"${etag}"` };
+  const headers = {
+    "cache-control": `${open ? "" : "private, "}max-age=0, must-revalidate`,
+    etag: `"${etag}"`,
+    ...(open ? {} : { vary: "authorization" }),
+  };
   if (notModified(asked, etag, [], document.modified) !== undefined)
     return c.body(null, 304, headers);
   return c.json(Object.fromEntries(document.state.tags), 200, headers);

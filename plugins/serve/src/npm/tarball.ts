@@ -1,6 +1,6 @@
 import { CitadelError } from "@citadel/core";
 import { baseName, type VersionRecord } from "@citadel/core/registry";
-import { readAs, type Shared } from "../context.ts";
+import { isShared, readAs, type Shared } from "../context.ts";
 import { notModified, rangeOf } from "../http/conditional.ts";
 import type { Answer, Asked } from "../http/exchange.ts";
 import { contentHeaders, httpDate } from "../http/headers.ts";
@@ -14,13 +14,21 @@ export function createTarball(
 ): (asked: Asked, name: string, file: string) => Promise<Answer> {
   const { registry, store, staleness, downloads } = shared.citadel;
   const ready = new WeakMap<VersionRecord, readonly string[]>();
+  const headersFor = (record: VersionRecord, open: boolean): readonly string[] => {
+    if (!open) return headersOf(record, false);
+    let headers = ready.get(record);
+    if (!headers) ready.set(record, (headers = headersOf(record, true)));
+    return headers;
+  };
 
   return async (asked, name, file) => {
     const version = versionOf(name, file);
+    let open = true;
     const recordOf = async (hot: boolean) => {
-      const { state } = await readAs(shared, asked, (caller) =>
-        registry.document(name, caller, { hot }),
-      );
+      const { state } = await readAs(shared, asked, (caller) => {
+        open = isShared(caller);
+        return registry.document(name, caller, { hot });
+      });
       return version === undefined ? undefined : state.versions.get(version);
     };
     // what is not in a document that may be an old one is looked for in the newest
@@ -30,9 +38,7 @@ export function createTarball(
         "E_VERSION_NOT_FOUND",
         `${name} has no file ${JSON.stringify(file.slice(0, 300))}`,
       );
-    let headers = ready.get(record);
-    if (!headers) ready.set(record, (headers = headersOf(record)));
-
+    const headers = headersFor(record, open);
     if (notModified(asked, record.integrity, [], record.time) !== undefined)
       return { status: 304, headers: headers.slice(2), body: null };
     const range = asked.header("range");
@@ -91,13 +97,14 @@ export function versionOf(name: string, file: string): string | undefined {
   return plain.slice(base.length + 1, -".tgz".length);
 }
 
-function headersOf({ integrity, size, time }: VersionRecord): readonly string[] {
+function headersOf({ integrity, size, time }: VersionRecord, open: boolean): readonly string[] {
   return [
     ...["content-length", String(size)],
     ...["content-type", "application/octet-stream"],
     ...["etag", `"${integrity}"`],
     ...["last-modified", httpDate(time)],
-    ...["cache-control", "public, max-age=31536000, immutable"],
+    ...["cache-control", `${open ? "public" : "private"}, max-age=31536000, immutable`],
+    ...(open ? [] : ["vary", "authorization"]),
     ...["accept-ranges", "bytes"],
     ...contentHeaders,
   ];
