@@ -30,33 +30,15 @@ export function parseOsv(text: string): OsvRecord | string {
   if (modified === undefined) return "it has no date of modification";
   const affected = list(record["affected"]).filter(isOfNpm);
   const withdrawn = record["withdrawn"] !== undefined && record["withdrawn"] !== null;
-  const ranges = new Map<string, { vulnerable: string[]; patched: string[]; severity?: unknown }>();
-  for (const item of affected) {
-    const found = affectedRanges(item);
-    if (!found) return `the versions of ${JSON.stringify(nameOf(item))} cannot be read`;
-    const name = nameOf(item);
-    const all = ranges.get(name) ?? { vulnerable: [], patched: [], severity: item["severity"] };
-    all.vulnerable.push(found.vulnerable);
-    if (found.patched !== nothing) all.patched.push(found.patched);
-    ranges.set(name, all);
+  const advisories: Advisory[] = [];
+  for (const [name, items] of Map.groupBy(affected, nameOf)) {
+    const ranges = affectedRanges(items);
+    if (!ranges) return `the versions of ${JSON.stringify(name)} cannot be read`;
+    const about = aboutAll(record, id, items[0]?.["severity"]);
+    advisories.push({ osv: id, id: numberOf(id, name), name, ...ranges, ...about, modified });
   }
-  return {
-    id,
-    modified,
-    withdrawn,
-    advisories: Array.from(ranges, ([name, { vulnerable, patched, severity }]) => ({
-      osv: id,
-      id: numberOf(id, name),
-      name,
-      vulnerable: vulnerable.join(" || "),
-      patched: patched.join(" || ") || nothing,
-      ...aboutAll(record, id, severity),
-      modified,
-    })),
-  };
+  return { id, modified, withdrawn, advisories };
 }
-
-const nothing = "<0.0.0";
 
 function isOfNpm(affected: Record<string, unknown>): boolean {
   const of = affected["package"];

@@ -27,28 +27,56 @@ interface Event {
 
 /**
  * Ranges and lists of an OSV record as semver ranges.
- * @param affected one item of `affected`, nothing in it trusted
- * @returns undefined when it says nothing that can be read
+ * @param affected the items of `affected` that are about one package, nothing in them trusted
+ * @returns undefined when something in them cannot be read, or they say nothing
  */
-export function affectedRanges(affected: Record<string, unknown>): Affected | undefined {
-  const spans: Span[] = [];
-  for (const range of list(affected["ranges"])) {
-    // npm's versions are semantic ones, whatever the record calls the range; commits are of no use
-    if (range["type"] !== "SEMVER" && range["type"] !== "ECOSYSTEM") continue;
-    const events = eventsOf(range["events"]);
-    if (!events) return undefined;
-    spans.push(...spansOf(events, lastKnown(affected)));
-  }
-  spans.sort((a, b) => compare(a.from ?? "0", b.from ?? "0"));
-  const ranges = [...new Set(spans.map(printed))];
+export function affectedRanges(
+  affected: readonly Readonly<Record<string, unknown>>[],
+): Affected | undefined {
+  const all: Span[] = [];
+  for (const item of affected)
+    for (const range of list(item["ranges"])) {
+      // npm's versions are semantic ones, whatever the record calls the range; commits are of no use
+      if (range["type"] !== "SEMVER" && range["type"] !== "ECOSYSTEM") continue;
+      const events = eventsOf(range["events"]);
+      if (!events) return undefined;
+      all.push(...spansOf(events, lastKnown(item)));
+    }
+  const spans = merged(all);
+  const ranges = spans.map(printed);
   const known = ranges.join(" || ");
-  const single = strings(affected["versions"])
+  const single = affected
+    .flatMap((item) => strings(item["versions"]))
     .slice(0, mostVersions)
     .map((version) => valid(version))
     .filter((version) => version !== null)
     .filter((version) => ranges.length === 0 || !satisfies(version, known, options));
   const vulnerable = [...ranges, ...new Set(single)].join(" || ");
   return vulnerable === "" ? undefined : { vulnerable, patched: patchedOf(spans) };
+}
+
+/** In order, and those that overlap or touch made one. */
+function merged(spans: readonly Span[]): Span[] {
+  const whole: Span[] = [];
+  for (const span of spans.toSorted((a, b) => compare(a.from ?? "0", b.from ?? "0"))) {
+    const last = whole.at(-1);
+    const end = last && endOf(last);
+    if (last && (end === undefined || compare(span.from ?? "0", end) <= 0))
+      whole[whole.length - 1] = { ...(isLater(last, span) ? last : span), from: last.from };
+    else whole.push(span);
+  }
+  return whole;
+}
+
+const endOf = ({ below, upTo }: Span): string | undefined => below ?? upTo;
+
+/** Does `a` end later than `b`, or where it ends? */
+function isLater(a: Span, b: Span): boolean {
+  const [one, other] = [endOf(a), endOf(b)];
+  if (one === undefined || other === undefined) return one === undefined;
+  return (
+    compare(one, other) > 0 || (one === other && (a.upTo !== undefined || b.upTo === undefined))
+  );
 }
 
 /** In order of versions; undefined when one cannot be read. */
