@@ -21,6 +21,7 @@ import { compressed, observe, openDriver, split, type Observed } from "./driver/
 import { CitadelError } from "./errors.ts";
 import { createKeys, type Keys } from "./keys/keys.ts";
 import { follow, type Following } from "./store/follow.ts";
+import { policyKind } from "./policy/kind.ts";
 import { createPolicies, type Policies } from "./policy/policies.ts";
 import { createRefusals, type Refusals } from "./policy/refusals.ts";
 import type { Policy } from "./policy/types.ts";
@@ -33,6 +34,7 @@ import { createJobs, createTrust } from "./trust/trust.ts";
 import type { Trust } from "./trust/types.ts";
 import { openStore } from "./store/store.ts";
 import type { Problem, Store } from "./store/types.ts";
+import type { Upstream } from "./upstream/types.ts";
 
 export interface OpenOptions {
   readonly settings: Settings;
@@ -75,6 +77,8 @@ export interface Citadel {
   /** how often tarballs were fetched */
   readonly downloads: Downloads;
   readonly keys: Keys;
+  /** other registries behind this one; undefined where none are configured */
+  readonly upstream: Upstream | undefined;
   /** most ms that a glance at a package is behind what other processes wrote; 0: not at all */
   readonly staleness: number;
   /** The newest supply-chain policy: a look at its document. */
@@ -145,7 +149,8 @@ export async function openCitadel({
   const scopes = createScopes({ store, accounts });
   const open = settings.server.host.every(isLoopback);
   const access = createAccess({ store, scopes, open });
-  const registry = createRegistry({
+  const proxies = settings.upstream.registries.length > 0;
+  const registry: Registry = createRegistry({
     store,
     accounts,
     scopes,
@@ -154,9 +159,27 @@ export async function openCitadel({
     scoped: settings.access.scoped,
     stage: settings.stage,
     policy: () => access.policy(),
+    ...(proxies && { upstreamOf: async (name) => upstream?.upstreamOf(name) }),
   });
   const orgs = createOrgs({ store, accounts, scopes, packages: registry.packages });
   const trust = createTrust({ store, registry, accounts, settings: settings.trust });
+  const upstream = proxies
+    ? await (
+        await import("./upstream/upstream.ts")
+      ).openUpstream({
+        settings,
+        dirs,
+        store,
+        registry,
+        access,
+        refusals,
+        rules: async () => {
+          const kept = await store.ledger(policyKind()).glance("default");
+          const { exceptions = [] } = kept?.state ?? {};
+          return { policy: await policies.current(), exceptions, revision: kept?.tip ?? "" };
+        },
+      })
+    : undefined;
   const views = createViews({
     manifests: store.manifests,
     memory: settings.views.memory,
@@ -225,6 +248,7 @@ export async function openCitadel({
       (changes ??= import("./changes/changes.ts").then(({ createChanges }) =>
         createChanges(driver, registry),
       )),
+    upstream,
     policy: () => policies.current(),
     advisories: () =>
       (advisories ??= import("./advisories/advisories.ts").then(({ createAdvisories }) =>
@@ -267,6 +291,7 @@ export async function openCitadel({
       await downloads.close();
       await views.close();
       await accounts.close();
+      await upstream?.close();
       await (await cache?.catch(() => undefined))?.close();
       await trust.close();
       await store.close();

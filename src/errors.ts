@@ -56,6 +56,13 @@ export const errors = {
     retryable: true,
     hint: ["read the newest state and try again"],
   },
+  E_NAME_UPSTREAM: {
+    exit: 5,
+    status: 409,
+    hint: [
+      "publish below a scope of yours, or ask an administrator to name it in upstream.private",
+    ],
+  },
   E_PORT_IN_USE: { exit: 5, status: 500, hint: ["choose another port: citadel serve --port 4874"] },
 
   E_INTEGRITY: { exit: 6, status: 500, hint: ["find the damage: citadel verify"] },

@@ -27,6 +27,11 @@ export function logger(
   return Object.assign(log, { enabled });
 }
 
+/** Something that an operator has to see, whatever is logged: one line on stderr. */
+export function alert(namespace: string, message: string): void {
+  process.stderr.write(`${new Date().toISOString()} citadel:${namespace} ALERT ${mask(message)}\n`);
+}
+
 function isOn(namespace: string, patterns: string): boolean {
   let on = false;
   for (const pattern of patterns.split(/[\s,]+/).filter(Boolean)) {

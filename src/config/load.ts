@@ -215,11 +215,10 @@ function parse({ key, raw, origin, base }: Candidate, { type }: Setting<unknown>
   const value = type.parse(raw, base);
   if (value !== undefined) return value;
   const where = formatOrigin(origin);
-  throw new CitadelError(
-    "E_CONFIG",
-    `${where}: ${key} is ${mask(JSON.stringify(raw) ?? "nothing")}, expected ${type.allowed}`,
-    { hint: [`correct it in ${where}`] },
-  );
+  const shown = type.secret ? "not right" : mask(JSON.stringify(raw) ?? "nothing");
+  throw new CitadelError("E_CONFIG", `${where}: ${key} is ${shown}, expected ${type.allowed}`, {
+    hint: [`correct it in ${where}`],
+  });
 }
 
 /** With a Redis, the default tiers have it between memory and disk; its origin is theirs. */

@@ -49,10 +49,42 @@ export interface Settings {
     readonly perPackage: number;
   };
   readonly trust: TrustSettings;
+  readonly upstream: {
+    /** other registries that are asked for what is not here */
+    readonly registries: readonly UpstreamSetting[];
+    /** patterns of names that are never asked for outside */
+    readonly private: readonly string[];
+    /** bytes in the store for what came from upstream */
+    readonly cache: number;
+  };
   /** bytes of finished packuments kept in memory */
   readonly views: { readonly memory: number };
   /** bytes of hot tarballs kept in memory */
   readonly blobs: { readonly memory: number };
+}
+
+/** Another registry. */
+export interface UpstreamSetting {
+  readonly name: string;
+  /** with a trailing slash */
+  readonly url: string;
+  /** patterns of the names that it is asked for */
+  readonly packages: readonly string[];
+  /** value of the `authorization` field, sent to the origin of `url` alone */
+  readonly authorization?: string;
+  /** absolute path of a file that holds a bearer token instead */
+  readonly tokenFile?: string;
+  /** hosts besides its own where its tarballs may lie */
+  readonly hosts: readonly string[];
+  /** ms that a packument is believed before upstream is asked whether it changed */
+  readonly freshness: number;
+  /** ms for each phase of a request, see `egress/types.ts` */
+  readonly timeouts: {
+    readonly connect?: number;
+    readonly first?: number;
+    readonly idle?: number;
+    readonly whole?: number;
+  };
 }
 
 /** Folders that Citadel keeps things in; absolute, not necessarily there yet. */

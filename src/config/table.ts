@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { issuerList, presets } from "../trust/issuers.ts";
 import type { Dirs, Settings } from "./settings.ts";
+import { namePattern, upstreams } from "./upstreams.ts";
 import {
   choice,
   cidr,
@@ -155,6 +156,22 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     type: duration,
     default: 3_600_000,
     description: "age at which an ID token is too old to be exchanged",
+  },
+  "upstream.registries": {
+    type: upstreams,
+    default: [],
+    description: "other registries, asked for what is not here",
+    variables: ["CITADEL_UPSTREAM"],
+  },
+  "upstream.private": {
+    type: list(namePattern),
+    default: [],
+    description: "names that are never asked for outside",
+  },
+  "upstream.cache": {
+    type: size,
+    default: 10e9,
+    description: "room in the store for what came from upstream",
   },
   "views.memory": {
     type: size,

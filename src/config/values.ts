@@ -11,6 +11,8 @@ export interface ValueType<T> {
   parse(raw: unknown, base: string): T | undefined;
   /** for people @default JSON-like text */
   format?(value: T): string;
+  /** a wrong value is not repeated in the error: a secret may stand in it */
+  readonly secret?: true;
 }
 
 export const size: ValueType<number> = {

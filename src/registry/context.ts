@@ -33,6 +33,8 @@ export interface Context {
   readonly scoped: Visibility;
   /** the rules of now */
   policy(): AccessPolicy | Promise<AccessPolicy>;
+  /** the upstream that a free name would hide something of; absent where there are no upstreams */
+  readonly upstreamOf?: (name: string) => Promise<string | undefined>;
 }
 
 /** Who a ledger records for a caller. */

@@ -21,6 +21,7 @@ export {
   checkVersion,
   scopeOf,
   tarballFile,
+  versionOf,
 } from "./names.ts";
 export { createRegistry, kinds, type RegistryOptions } from "./registry.ts";
 export { targetOf } from "./context.ts";

@@ -61,6 +61,14 @@ export function tarballFile(name: string, version: string): string {
   return `${baseName(name)}-${version}.tgz`;
 }
 
+/** The version in `p-1.0.0.tgz`; publishers also write the scope in front. Undefined for any other file. */
+export function versionOf(name: string, file: string): string | undefined {
+  const base = baseName(name);
+  const plain = file.startsWith(`${name}-`) ? file.slice(name.length - base.length) : file;
+  if (!plain.startsWith(`${base}-`) || !plain.endsWith(".tgz")) return undefined;
+  return plain.slice(base.length + 1, -".tgz".length);
+}
+
 /** `1.0.0beta2`, as packages of npm's first years have it; every client reads it loosely. */
 const early = /^\d{1,9}\.\d{1,9}\.\d{1,9}[a-z][0-9a-z.-]{0,40}$/i;
 

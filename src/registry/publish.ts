@@ -16,6 +16,7 @@ import {
   type Publisher,
 } from "./manifest.ts";
 import { checkRestrictable } from "./visibility.ts";
+import { demandFree } from "./claims.ts";
 import { checkName, checkNewName, checkTag, checkVersion, scopeOf } from "./names.ts";
 import { uuidOf } from "./revision.ts";
 import { inspect } from "./tarball.ts";
@@ -123,6 +124,7 @@ export function publisher(context: Context): Publishing {
       return occupied(state, version, { by, integrity, tags });
     };
     check(before?.state);
+    if (!before) await demandFree(context, name, caller, input.claim === true);
 
     const [inspected, people] = await Promise.all([
       inspect(tarball.content, limits),

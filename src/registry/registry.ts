@@ -16,7 +16,9 @@ import type { Kind, Store } from "../store/types.ts";
 import { createBatches } from "./batch/batches.ts";
 import { batchKind } from "./batch/kind.ts";
 import { batchPublisher } from "./batch/publish.ts";
+import { claims } from "./claims.ts";
 import type { Context } from "./context.ts";
+import { quarantineKind } from "../upstream/quarantine.ts";
 import { deprecator } from "./deprecate.ts";
 import { packageKind, scopeKind } from "./kind.ts";
 import { ownership } from "./owners.ts";
@@ -40,11 +42,12 @@ export interface RegistryOptions {
   readonly stage: StageLimits;
   /** the rules of now */
   readonly policy: () => AccessPolicy | Promise<AccessPolicy>;
+  readonly upstreamOf?: Context["upstreamOf"];
 }
 
 /** The registry over a store: every door publishes, resolves and changes packages through this. */
 export function createRegistry(options: RegistryOptions): Registry {
-  const { store, accounts, scopes, keys, limits, scoped = "public", policy } = options;
+  const { store, accounts, scopes, keys, limits, scoped = "public", policy, upstreamOf } = options;
   const kind = packageKind();
   const batches = createBatches(store.ledger(kind), store.ledger(batchKind()));
   const { packages } = batches;
@@ -58,6 +61,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     limits,
     scoped,
     policy,
+    ...(upstreamOf && { upstreamOf }),
     same: (a, b) => a === b || kind.encode(a) === kind.encode(b),
   };
   const publishing = publisher(context);
@@ -76,6 +80,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     star: starrer(context),
     sign: signer(context),
     ...resolver(context),
+    ...claims(context),
   };
 }
 
@@ -97,5 +102,6 @@ export function kinds(): readonly Kind<any, any>[] {
     batchKind(),
     stageKind(),
     trustKind(),
+    quarantineKind(),
   ];
 }

@@ -78,6 +78,12 @@ export function resolver(
   };
 }
 
+/** Versions to choose from. */
+export interface Choices {
+  readonly versions: ReadonlyMap<string, { readonly deprecated?: string }>;
+  readonly tags: ReadonlyMap<string, string>;
+}
+
 async function loadRanges() {
   const [{ default: Range }, { default: rcompare }] = await Promise.all([
     import("semver/classes/range.js"),
@@ -90,10 +96,10 @@ async function loadRanges() {
  * The version that npm would take: an exact one, what a tag points to, or of a range the one tagged `latest` when it fits, else
  * the highest that is not deprecated, else the highest.
  */
-async function versionFor(
-  state: PackageState,
+export async function versionFor(
+  state: Choices,
   spec: string,
-  load: () => ReturnType<typeof loadRanges>,
+  load: () => ReturnType<typeof loadRanges> = loadRanges,
 ): Promise<string | undefined> {
   if (state.versions.has(spec)) return spec;
   const tagged = state.tags.get(spec === "" ? "latest" : spec);
@@ -113,9 +119,12 @@ async function versionFor(
 }
 
 /** Names what there is instead: the numbers most alike, else the newest published. */
-export function versionNotFound(state: PackageState, spec: string): CitadelError {
+export function versionNotFound(
+  state: Choices & Pick<PackageState, "name"> & Partial<Pick<PackageState, "removed">>,
+  spec: string,
+): CitadelError {
   const { name, versions, tags, removed } = state;
-  if (removed.has(spec))
+  if (removed?.has(spec))
     return new CitadelError("E_VERSION_NOT_FOUND", `${name}@${spec} was unpublished`);
   const alike = nearest(spec, [...versions.keys(), ...tags.keys()]);
   const shown = alike.length > 0 ? alike : [...versions.keys()].slice(-proposals).toReversed();

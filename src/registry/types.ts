@@ -142,6 +142,8 @@ export interface PublishInput {
   readonly attestation?: Json;
   /** Counts for a package that is new. @default "public", or for a scoped one the setting `access.scoped` */
   readonly access?: Visibility;
+  /** an administrator takes a name that an upstream has, and hides what is there */
+  readonly claim?: boolean;
 }
 
 export interface Published {
@@ -259,6 +261,11 @@ export interface Registry {
   permit(name: string, action: Action, caller: Caller): Promise<PackageDocument>;
   /** The newest document, also of a package whose versions were all unpublished; undefined when the caller may not know of it. */
   known(name: string, caller: Caller): Promise<PackageDocument | undefined>;
+  /**
+   * Whether a name is not, and never was, a package here; for somebody who may read here.
+   * @throws E_INVALID_NAME, E_AUTH_REQUIRED, E_PACKAGE_NOT_FOUND
+   */
+  elsewhere(name: string, caller: Caller): Promise<boolean>;
   /** version, range or tag. @throws E_PACKAGE_NOT_FOUND, E_VERSION_NOT_FOUND with the nearest versions as hint */
   resolve(name: string, spec: string, caller: Caller): Promise<Resolved>;
 }
@@ -276,6 +283,8 @@ export interface View {
   /** ms since 1970 */
   readonly modified: number;
   readonly contentType: string;
+  /** name of the upstream that it came from; absent for what was published here */
+  readonly origin?: string;
   /**
    * The best ready encoding among those the client accepts; identity is always ready. Never compresses: what is missing
    * is made in the background and is there for a later request.

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { Driver, OpOptions, Opened } from "../driver/index.ts";
 import { CitadelError } from "../errors.ts";
+import { checked, type Gather } from "./checked.ts";
 import { Damage } from "./damage.ts";
 import { keep } from "./immutable.ts";
 import { blobKey, sha512Bytes } from "./keys.ts";
@@ -54,7 +55,12 @@ export function openBlobs(driver: Driver, grace: number, memory: number, crash: 
       await opened.stream.cancel();
       throw new Damage("damaged", key, `the blob ${key} has ${opened.size} bytes, not ${ref.size}`);
     }
-    return opened && { ...opened, stream: checked(opened.stream, ref, gathered?.()) };
+    return (
+      opened && {
+        ...opened,
+        stream: checked(opened.stream, ref.integrity, () => damaged(ref), gathered?.()),
+      }
+    );
   };
 
   return {
@@ -117,13 +123,6 @@ export function openBlobs(driver: Driver, grace: number, memory: number, crash: 
   };
 }
 
-/** Takes the chunks of one stream. */
-interface Gather {
-  add(chunk: Uint8Array): void;
-  /** only the first call counts */
-  end(whole: boolean): void;
-}
-
 /** `sha512-<base64>` of the bytes. */
 export const integrityOf = (bytes: Uint8Array): string =>
   `sha512-${createHash("sha512").update(bytes).digest("base64")}`;
@@ -138,51 +137,7 @@ const missing = (ref: BlobRef): Damage => {
   return new Damage("missing", key, `the blob ${key} is missing`);
 };
 
-/**
- * The same bytes, hashed on the way: the last chunk is held back until all are known to be right, so that whoever
- * trusts a stream that ended has what was stored. Errors with E_INTEGRITY.
- */
-function checked(
-  source: ReadableStream<Uint8Array>,
-  ref: BlobRef,
-  gathered?: Gather,
-): ReadableStream<Uint8Array> {
-  const reader = source.getReader();
-  const hash = createHash("sha512");
-  let held: Uint8Array | undefined;
-
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        try {
-          for (;;) {
-            const next = await reader.read();
-            if (next.done) break;
-            const ready = held;
-            held = next.value;
-            hash.update(held);
-            gathered?.add(held);
-            if (ready) return controller.enqueue(ready);
-          }
-          if (`sha512-${hash.digest("base64")}` !== ref.integrity) throw damaged(ref);
-        } catch (error) {
-          gathered?.end(false);
-          throw error;
-        }
-        gathered?.end(true);
-        if (held) controller.enqueue(held);
-        controller.close();
-      },
-      cancel(reason) {
-        gathered?.end(false);
-        return reader.cancel(reason);
-      },
-    },
-    { highWaterMark: 0 },
-  );
-}
-
-const streamOf = (bytes: Uint8Array): ReadableStream<Uint8Array> =>
+export const streamOf = (bytes: Uint8Array): ReadableStream<Uint8Array> =>
   new ReadableStream<Uint8Array>({
     start(controller) {
       if (bytes.byteLength > 0) controller.enqueue(bytes);

@@ -37,6 +37,8 @@ export interface PublishOptions {
   readonly tag?: string;
   /** what the file is called in the package; makes a single file of a tarball, too @default its own name, `index.js` for bytes */
   readonly fileName?: string;
+  /** an administrator takes a name that an upstream has @default false */
+  readonly claim?: boolean;
   /** checks and packs, stores nothing @default false */
   readonly dryRun?: boolean;
   /** hears how far it is, in bytes */
@@ -115,7 +117,9 @@ export async function publish(
       ...(file && { file }),
       dryRun,
     };
-    const wanted = { name, version, manifest, tarball: watched(tarball, input), tags: [tag] };
+    const { claim = false } = input;
+    const content = watched(tarball, input);
+    const wanted = { name, version, manifest, tarball: content, tags: [tag], claim };
     if (dryRun) {
       await citadel.registry.checkPublish(wanted, caller);
       return plan;

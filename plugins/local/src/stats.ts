@@ -4,7 +4,8 @@ import { errorObject } from "@citadel/core/errors";
 import { mask, type Backend, type Citadel, type Dirs, type Settings } from "@citadel/core";
 
 export interface BackendStatus {
-  readonly role: Backend["role"];
+  /** `upstream`: another registry that is asked for what is not here */
+  readonly role: Backend["role"] | "upstream";
   /** without credentials */
   readonly url: string;
   readonly ok: boolean;
@@ -67,7 +68,7 @@ export async function gatherStats(
     return { packages: null, backends, cache, ...common, responses };
   }
   const packages = await packageStats(citadel);
-  const backends = await Promise.all(
+  const backends: BackendStatus[] = await Promise.all(
     citadel.backends.map(async ({ role, url, driver }) => ({
       role,
       url,
@@ -75,6 +76,8 @@ export async function gatherStats(
     })),
   );
   const cache = await cacheStats(citadel);
+  for (const { name: _, ...probe } of (await citadel.upstream?.probe()) ?? [])
+    backends.push({ role: "upstream", ...probe });
   return { packages, backends, cache, ...common, responses: responses(citadel.backends) };
 }
 

@@ -21,7 +21,7 @@ export interface Shared {
   readonly callers: WeakMap<Asked, Promise<Caller>>;
 }
 
-const nobody: Caller = { principal: anonymous, via: "npm" };
+export const nobody: Caller = { principal: anonymous, via: "npm" };
 
 /** Who makes this request. @throws E_AUTH_INVALID, E_BAD_REQUEST */
 export function callerOf(shared: Shared, asked: Asked): Promise<Caller> {

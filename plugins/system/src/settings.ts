@@ -2,6 +2,7 @@ import {
   formatOrigin,
   formatSetting,
   mask,
+  secretName,
   settingKey,
   settingKeys,
   settingOf,
@@ -51,5 +52,9 @@ function describe(key: SettingKey, { settings, origins }: Loaded): SettingItem {
 function masked(value: unknown): unknown {
   if (typeof value === "string") return mask(value);
   if (Array.isArray(value)) return value.map(masked);
+  if (typeof value === "object" && value !== null)
+    return Object.fromEntries(
+      Object.entries(value).map(([name, one]) => [name, secretName(name) ? "***" : masked(one)]),
+    );
   return value ?? null;
 }

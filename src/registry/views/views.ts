@@ -1,14 +1,13 @@
 import { createHash } from "node:crypto";
-import { promisify } from "node:util";
-import { brotliCompress, constants, zstdCompress } from "node:zlib";
 import { LRUCache } from "lru-cache";
 import type { Cache } from "../../cache/types.ts";
 import { CitadelError } from "../../errors.ts";
 import { logger, type Logger } from "../../log.ts";
 import type { Manifests } from "../../store/types.ts";
 import { revisionOf } from "../revision.ts";
-import type { Encoding, Form, JsonObject, PackageDocument, View, Views } from "../types.ts";
+import type { Form, JsonObject, PackageDocument, View, Views } from "../types.ts";
 import { build, improve, type Built } from "./build.ts";
+import { encoded } from "./encoded.ts";
 import type { About } from "./parts.ts";
 import { packed, unpacked } from "./packed.ts";
 import { savings } from "./savings.ts";
@@ -28,7 +27,7 @@ export type ViewCache = Pick<Cache, "get" | "put" | "drop" | "touch">;
 
 /** Part of every etag: goes up when the bytes of a view change for the same document. */
 const FORMAT = 1;
-const contentTypes: Readonly<Record<Form, string>> = {
+export const contentTypes: Readonly<Record<Form, string>> = {
   full: "application/json",
   short: "application/vnd.npm.install-v1+json",
 };
@@ -154,7 +153,7 @@ interface Shown extends View {
 }
 
 /**
- * A view over finished bytes; brotli and zstd are made the first time somebody could use them.
+ * A view over finished bytes.
  * @param grown hears that the bytes became more or fewer
  */
 function show(
@@ -169,62 +168,16 @@ function show(
     .update(`${FORMAT} ${form} ${base} ${document.tip}`)
     .digest("base64url")
     .slice(0, 22);
-  const extra = new Map<Encoding, Uint8Array>();
-  const asked = new Set<Encoding>();
-
-  const prepare = (encoding: "br" | "zstd") => {
-    if (asked.has(encoding)) return;
-    asked.add(encoding);
-    compress[encoding](built.plain).then(
-      (bytes) => {
-        if (bytes.length >= built.gzip.length) return;
-        extra.set(encoding, bytes);
-        grown();
-      },
-      (error: unknown) => log("compressing failed", { package: document.name, encoding, error }),
-    );
-  };
+  const bytes = encoded(built, grown, (encoding, error) =>
+    log("compressing failed", { package: document.name, encoding, error }),
+  );
 
   return {
     built,
     etag,
     modified: document.modified,
     contentType: contentTypes[form],
-    size() {
-      let size = built.plain.length + built.gzip.length + 1024;
-      for (const bytes of extra.values()) size += bytes.length;
-      return size;
-    },
-    pick(accepted) {
-      let best: Encoding = "identity";
-      let bytes = built.plain;
-      for (const encoding of accepted) {
-        if (encoding === "identity") continue;
-        const ready = encoding === "gzip" ? built.gzip : extra.get(encoding);
-        if (!ready) prepare(encoding as "br" | "zstd");
-        else if (ready.length < bytes.length) {
-          best = encoding;
-          bytes = ready;
-        }
-      }
-      return { encoding: best, bytes };
-    },
+    size: () => built.plain.length + built.gzip.length + bytes.extra() + 1024,
+    pick: bytes.pick,
   };
 }
-
-const brotli = promisify(brotliCompress);
-const zstd = promisify(zstdCompress);
-const compress = {
-  br: (plain: Uint8Array): Promise<Uint8Array> =>
-    brotli(plain, {
-      params: {
-        [constants.BROTLI_PARAM_QUALITY]: plain.length > 1024 * 1024 ? 5 : 9,
-        [constants.BROTLI_PARAM_SIZE_HINT]: plain.length,
-      },
-    }),
-  // RFC 9659: a window of at most 8 MiB
-  zstd: (plain: Uint8Array): Promise<Uint8Array> =>
-    zstd(plain, {
-      params: { [constants.ZSTD_c_compressionLevel]: 9, [constants.ZSTD_c_windowLog]: 23 },
-    }),
-};

@@ -21,7 +21,7 @@ export function errorAnswer(error: unknown, requestId: string): Answer {
   if (challenge !== undefined) headers.push("www-authenticate", challenge);
   const retryAfter = (error as { readonly retryAfter?: unknown } | undefined)?.retryAfter;
   if (typeof retryAfter === "number") headers.push("retry-after", String(retryAfter));
-  else if (rest.status === 503) headers.push("retry-after", "1");
+  else if (rest.retryable && rest.status >= 500) headers.push("retry-after", "1");
   return { status: rest.status, headers, body };
 }
 

@@ -2,6 +2,7 @@ import { CitadelError } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
 import {
   revisionOf,
+  versionOf,
   type PackageDocument,
   type PackageState,
   type VersionRecord,
@@ -11,7 +12,6 @@ import { signedIn } from "../context.ts";
 import { bodyOf, parseJson, type Json } from "../http/body.ts";
 import { check, documentSchema, type PutDocument } from "./schemas.ts";
 import { param, type Handler, type Visit } from "./room.ts";
-import { versionOf } from "./tarball.ts";
 
 /** Bytes of a document that comes back: one with thousands of versions. */
 const largest = 32 * 2 ** 20;

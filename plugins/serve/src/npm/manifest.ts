@@ -1,41 +1,61 @@
 import { createHash } from "node:crypto";
-import { distOf, shortManifest, type JsonObject } from "@citadel/core/registry";
+import { distOf, shortManifest, type JsonObject, type Resolved } from "@citadel/core/registry";
+import type { UpstreamManifest } from "@citadel/core/upstream";
+import type { Context } from "hono";
 import { isShared, readAs } from "../context.ts";
 import { notModified } from "../http/conditional.ts";
 import { formOf } from "../http/negotiate.ts";
-import { param, type Handler } from "./room.ts";
+import { orElsewhere } from "./elsewhere.ts";
+import { param, type Env, type Handler } from "./room.ts";
 
 /** `GET /<name>/<version, tag or range>`: one manifest, in either form. */
 export const getManifest: Handler = async (c) => {
   const { asked, shared, site } = c.env;
+  const { registry, upstream } = shared.citadel;
+  const [wanted, spec] = [param(c, "name"), param(c, "spec")];
+  const form = formOf(asked.header("accept") ?? "");
+  const short = form === "short";
   let open = true;
   const found = await readAs(shared, asked, (caller) => {
     open = isShared(caller);
-    return shared.citadel.registry.resolve(param(c, "name"), param(c, "spec"), caller);
+    return orElsewhere<Resolved | UpstreamManifest>(
+      registry.resolve(wanted, spec, caller),
+      upstream && (() => upstream.manifest(wanted, spec, form, site.base, caller)),
+    );
   });
+  if ("bytes" in found) return sent(c, { etag: found.etag, short, open }, () => found.bytes);
+
   const { name, version, record } = found;
-  const short = formOf(asked.header("accept") ?? "") === "short";
   const base = new URL(site.base).host.replaceAll(/[^\w.-]/g, "-");
   const { deprecated, signature, attestations } = record;
   const said = createHash("sha256").update(JSON.stringify([deprecated, signature, attestations]));
   const mark = said.digest("base64url").slice(0, 16);
   const etag = [short ? "s" : "f", base, version, record.manifest, mark].join("-");
+  return sent(c, { etag, short, open }, () => {
+    const manifest: JsonObject = short ? shortManifest(found.manifest) : { ...found.manifest };
+    manifest["dist"] = {
+      ...(manifest["dist"] as JsonObject),
+      ...distOf(site.base, name, version, record),
+    };
+    if (record.deprecated !== undefined) manifest["deprecated"] = record.deprecated;
+    return Buffer.from(JSON.stringify(manifest));
+  });
+};
+
+function sent(
+  c: Context<Env>,
+  { etag, short, open }: { etag: string; short: boolean; open: boolean },
+  body: () => Uint8Array,
+): Response {
   const headers = {
     "cache-control": `${open ? "" : "private, "}max-age=0, must-revalidate`,
     etag: `"${etag}"`,
     vary: `accept, accept-encoding${open ? "" : ", authorization"}`,
   };
-  if (notModified(asked, etag, [], Number.POSITIVE_INFINITY) !== undefined)
+  if (notModified(c.env.asked, etag, [], Number.POSITIVE_INFINITY) !== undefined)
     return c.body(null, 304, headers);
-
-  const manifest: JsonObject = short ? shortManifest(found.manifest) : { ...found.manifest };
-  manifest["dist"] = {
-    ...(manifest["dist"] as JsonObject),
-    ...distOf(site.base, name, version, record),
-  };
-  if (record.deprecated !== undefined) manifest["deprecated"] = record.deprecated;
-  return c.body(JSON.stringify(manifest), 200, {
+  return c.body(new Uint8Array(body()), 200, {
     ...headers,
     "content-type": short ? "application/vnd.npm.install-v1+json" : "application/json",
   });
-};
+}

@@ -1,3 +1,4 @@
+import type { Caller } from "@citadel/core/access";
 import type { Encoding, Form, View } from "@citadel/core/registry";
 import { isShared, readAs, type Shared } from "../context.ts";
 import { notModified } from "../http/conditional.ts";
@@ -5,6 +6,7 @@ import type { Answer, Asked } from "../http/exchange.ts";
 import type { Site } from "../http/guard.ts";
 import { apiHeaders, httpDate } from "../http/headers.ts";
 import { encodingsOf, formOf, remember } from "../http/negotiate.ts";
+import { orElsewhere } from "./elsewhere.ts";
 
 const suffixes = ["-gzip", "-br", "-zstd"];
 
@@ -18,21 +20,21 @@ type PerClient = readonly [others: readonly string[], vlt: readonly string[]];
 export function createPackument(
   shared: Shared,
 ): (asked: Asked, site: Site, name: string) => Promise<Answer> {
-  const { registry, views, staleness } = shared.citadel;
-  const freshness = ["citadel-freshness", staleness === 0 ? "strict" : `bounded=${staleness}`];
-  const perClient = (more: string, vary: string): PerClient => [
-    cached(`${more}max-age=0, must-revalidate`, vary, freshness),
-    cached(`${more}max-age=1, stale-while-revalidate=0`, vary, freshness),
-  ];
-  const forAll = perClient("", "accept, accept-encoding");
-  const forReaders = perClient("private, ", "accept, accept-encoding, authorization");
+  const { registry, views, upstream, staleness } = shared.citadel;
+  const local = headersBy([
+    "citadel-freshness",
+    staleness === 0 ? "strict" : `bounded=${staleness}`,
+  ]);
+  const byOrigin = remember((origin) => headersBy(["citadel-upstream", origin]));
+  const common = ({ origin }: View, open: boolean): PerClient =>
+    (origin === undefined ? local : byOrigin(origin))[open ? "all" : "readers"];
   const form = remember<Form>(formOf);
   const encodings = remember(encodingsOf);
   /** of a 200, by its body */
   const headersFor = new WeakMap<Uint8Array, PerClient>();
 
   const answer = (asked: Asked, view: View, open: boolean): Answer => {
-    const revalidated = open ? forAll : forReaders;
+    const revalidated = common(view, open);
     const vlt = asked.header("user-agent")?.startsWith("@vltpkg/") ? 1 : 0;
     const same = notModified(asked, view.etag, suffixes, view.modified);
     if (same !== undefined)
@@ -46,17 +48,28 @@ export function createPackument(
     return { status: 200, headers: headers[vlt], body: asked.method === "HEAD" ? null : bytes };
   };
 
+  const here = async (name: string, wanted: Form, base: string, caller: Caller): Promise<View> => {
+    const document = await registry.document(name, caller, { hot: true });
+    return views.peek(document, wanted, base) ?? views.get(document, wanted, base);
+  };
+
   return async (asked, { base }, name) => {
     const wanted = form(asked.header("accept"));
     let open = true;
-    const document = await readAs(shared, asked, (caller) => {
+    const view = await readAs(shared, asked, (caller) => {
       open = isShared(caller);
-      return registry.document(name, caller, { hot: true });
+      return orElsewhere(
+        here(name, wanted, base, caller),
+        upstream && (() => upstream.view(name, wanted, base, caller, { again: wantsNew(asked) })),
+      );
     });
-    const view = views.peek(document, wanted, base) ?? (await views.get(document, wanted, base));
     return answer(asked, view, open);
   };
 }
+
+/** npm with `--prefer-online`, and pnpm after it published. */
+const wantsNew = (asked: Asked): boolean =>
+  asked.header("cache-control")?.includes("no-cache") ?? false;
 
 function headersOf(
   view: View,
@@ -78,6 +91,21 @@ function headersOf(
   ];
 }
 
-function cached(control: string, vary: string, freshness: readonly string[]): readonly string[] {
-  return ["cache-control", control, "vary", vary, ...freshness, ...apiHeaders];
+/** What all answers have in common that say the same about where they come from. */
+function headersBy(own: readonly string[]): {
+  readonly all: PerClient;
+  readonly readers: PerClient;
+} {
+  const perClient = (more: string, vary: string): PerClient => [
+    cached(`${more}max-age=0, must-revalidate`, vary, own),
+    cached(`${more}max-age=1, stale-while-revalidate=0`, vary, own),
+  ];
+  return {
+    all: perClient("", "accept, accept-encoding"),
+    readers: perClient("private, ", "accept, accept-encoding, authorization"),
+  };
+}
+
+function cached(control: string, vary: string, own: readonly string[]): readonly string[] {
+  return ["cache-control", control, "vary", vary, ...own, ...apiHeaders];
 }

@@ -1,8 +1,7 @@
 import { CitadelError, errorCode } from "@citadel/core";
-import { anonymous } from "@citadel/core/access";
 import type { PackageRow, SearchHit } from "@citadel/core/catalog";
 import type { Citadel } from "@citadel/core";
-import { callerOf } from "../context.ts";
+import { callerOf, nobody } from "../context.ts";
 import type { Handler } from "./room.ts";
 
 const usual = 20;
@@ -17,13 +16,13 @@ export function createSearch(citadel: Citadel): Handler {
       from: number(c.req.query("from"), 0, 1_000_000),
     };
     const { accounts, access } = citadel;
-    const { principal } = await callerOf(c.env.shared, c.env.asked).catch((error: unknown) => {
+    const caller = await callerOf(c.env.shared, c.env.asked).catch((error: unknown) => {
       // a token that has died finds what everybody finds
       if (errorCode(error) !== "E_AUTH_INVALID") throw error;
-      return { principal: anonymous };
+      return nobody;
     });
     const [catalog, policy] = await Promise.all([citadel.current(), access.policy()]);
-    const { total, items } = catalog.search(query, { principal, policy });
+    const { total, items } = catalog.search(query, { principal: caller.principal, policy });
     const people = new Set(
       items.flatMap(({ package: row }) => [row.publisher, ...row.maintainers]),
     );
@@ -33,9 +32,19 @@ export function createSearch(citadel: Citadel): Handler {
       ),
     );
     const base = c.env.site.base;
+    const local = items.map(({ package: { name } }) => name);
+    const size = query.size - local.length;
+    const more = { ...query, size, from: Math.max(0, query.from - total) };
+    const others =
+      citadel.upstream && size > 0
+        ? await citadel.upstream.search(more, caller, local)
+        : { objects: [], total: 0 };
     return c.json({
-      objects: items.map((hit) => objectOf(hit, base, (name) => emails.get(name) ?? "")),
-      total,
+      objects: [
+        ...items.map((hit) => objectOf(hit, base, (name) => emails.get(name) ?? "")),
+        ...others.objects,
+      ],
+      total: total + others.total,
       time: new Date().toISOString(),
     });
   };

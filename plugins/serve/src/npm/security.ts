@@ -1,5 +1,6 @@
 import type { Advisory } from "@citadel/core/advisories";
 import { CitadelError } from "@citadel/core";
+import { callerOf, nobody } from "../context.ts";
 import { readJson, type Json } from "../http/body.ts";
 import type { Handler } from "./room.ts";
 import { isObject } from "./upload.ts";
@@ -10,12 +11,21 @@ const largest = 8 * 2 ** 20;
 const mostEach = 1000;
 const mostVersions = 100_000;
 
-/** `POST /-/npm/v1/security/advisories/bulk`: package → versions, answered with what is known against them. */
+/**
+ * `POST /-/npm/v1/security/advisories/bulk`: package → versions, answered with what is known against them. Where no advisories were
+ * brought in, upstreams are asked about the packages that are theirs.
+ */
 export const bulkAdvisories: Handler = async (c) => {
-  const asked = versionsOf(await readJson(c.req.raw, largest));
-  const advisories = await c.env.shared.citadel.advisories();
+  const { asked, shared } = c.env;
+  const { upstream } = shared.citadel;
+  const wanted = versionsOf(await readJson(c.req.raw, largest));
+  const advisories = await shared.citadel.advisories();
+  if (upstream && (await advisories.summary()).total === 0) {
+    const caller = await callerOf(shared, asked).catch(() => nobody);
+    return c.json(Object.fromEntries(await upstream.advisories(wanted, caller)));
+  }
   const found = Array.from(
-    await advisories.find(asked),
+    await advisories.find(wanted),
     ([name, list]) => [name, list.map(({ advisory }) => bulkItem(advisory))] as const,
   );
   return c.json(Object.fromEntries(found));

@@ -1,27 +1,37 @@
 import { revisionOf } from "@citadel/core/registry";
+import type { TagList } from "@citadel/core/upstream";
 import { isShared, readAs, signedIn } from "../context.ts";
 import { readJson } from "../http/body.ts";
 import { notModified } from "../http/conditional.ts";
+import { orElsewhere } from "./elsewhere.ts";
 import { param, type Handler } from "./room.ts";
 import { check, versionSchema } from "./schemas.ts";
 
 /** `GET /-/package/<name>/dist-tags` */
 export const getTags: Handler = async (c) => {
   const { asked, shared } = c.env;
+  const { registry, upstream } = shared.citadel;
+  const name = param(c, "name");
   let open = true;
-  const document = await readAs(shared, asked, (caller) => {
+  const found = await readAs(shared, asked, (caller) => {
     open = isShared(caller);
-    return shared.citadel.registry.document(param(c, "name"), caller);
+    return orElsewhere<TagList>(
+      registry.document(name, caller).then((document) => ({
+        etag: revisionOf(document),
+        modified: document.modified,
+        tags: document.state.tags,
+      })),
+      upstream && (() => upstream.tags(name, caller)),
+    );
   });
-  const etag = revisionOf(document);
   const headers = {
     "cache-control": `${open ? "" : "private, "}max-age=0, must-revalidate`,
-    etag: `"${etag}"`,
+    etag: `"${found.etag}"`,
     ...(open ? {} : { vary: "authorization" }),
   };
-  if (notModified(asked, etag, [], document.modified) !== undefined)
+  if (notModified(asked, found.etag, [], found.modified) !== undefined)
     return c.body(null, 304, headers);
-  return c.json(Object.fromEntries(document.state.tags), 200, headers);
+  return c.json(Object.fromEntries(found.tags), 200, headers);
 };
 
 /** `PUT` and `POST /-/package/<name>/dist-tags/<tag>`, the version as a JSON string */

@@ -1,18 +1,33 @@
 import { CitadelError } from "@citadel/core";
-import { baseName, type VersionRecord } from "@citadel/core/registry";
-import { isShared, readAs, type Shared } from "../context.ts";
-import { notModified, rangeOf } from "../http/conditional.ts";
+import type { Caller } from "@citadel/core/access";
+import { versionOf, type VersionRecord } from "@citadel/core/registry";
+import type { Upstream } from "@citadel/core/upstream";
+import { callerOf, isShared, nobody, readAs, type Shared } from "../context.ts";
+import { notModified, rangeOf, type Range } from "../http/conditional.ts";
 import type { Answer, Asked } from "../http/exchange.ts";
 import { contentHeaders, httpDate } from "../http/headers.ts";
+import { orElsewhere } from "./elsewhere.ts";
 
 /** Bytes up to which a tarball is read and checked as a whole before the first byte goes out. */
 const inOnePiece = 4 * 2 ** 20;
+
+/** A tarball that can be sent. */
+interface Found {
+  readonly version: string;
+  readonly integrity: string;
+  /** bytes */
+  readonly size: number;
+  /** ms since 1970; undefined where only the hash tells one from another */
+  readonly time?: number;
+  readonly headers: readonly string[];
+  body(range?: Range): Promise<Answer["body"]>;
+}
 
 /** `GET /<name>/-/<file>`: the bytes as published, from memory where they are hot, else as a stream that checks itself. */
 export function createTarball(
   shared: Shared,
 ): (asked: Asked, name: string, file: string) => Promise<Answer> {
-  const { registry, store, staleness, downloads } = shared.citadel;
+  const { registry, store, upstream, staleness, downloads } = shared.citadel;
   const ready = new WeakMap<VersionRecord, readonly string[]>();
   const headersFor = (record: VersionRecord, open: boolean): readonly string[] => {
     if (!open) return headersOf(record, false);
@@ -21,14 +36,10 @@ export function createTarball(
     return headers;
   };
 
-  return async (asked, name, file) => {
+  async function here(name: string, file: string, caller: Caller): Promise<Found> {
     const version = versionOf(name, file);
-    let open = true;
     const recordOf = async (hot: boolean) => {
-      const { state } = await readAs(shared, asked, (caller) => {
-        open = isShared(caller);
-        return registry.document(name, caller, { hot });
-      });
+      const { state } = await registry.document(name, caller, { hot });
       return version === undefined ? undefined : state.versions.get(version);
     };
     // what is not in a document that may be an old one is looked for in the newest
@@ -38,71 +49,88 @@ export function createTarball(
         "E_VERSION_NOT_FOUND",
         `${name} has no file ${JSON.stringify(file.slice(0, 300))}`,
       );
-    const headers = headersFor(record, open);
-    if (notModified(asked, record.integrity, [], record.time) !== undefined)
-      return { status: 304, headers: headers.slice(2), body: null };
-    const range = asked.header("range");
-    if (range !== undefined) return part(asked, record, headers, range);
-    if (asked.method === "HEAD") return { status: 200, headers, body: null };
-    const body = await content(record);
-    downloads.note(name, version ?? "");
-    return { status: 200, headers, body };
-  };
+    const { integrity, size, time } = record;
+    return {
+      ...{ version: version ?? "", integrity, size, time },
+      headers: headersFor(record, isShared(caller)),
+      body: (range) => content(record, range),
+    };
+  }
 
-  async function content(record: VersionRecord): Promise<Answer["body"]> {
+  async function content(record: VersionRecord, range?: Range): Promise<Answer["body"]> {
     const { integrity, size } = record;
+    if (range) return (await store.blobs.open(record, range)) ?? gone(integrity);
     const hot = store.blobs.cached(integrity);
     if (hot) return hot;
     if (size <= inOnePiece) return store.blobs.bytes(record);
     return (await store.blobs.open(record)) ?? gone(integrity);
   }
 
-  async function part(
+  async function there(
+    from: Upstream,
     asked: Asked,
-    record: VersionRecord,
-    headers: readonly string[],
-    field: string,
-  ): Promise<Answer> {
-    const { integrity, size } = record;
-    const condition = asked.header("if-range");
-    const range =
-      condition === undefined || condition === `"${integrity}"` ? rangeOf(field, size) : undefined;
-    const head = asked.method === "HEAD";
-    if (range === undefined)
-      return { status: 200, headers, body: head ? null : await content(record) };
-    if (range === "none")
-      return {
-        status: 416,
-        headers: ["content-range", `bytes */${size}`, "content-length", "0", ...headers.slice(2)],
-        body: null,
-      };
-    const { start, end } = range;
-    const partial = [
-      ...["content-length", String(end - start)],
-      ...headers.slice(2),
-      ...["content-range", `bytes ${start}-${end - 1}/${size}`],
-    ];
-    const body = head
-      ? null
-      : ((await store.blobs.open(record, { start, end })) ?? gone(integrity));
-    return { status: 206, headers: partial, body };
+    name: string,
+    file: string,
+    open: boolean,
+  ): Promise<Found> {
+    // who it is for is noted; a token that died does not stop an install of public packages
+    const address = shared.guard.client(asked);
+    const unknown: Caller = { ...nobody, ...(address === undefined ? {} : { address }) };
+    const caller = await callerOf(shared, asked).catch(() => unknown);
+    const { body, ...found } = await from.tarball(name, file, caller);
+    return { ...found, headers: headersOf(found, open), body };
   }
+
+  return async (asked, name, file) => {
+    const found = await readAs(shared, asked, (caller) =>
+      orElsewhere(
+        here(name, file, caller),
+        upstream && (() => there(upstream, asked, name, file, isShared(caller))),
+      ),
+    );
+    const { headers, integrity } = found;
+    if (notModified(asked, integrity, [], found.time ?? Number.POSITIVE_INFINITY) !== undefined)
+      return { status: 304, headers: headers.slice(2), body: null };
+    const range = asked.header("range");
+    if (range !== undefined) return part(asked, found, range);
+    if (asked.method === "HEAD") return { status: 200, headers, body: null };
+    const body = await found.body();
+    downloads.note(name, found.version);
+    return { status: 200, headers, body };
+  };
 }
 
-/** The version in `p-1.0.0.tgz`; publishers also write the scope in front. Undefined for any other file. */
-export function versionOf(name: string, file: string): string | undefined {
-  const base = baseName(name);
-  const plain = file.startsWith(`${name}-`) ? file.slice(name.length - base.length) : file;
-  if (!plain.startsWith(`${base}-`) || !plain.endsWith(".tgz")) return undefined;
-  return plain.slice(base.length + 1, -".tgz".length);
+async function part(asked: Asked, found: Found, field: string): Promise<Answer> {
+  const { integrity, size, headers } = found;
+  const condition = asked.header("if-range");
+  const range =
+    condition === undefined || condition === `"${integrity}"` ? rangeOf(field, size) : undefined;
+  const head = asked.method === "HEAD";
+  if (range === undefined) return { status: 200, headers, body: head ? null : await found.body() };
+  if (range === "none")
+    return {
+      status: 416,
+      headers: ["content-range", `bytes */${size}`, "content-length", "0", ...headers.slice(2)],
+      body: null,
+    };
+  const { start, end } = range;
+  const partial = [
+    ...["content-length", String(end - start)],
+    ...headers.slice(2),
+    ...["content-range", `bytes ${start}-${end - 1}/${size}`],
+  ];
+  return { status: 206, headers: partial, body: head ? null : await found.body(range) };
 }
 
-function headersOf({ integrity, size, time }: VersionRecord, open: boolean): readonly string[] {
+function headersOf(
+  { integrity, size, time }: Pick<Found, "integrity" | "size" | "time">,
+  open: boolean,
+): readonly string[] {
   return [
     ...["content-length", String(size)],
     ...["content-type", "application/octet-stream"],
     ...["etag", `"${integrity}"`],
-    ...["last-modified", httpDate(time)],
+    ...(time === undefined ? [] : ["last-modified", httpDate(time)]),
     ...["cache-control", `${open ? "public" : "private"}, max-age=31536000, immutable`],
     ...(open ? [] : ["vary", "authorization"]),
     ...["accept-ranges", "bytes"],

@@ -40,6 +40,9 @@ export default class LocalPublish extends CitadelCommand {
       helpValue: "<name>",
       description: "name of the file in the package; makes one file of a tarball, too",
     }),
+    claim: boolean({
+      description: "take the name although an upstream has it, and hide what is there",
+    }),
     "dry-run": boolean({ char: "n", description: "check and pack, publish nothing" }),
   };
 
@@ -55,6 +58,7 @@ export default class LocalPublish extends CitadelCommand {
       metadata,
       tag: flags.tag,
       ...(flags.as !== undefined && { fileName: flags.as }),
+      claim: flags.claim,
       dryRun: flags["dry-run"],
     };
     // one line per phase would only be noise for what is over at once
