@@ -11,7 +11,8 @@ export interface User {
   readonly password: string;
 }
 
-type SeatOptions = Pick<RunOptions, "cwd" | "answers" | "heard">;
+/** `env` is put over that of the seat. */
+type SeatOptions = Pick<RunOptions, "cwd" | "answers" | "heard" | "env">;
 
 /** One person at one client: an own home with its configuration, caches and credentials. */
 export interface Seat {
@@ -326,14 +327,15 @@ export async function seat(
     home,
     url: where.url,
     user,
-    run: (args, options) => run(file, [...first, ...args], { cwd: home, env, ...options }),
-    onTerminal: (args, options) => {
+    run: (args, { env: more, ...options } = {}) =>
+      run(file, [...first, ...args], { cwd: home, env: { ...env, ...more }, ...options }),
+    onTerminal: (args, { env: more, ...options } = {}) => {
       const line = [file, ...first, ...args]
         .map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
         .join(" ");
       return run("script", ["-qec", line, "/dev/null"], {
         cwd: home,
-        env: { ...env, TERM: "dumb" },
+        env: { ...env, TERM: "dumb", ...more },
         terminal: true,
         ...options,
       });

@@ -15,6 +15,9 @@ export interface Key {
   readonly public: KeyObject;
 }
 
+/** what a run shows to get an ID token */
+export const requestToken = "of-this-run";
+
 export interface Minting {
   /** a key of the issuer, or a strange one */
   readonly key?: Key;
@@ -31,6 +34,8 @@ export interface TestIssuer extends AsyncDisposable {
   answer: { status?: number; about?: object; keys?: object } | undefined;
   /** keys that it names */
   keys: Key[];
+  /** what a run of a pipeline gets that asks for an ID token as GitHub's do; undefined: nothing */
+  run: Readonly<Record<string, unknown>> | undefined;
   mint(claims: Readonly<Record<string, unknown>>, minting?: Minting): string;
 }
 
@@ -47,6 +52,13 @@ export async function testIssuer(): Promise<TestIssuer> {
   const server = createServer((request, response) => {
     const path = request.url ?? "";
     asked.set(path, (asked.get(path) ?? 0) + 1);
+    const url = new URL(path, issuer.url);
+    if (url.pathname === "/token") {
+      const allowed = issuer.run && request.headers.authorization === `Bearer ${requestToken}`;
+      response.writeHead(allowed ? 200 : 401, { "content-type": "application/json" });
+      const value = issuer.mint({ ...issuer.run, aud: url.searchParams.get("audience") });
+      return void response.end(JSON.stringify(allowed ? { value } : {}));
+    }
     const { status = 200, about, keys } = issuer.answer ?? {};
     const jwk = (key: Key) => ({
       ...key.public.export({ format: "jwk" }),
@@ -65,6 +77,7 @@ export async function testIssuer(): Promise<TestIssuer> {
     asked,
     answer: undefined,
     keys: [newKey()],
+    run: undefined,
     mint(claims, { key = issuer.keys[0] as Key, header = {} } = {}) {
       const now = Math.floor(Date.now() / 1000);
       const payload = {
