@@ -30,9 +30,8 @@ import type {
   TrustPermission,
   TrustSettings,
   TrustState,
-  Verdict,
 } from "./types.ts";
-import { claimedIssuer, Refused, verifyToken } from "./verify.ts";
+import { claimedIssuer, Refused, verifyToken, type Verified } from "./verify.ts";
 
 /** ms that an exchanged token is good for */
 const lifetime = 15 * 60_000;
@@ -51,15 +50,11 @@ export interface TrustOptions {
 /** A token, seen from one configuration. */
 interface Candidate {
   readonly config: TrustConfig;
-  readonly reasons: readonly string[];
-}
-
-/** What is known of a token whose issuer vouches for it. */
-interface Vouched {
   readonly issuer: Issuer;
-  readonly payload: Payload;
-  readonly until: number;
-  readonly candidates: readonly Candidate[];
+  /** why it is not for this one; empty when everything is right */
+  readonly reasons: readonly string[];
+  /** what the token says, once its issuer vouches for it */
+  readonly verified?: Verified;
 }
 
 /** See {@link Trust}. */
@@ -92,29 +87,35 @@ export function createTrust({ store, registry, accounts, settings }: TrustOption
     state: TrustState,
     token: string,
     audiences: readonly string[],
-  ): Promise<Vouched> {
+  ): Promise<readonly Candidate[]> {
     const iss = await claimedIssuer(token);
     const pairs = state.configs.flatMap((config) => {
       const issuer = settings.issuers.find(({ name }) => name === config.issuer);
       const url = issuer && issuerUrl(issuer, config.claims);
       return issuer && url !== undefined && url === iss ? [{ config, issuer, url }] : [];
     });
-    const [first] = pairs;
-    if (!first) throw new Refused(`no trusted publisher of the package has the issuer ${say(iss)}`);
-    const { issuer, url } = first;
+    if (pairs.length === 0)
+      throw new Refused(`no trusted publisher of the package has the issuer ${say(iss)}`);
     const { maxAge } = settings;
-    const options = { url, audiences, keys: keys.of(url), maxAge };
-    const { payload, until } = await verifyToken(token, issuer, options);
-    const refused = refusesRun(issuer, payload);
-    if (refused !== undefined) throw new Refused(refused);
-    const candidates = pairs.map(({ config, issuer: its }) => ({
-      config,
-      reasons: [
-        ...mismatches(its, config.claims, payload),
-        ...pinProblems(config, pinsOf(its, payload)),
-      ],
-    }));
-    return { issuer, payload, until, candidates };
+    return Promise.all(
+      pairs.map(async ({ config, issuer, url }): Promise<Candidate> => {
+        try {
+          const options = { url, audiences, keys: keys.of(url), maxAge };
+          const verified = await verifyToken(token, issuer, options);
+          const { payload } = verified;
+          const unfit = refusesRun(issuer, payload);
+          const reasons = [
+            ...(unfit === undefined ? [] : [unfit]),
+            ...mismatches(issuer, config.claims, payload),
+            ...pinProblems(config, pinsOf(issuer, payload)),
+          ];
+          return { config, issuer, reasons, verified };
+        } catch (error) {
+          if (!(error instanceof Refused)) throw error;
+          return { config, issuer, reasons: [error.message] };
+        }
+      }),
+    );
   }
 
   return {
@@ -157,22 +158,17 @@ export function createTrust({ store, registry, accounts, settings }: TrustOption
     async exchange(name, idToken, audiences, { address }) {
       checkName(name);
       try {
-        const { issuer, payload, until, candidates } = await judge(
-          await stateOf(name),
-          idToken,
-          audiences,
-        );
-        const config = candidates.find(({ reasons }) => reasons.length === 0)?.config;
-        if (!config)
-          throw new Refused(
-            candidates
-              .flatMap(({ reasons }) => reasons)
-              .join("; ")
-              .slice(0, 1000),
-          );
+        const candidates = await judge(await stateOf(name), idToken, audiences);
+        const found = candidates.find(({ reasons }) => reasons.length === 0);
+        if (!found?.verified) {
+          const reasons = new Set(candidates.flatMap((one) => one.reasons));
+          throw new Refused([...reasons].join("; ").slice(0, 1000));
+        }
+        const { config, issuer, verified } = found;
+        const { payload, until } = verified;
         const principal = jobName(issuer, payload);
         const who = { name: principal, via: "npm", ...(address && { address }) } as const;
-        const use = useOf(issuer, payload, idToken);
+        const use = useOf(payload, idToken);
         const pins = pinsOf(issuer, payload);
         const run = runOf(issuer, payload);
         await ledger.change(name, who, ({ configs, seen } = noTrust) => {
@@ -211,14 +207,15 @@ export function createTrust({ store, registry, accounts, settings }: TrustOption
     async explain(name, idToken, audiences) {
       try {
         const state = await stateOf(name);
-        const { issuer, payload, candidates } = await judge(state, idToken, audiences);
-        const used = state.seen.some(([use]) => use === useOf(issuer, payload, idToken));
+        const candidates = await judge(state, idToken, audiences);
+        const claims = candidates.find(({ verified }) => verified)?.verified?.payload;
+        const used = claims && state.seen.some(([use]) => use === useOf(claims, idToken));
         return {
           accepted: !used && candidates.some(({ reasons }) => reasons.length === 0),
           ...(used ? { reason: "it was exchanged before, and counts once" } : {}),
           configs: candidates.map(({ config, reasons }) => ({ id: config.id, reasons })),
-          claims: payload,
-        } satisfies Verdict;
+          ...(claims ? { claims } : {}),
+        };
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         return { accepted: false, reason: error.message, configs: [] };
@@ -256,8 +253,8 @@ const grantOf = (
 });
 
 /** What a token is known by when it comes again, on any server. */
-function useOf({ name }: Issuer, { jti }: Payload, token: string): string {
-  const id = typeof jti === "string" && jti !== "" ? `${name}\n${jti}` : token;
+function useOf({ iss, jti }: Payload, token: string): string {
+  const id = typeof jti === "string" && jti !== "" ? JSON.stringify([iss, jti]) : token;
   return createHash("sha256").update(id).digest("base64url");
 }
 

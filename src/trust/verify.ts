@@ -34,16 +34,21 @@ export async function claimedIssuer(token: string): Promise<unknown> {
   }
 }
 
+/** What a token says, and until when (ms since 1970) it could be shown again. */
+export interface Verified {
+  readonly payload: Payload;
+  readonly until: number;
+}
+
 /**
  * Signature, issuer, audience and times.
- * @returns what it says, and until when (ms since 1970) it could be shown again
  * @throws Refused, E_ISSUER_UNAVAILABLE
  */
 export async function verifyToken(
   token: string,
   issuer: Issuer,
   { url, audiences, keys, maxAge }: VerifyOptions,
-): Promise<{ readonly payload: Payload; readonly until: number }> {
+): Promise<Verified> {
   const { jwtVerify, errors } = await import("jose");
   const audience = issuer.audience === undefined ? [...audiences] : [issuer.audience];
   try {
