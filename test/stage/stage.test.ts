@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 
 import { pack, publishDocument, tarOf, type Manifest } from "../support/packages.ts";
 import { gzipSync } from "node:zlib";
+import { authenticator } from "../support/totp.ts";
 import { base, place, type Got, type Place } from "../serve/place.ts";
 
 const one = { name: "one", version: "1.0.0" };
@@ -252,6 +253,90 @@ describe("H6 who may", () => {
     expect(nobody.map(({ status }) => status)).toEqual([401, 401, 401, 401]);
     expect((await here.ask("/one")).json()["dist-tags"]).toEqual({ latest: "1.0.0" });
   });
+
+  test("attack 26: a token that may only stage does not publish, approve, tag or look at others", async () => {
+    await using here = await place();
+    const ann = await here.signIn("ann");
+    await here.publish(ann, one);
+    const made = await here.ask("/-/npm/v1/tokens", {
+      method: "POST",
+      token: ann,
+      body: {
+        password: "correct horse 1",
+        name: "ci",
+        packages: ["one"],
+        packages_and_scopes_permission: "read-write-stage-only",
+      },
+    });
+    expect(made.status, made.text).toBe(200);
+    const { token } = made.json();
+    const next = { ...one, version: "1.1.0" };
+    expect((await here.publish(token, next)).status).toBe(403);
+    expect((await stage(here, token, scoped)).status).toBe(403);
+    const id = await staged(here, token, next);
+    const foreign = await staged(here, ann, scoped);
+    expect((await here.ask(`/-/stage/${id}`, { token })).json().version).toBe("1.1.0");
+    expect((await here.ask(`/-/stage/${foreign}`, { token })).status).toBe(404);
+    expect((await here.ask("/-/stage", { token })).json().total).toBe(1);
+    expect((await approve(here, token, id)).status).toBe(403);
+    const tagged = await here.ask("/-/package/one/dist-tags/latest", {
+      method: "PUT",
+      token,
+      body: '"1.0.0"',
+    });
+    expect(tagged.status).toBe(403);
+    expect((await approve(here, ann, id)).status).toBe(201);
+  });
+
+  test.each(["auth-only", "auth-and-writes"])(
+    "attack 26: with %s, staging needs no code, approving and rejecting do, and no machine approves",
+    async (mode) => {
+      await using here = await place();
+      const ann = await here.signIn("ann");
+      await here.publish(ann, one);
+      const password = "correct horse 1";
+      const profile = (body: object) =>
+        here.ask("/-/npm/v1/user", { method: "POST", token: ann, body });
+      const machine = await here.ask("/-/npm/v1/tokens", {
+        method: "POST",
+        token: ann,
+        body: { password, bypass_2fa: true },
+      });
+      const begun = await profile({ tfa: { mode, password } });
+      const app = authenticator(begun.json().tfa);
+      const recovery = (await profile({ tfa: [app.code()] })).json().tfa as string[];
+
+      const [first, second] = [
+        await staged(here, ann, { ...one, version: "1.1.0" }),
+        await staged(here, machine.json().token, { ...one, version: "1.2.0" }),
+      ];
+      for (const got of [await approve(here, ann, first), await reject(here, ann, first)])
+        expect([got.status, got.headers.get("www-authenticate")]).toEqual([401, "OTP"]);
+      for (const got of [
+        await approve(here, machine.json().token, first),
+        await reject(here, machine.json().token, first),
+      ])
+        expect(got.status).toBe(403);
+      const with_ = (code: string | undefined) => ({
+        token: ann,
+        headers: { "npm-otp": code ?? "" },
+      });
+      const path = `/-/stage/${first}/approve`;
+      expect((await here.ask(path, { method: "POST", ...with_("000000") })).status).toBe(401);
+      const done = await here.ask(path, { method: "POST", ...with_(recovery[0]) });
+      expect(done.status, done.text).toBe(201);
+      const replayed = await here.ask(`/-/stage/${second}`, {
+        method: "DELETE",
+        ...with_(recovery[0]),
+      });
+      expect(replayed.status).toBe(401);
+      const gone = await here.ask(`/-/stage/${second}`, {
+        method: "DELETE",
+        ...with_(recovery[1]),
+      });
+      expect(gone.status).toBe(204);
+    },
+  );
 
   test("attack 26: of many approvals at once one wins, and nothing is published twice", async () => {
     await using here = await place({}, "sqlite");

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { testIssuer, type TestIssuer } from "../servers/issuer.ts";
+import { authenticator } from "../support/totp.ts";
 import { place, type Got, type Place } from "../serve/place.ts";
 
 const name = "one";
@@ -222,6 +223,31 @@ describe("H6 issuers", () => {
     expect(await at(undefined)).toEqual([401, 401, 401]);
     expect((await here.ask("/-/package/nothing/trust", { token: here.owner })).status).toBe(404);
     expect((await here.ask(path, { token: here.owner })).json()).toHaveLength(1);
+  });
+
+  test("H6: to trust somebody takes the code of the second factor, and no token made for machines", async () => {
+    await using here = await start((issuer) => [own(issuer, { name: "any" })]);
+    const password = "correct horse 1";
+    const machine = await here.ask("/-/npm/v1/tokens", {
+      method: "POST",
+      token: here.owner,
+      body: { password, bypass_2fa: true },
+    });
+    const profile = (body: object) =>
+      here.ask("/-/npm/v1/user", { method: "POST", token: here.owner, body });
+    const begun = await profile({ tfa: { mode: "auth-only", password } });
+    const app = authenticator(begun.json().tfa);
+    const recovery = (await profile({ tfa: [app.code()] })).json().tfa as string[];
+    const config = { type: "any", claims: { sub: "job" }, permissions };
+    const asked = await here.trust(config);
+    expect([asked.status, asked.headers.get("www-authenticate")]).toEqual([401, "OTP"]);
+    const path = `/-/package/${name}/trust`;
+    const body = [config];
+    const { token } = machine.json();
+    expect((await here.ask(path, { method: "POST", token, body })).status).toBe(403);
+    const headers = { "npm-otp": recovery[0] ?? "" };
+    const made = await here.ask(path, { method: "POST", token: here.owner, headers, body });
+    expect(made.status, made.text).toBe(201);
   });
 
   test("H6: of two issuers with one address, each configuration is its own", async () => {

@@ -31,6 +31,8 @@ const rules: readonly (readonly [method: string, path: RegExp, need: Need])[] = 
   // a version that waits harms nobody; letting it out does
   ["POST", /^\/-\/stage\/package\//, "none"],
   ["*", /^\/-\/stage\//, "approve"],
+  // whoever is trusted publishes from then on, as with a token
+  ["*", /^\/-\/package\/[^/]+\/trust(?:\/|$)/, "approve"],
   ["*", /^\/-\/package\/[^/]+\/dist-tags\/(?!latest$)[^/]+$/, "none"],
   ["*", /^\/-\/user\/(?:v1\/star|package\/[^/]+\/star)$/, "none"],
   // follows the document that took the version out, and does nothing by itself
