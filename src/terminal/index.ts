@@ -2,7 +2,8 @@ export { colourLevel, palette, type ColourLevel, type Palette } from "./colour.t
 export { causes, printError, type Failure } from "./error.ts";
 export { factColumns, facts, showPhases, sizeText, timeText, type Fact } from "./facts.ts";
 export { startProgress, type Progress } from "./progress.ts";
-export { confirm, confirmName } from "./prompt.ts";
+export { askSecret, confirm, confirmName } from "./prompt.ts";
+export { readSecretFile } from "./secret.ts";
 export { formatTable, type Column } from "./table.ts";
 export { createTerminal, type Mode, type Terminal } from "./terminal.ts";
 export { clean, columns, cut } from "./text.ts";

@@ -42,6 +42,29 @@ export async function confirmName(
   if (answer !== name) throw new CitadelError("E_CANCELLED", "nothing was changed");
 }
 
+/**
+ * Asks for a secret, which is not shown.
+ * @param flag what a script passes instead
+ * @throws E_USAGE, E_CANCELLED
+ */
+export async function askSecret(
+  terminal: Terminal,
+  question: string,
+  flag: string,
+): Promise<string> {
+  mustBeAskable(terminal, question, flag);
+  const clack = await import("@clack/prompts");
+  const answer = await clack.password({
+    message: question,
+    input: process.stdin,
+    output: process.stderr,
+  });
+  if (clack.isCancel(answer)) await interrupted();
+  if (typeof answer !== "string" || answer === "")
+    throw new CitadelError("E_CANCELLED", "nothing was changed");
+  return answer;
+}
+
 /** A terminal in raw mode sends no signal for Ctrl-C: the command ends as if it had. */
 function interrupted(): Promise<never> {
   process.emit("SIGINT", "SIGINT");

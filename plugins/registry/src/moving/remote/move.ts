@@ -1,9 +1,8 @@
-import { readFile } from "node:fs/promises";
-import { text } from "node:stream/consumers";
 import type { Citadel, Scratch } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
 import { CitadelError } from "@citadel/core/errors";
 import { checkName } from "@citadel/core/registry";
+import { readSecretFile } from "@citadel/core/terminal";
 import { moveIn, type MoveOptions } from "../move.ts";
 import type { Moved } from "../source.ts";
 import { openRemote } from "./client.ts";
@@ -63,8 +62,7 @@ export async function moveFromRegistry(
 }
 
 async function readToken(path: string): Promise<string> {
-  const read = path === "-" ? text(process.stdin) : readFile(path, "utf8");
-  const token = (await read.catch(() => "")).trim();
+  const token = (await readSecretFile(path, "token")).trim();
   if (/^[\x21-\x7e]{1,4096}$/.test(token)) return token;
   throw new CitadelError("E_USAGE", `${path} holds no token`, {
     hint: ["put the token into the file, and nothing else"],

@@ -1,0 +1,72 @@
+import { randomInt } from "node:crypto";
+import type { Citadel } from "@citadel/core";
+import type { UserState } from "@citadel/core/access";
+import { askSecret, readSecretFile, type Terminal } from "@citadel/core/terminal";
+
+/** A user as `citadel registry:user:list --json` shows one. */
+export interface UserItem {
+  readonly name: string;
+  readonly email: string;
+  readonly admin: boolean;
+  readonly disabled: boolean;
+  /** ISO 8601 */
+  readonly created: string;
+  /** live ones */
+  readonly tokens: number;
+}
+
+export const userItem = ({
+  name,
+  email,
+  admin,
+  disabled,
+  created,
+  tokens,
+}: UserState): UserItem => ({
+  ...{ name, email, admin, disabled },
+  created: new Date(created).toISOString(),
+  tokens: tokens.length,
+});
+
+/** All users in the order of their names. */
+export async function* allUsers({ accounts }: Citadel): AsyncGenerator<UserState, void, void> {
+  let after: string | undefined;
+  do {
+    const page = await accounts.list(after === undefined ? {} : { after });
+    yield* page.items;
+    after = page.next;
+  } while (after !== undefined);
+}
+
+export interface NewPassword {
+  readonly password: string;
+  /** nobody has seen it yet */
+  readonly generated: boolean;
+}
+
+/**
+ * A password from a file, made up, or asked for.
+ * @throws E_USAGE where nobody can be asked, E_CANCELLED
+ */
+export async function newPassword(
+  terminal: Terminal,
+  name: string,
+  { file, generate }: { readonly file: string | undefined; readonly generate: boolean },
+): Promise<NewPassword> {
+  if (generate) return { password: madeUp(), generated: true };
+  const password =
+    file === undefined
+      ? await askSecret(
+          terminal,
+          `New password of ${name}:`,
+          "--password-file <file>, or --generate",
+        )
+      : await readSecretFile(file, "password");
+  return { password, generated: false };
+}
+
+const alphabet = "23456789abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ";
+
+/** 116 bits, without letters that look alike. */
+export const madeUp = (): string =>
+  Array.from({ length: 20 }, () => alphabet[randomInt(alphabet.length)]).join("");
