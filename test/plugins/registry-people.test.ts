@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { citadel, serve, type Server } from "../support/citadel.ts";
+import { citadel, citadelEnv, serve, type Server } from "../support/citadel.ts";
 import { request } from "../support/http.ts";
 import { pack, publishDocument, put, signIn } from "../support/packages.ts";
-import { onTerminal } from "../cli/cli.ts";
+import { bin } from "../cli/cli.ts";
+import { run } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
 
 const folder = await tempFolder("registry-people");
@@ -142,11 +143,17 @@ describe("people and tokens at the command line", () => {
   });
 
   test("a password is asked for on a terminal, and not shown", async () => {
-    const ran = await onTerminal(home, ["registry:user:create", "typed"], {}, "typed secret 1\r");
-    // what is typed before the question is the terminal's to echo
-    const [, answered] = ran.stdout.split("New password of typed:");
-    expect(answered).toBeDefined();
-    expect(answered).not.toContain("typed secret 1");
+    const words = [process.execPath, bin, "registry:user:create", "typed"].map((one) => `'${one}'`);
+    const ran = await run(
+      "script",
+      ["-qec", `stty cols 80 rows 24; ${words.join(" ")}`, "/dev/null"],
+      {
+        env: citadelEnv(home, { TERM: "xterm" }),
+        answers: [[/New password/, "typed secret 1\r"]],
+      },
+    );
+    expect(ran).toMatchObject({ code: 0 });
+    expect(ran.stdout).not.toContain("typed secret 1");
     expect(await signIn(server.url, "typed", "typed secret 1")).toMatch(/^\w/);
   });
 
