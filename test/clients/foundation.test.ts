@@ -1,4 +1,5 @@
 // A1 A2 B1 B2 B3 H7 H8: the main job through the real commands of every client, each against a registry of its own.
+import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,6 +22,7 @@ import {
   type PublishDocument,
 } from "../support/packages.ts";
 import type { Ran } from "../support/run.ts";
+import { startStores, storeNames, type StoreName, type StoreVariables } from "../support/stores.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 import { clients, seat, type Client, type ClientId } from "./client.ts";
@@ -31,11 +33,19 @@ const results = matrix(ids);
 const patience = 120_000;
 let tools: ClientTools;
 
+/** The store under the registries: the default one, or one of `storeNames` as `npm run test:stores` says. */
+const chosen = process.env["CITADEL_TEST_STORE"] as StoreName | undefined;
+const { stores, stop } = await startStores(chosen ? [chosen] : []);
+const variables: StoreVariables = chosen
+  ? (stores[chosen] ?? assert.fail(`no ${chosen} here; there are ${storeNames.join(", ")}`))
+  : () => ({});
+
 beforeAll(async () => {
   tools = await clientTools();
 }, 400_000);
-afterAll(() => {
-  console.log(`\n${results.table()}\n`);
+afterAll(async () => {
+  console.log(`\n${chosen ?? "the default store"}\n${results.table()}\n`);
+  await stop();
 });
 
 function ok(ran: Ran): Ran {
@@ -145,7 +155,7 @@ describe.each(ids)("B2 %s", (id) => {
 
   beforeAll(async () => {
     temp = await tempFolder(`client-${id}`);
-    server = await serve({ home: join(temp.path, "registry") });
+    server = await serve({ home: join(temp.path, "registry"), env: variables(temp.path) });
     const where = { folder: temp.path, url: server.url };
     ann = await seat(tools, id, where, { name: "ann", password: "correct horse 1" });
     bob = await seat(tools, id, where, { name: "bob", password: "battery staple 2" });
@@ -364,12 +374,14 @@ describe("both doors", () => {
   let temp: Temp;
   let server: Server;
   let token: string;
+  let env: NodeJS.ProcessEnv;
   const home = () => join(temp.path, "registry");
   const hello = `// ${"é".repeat(3)}\nexport const hello = "world";\n`;
 
   beforeAll(async () => {
     temp = await tempFolder("doors");
-    server = await serve({ home: home() });
+    env = variables(temp.path);
+    server = await serve({ home: home(), env });
     token = await signIn(server.url, "ann");
   }, patience);
   afterAll(async () => {
@@ -380,8 +392,8 @@ describe("both doors", () => {
   test("A1: local:publish while the server runs, then every client installs it", async () => {
     await writeFile(join(temp.path, "hello.js"), hello);
     const args = ["local:publish", "hello", "1.0.0", "demo", "-f", "./hello.js"];
-    ok(await citadel(home(), args, { cwd: temp.path }));
-    const again = await citadel(home(), args, { cwd: temp.path });
+    ok(await citadel(home(), args, { cwd: temp.path, env }));
+    const again = await citadel(home(), args, { cwd: temp.path, env });
     expect(again.code, again.output).toBe(5);
     for (const id of ids) {
       const one = await seat(
@@ -415,7 +427,7 @@ describe("both doors", () => {
       ok(await npm.run(["publish", packed]));
       for (const wanted of ["1.2.3", "^1.0.0", "latest"]) {
         const out = join(temp.path, `there-${wanted.length}.tgz`);
-        ok(await citadel(home(), ["local:resolve", "there", wanted, "ann", "-o", out]));
+        ok(await citadel(home(), ["local:resolve", "there", wanted, "ann", "-o", out], { env }));
         expect((await readFile(out)).equals(await readFile(packed))).toBe(true);
       }
     },
@@ -426,7 +438,7 @@ describe("both doors", () => {
     "A2: a single file comes back as it was given, also through the registry's door",
     async () => {
       const out = join(temp.path, "back.js");
-      ok(await citadel(home(), ["local:resolve", "hello", "1.0.0", "demo", "-o", out]));
+      ok(await citadel(home(), ["local:resolve", "hello", "1.0.0", "demo", "-o", out], { env }));
       expect(await readFile(out, "utf8")).toBe(hello);
       const answer = await request(`${server.url}/${inUrl("@demo/hello")}`);
       expect(answer.status).toBe(200);

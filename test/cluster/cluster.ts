@@ -8,8 +8,12 @@ import { tempFolder } from "../support/temp.ts";
 export interface Cluster extends AsyncDisposable {
   /** addresses of those that are up now */
   urls(): readonly string[];
-  /** SIGKILL for one of them, taking turns, and another in its place */
+  /** SIGKILL for one of them, unless it is the only one that is up; another in its place as soon as it has started */
   killOne(): Promise<void>;
+  /** all are up again */
+  settled(): Promise<void>;
+  /** how often that was done */
+  kills(): number;
   /** a folder for whatever else is needed */
   readonly folder: string;
   /** variables that name the store */
@@ -35,27 +39,39 @@ export async function startCluster(
   const servers: (Server | undefined)[] = await Promise.all(
     Array.from({ length: count }, (_, n) => start(n)),
   );
-  let turn = 0;
+  let kills = 0;
+  const starting = new Set<Promise<void>>();
+  /** as a supervisor does: one that cannot reach its store just then ends */
+  const again = async (n: number): Promise<void> => {
+    for (let tries = 0; !servers[n]; tries++)
+      servers[n] = await start(n).catch((error: unknown) => {
+        if (tries === 10) throw error;
+        return undefined;
+      });
+  };
   const urls = () => servers.flatMap((server) => server?.url ?? []);
   return {
     urls,
     env,
     folder: temp.path,
     token: await signIn(urls()[0] ?? "", "ann"),
+    kills: () => kills,
     log: () => logs.map((log) => log()).join(""),
     async killOne() {
-      const n = turn++ % count;
+      const up = servers.flatMap((server, n) => (server ? [n] : []));
+      if (up.length < 2) return;
+      const n = up[kills++ % up.length] as number;
       const victim = servers[n];
       servers[n] = undefined;
       await victim?.kill();
-      // as a supervisor does: one that cannot reach its store just then ends
-      for (let tries = 0; !servers[n]; tries++)
-        servers[n] = await start(n).catch((error: unknown) => {
-          if (tries === 10) throw error;
-          return undefined;
-        });
+      const back = again(n).finally(() => starting.delete(back));
+      starting.add(back);
+    },
+    async settled() {
+      await Promise.all(starting);
     },
     async [Symbol.asyncDispose]() {
+      await Promise.allSettled(starting);
       await Promise.all(servers.map(async (server) => server?.stop()));
       await temp.remove();
     },

@@ -1,4 +1,5 @@
-// H4: the whole registry on any one store, by real npm: the same work over each, one table.
+// H4: the whole registry on any one store, by real npm: the same work over each, one table. `npm run test:stores` runs the
+// client tests of the foundation, with every client, over each.
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,34 +7,22 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { seat, type Client } from "../clients/client.ts";
 import { matrix } from "../clients/matrix.ts";
-import { startPostgres } from "../servers/postgres.ts";
-import { startRedis } from "../servers/redis.ts";
 import { startS3 } from "../servers/s3.ts";
 import { citadel, serve, type Server } from "../support/citadel.ts";
 import { clientTools } from "../support/clients.ts";
 import { packument, sha512, tarballOf } from "../support/packages.ts";
 import type { Ran } from "../support/run.ts";
+import { startStores, storeNames } from "../support/stores.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 
-const [redis, postgres, s3] = await Promise.all([startRedis(), startPostgres(), startS3()]);
-
-/** The variables that make a registry of one store; undefined where its server is missing. */
-const stores: Readonly<Record<string, ((folder: string) => NodeJS.ProcessEnv) | undefined>> = {
-  folder: (folder) => ({ CITADEL_STORE: `file:${folder}/store` }),
-  SQLite: (folder) => ({ CITADEL_STORE: `sqlite:${folder}/registry.db` }),
-  Redis: redis && (() => ({ CITADEL_STORE: redis.store() })),
-  PostgreSQL: postgres && (() => ({ CITADEL_STORE: postgres.store() })),
-  S3: () => ({ CITADEL_STORE: s3.bucket() }),
-  "Redis+S3":
-    redis && (() => ({ CITADEL_STORE_DOCUMENTS: redis.store(), CITADEL_STORE_BLOBS: s3.bucket() })),
-};
+const { stores, stop } = await startStores(storeNames);
 const results = matrix(Object.keys(stores));
 
 beforeAll(() => clientTools(), 400_000);
 afterAll(async () => {
   console.log(`\n${results.table()}\n`);
-  await Promise.all([redis?.stop(), postgres?.stop(), s3.stop()]);
+  await stop();
 });
 
 function ok(ran: Ran): Ran {

@@ -21,6 +21,9 @@ export interface StormOptions {
   readonly bound: number;
   readonly publishers?: number;
   readonly readers?: number;
+  /** a real client that installs `name@version` through the server at `url`, tried again elsewhere when it fails; beside the readers */
+  readonly install?: (url: string, spec: string) => Promise<boolean>;
+  readonly installers?: number;
   /** runs beside it until it is over, again whenever something was acknowledged since the last time */
   readonly trouble?: () => Promise<void>;
   /** goes on until it is true, on a busy machine also beyond `ms` */
@@ -34,6 +37,7 @@ export interface Storm {
   /** requests that the trouble made fail, each of them tried again */
   readonly failures: number;
   readonly reads: number;
+  readonly installs: number;
   /** what a registry must never do */
   readonly violations: readonly string[];
 }
@@ -59,6 +63,8 @@ export async function storm({
   bound,
   publishers = 8,
   readers = 8,
+  install = () => Promise.resolve(true),
+  installers = 0,
   trouble,
   enough = () => true,
 }: StormOptions): Promise<Storm> {
@@ -68,6 +74,7 @@ export async function storm({
   const start = Date.now();
   let failures = 0;
   let reads = 0;
+  let installs = 0;
   const over = (): boolean => {
     const passed = Date.now() - start;
     return passed > 5 * ms || (passed > ms && log.length > 40 && reads > 40 && enough());
@@ -139,6 +146,26 @@ export async function storm({
     }
   };
 
+  const installer = async (): Promise<void> => {
+    while (!over()) {
+      const began = Date.now();
+      const wanted = any(log.filter(({ at }) => at + bound <= began));
+      if (!wanted) {
+        await sleep(20);
+        continue;
+      }
+      const spec = `${wanted.name}@${wanted.version}`;
+      for (let tries = 1; ; tries++) {
+        const url = any(urls());
+        if (url !== undefined && (await install(url, spec))) break;
+        failures++;
+        if (tries < 20) await sleep(100);
+        else return void violations.push(`${spec} could not be installed in ${tries} tries`);
+      }
+      installs++;
+    }
+  };
+
   const disturb = async (): Promise<void> => {
     while (trouble && !over()) {
       const before = log.length;
@@ -150,11 +177,12 @@ export async function storm({
   await Promise.all([
     ...Array.from({ length: publishers }, (_, who) => publisher(who)),
     ...Array.from({ length: readers }, reader),
+    ...Array.from({ length: installers }, installer),
     disturb(),
   ]);
   for (const [number, winners] of fights)
     if (winners !== 1) violations.push(`storm-shared@${number} was acknowledged ${winners} times`);
-  return { packages: byName(log), acknowledged: log.length, failures, reads, violations };
+  return { packages: byName(log), acknowledged: log.length, failures, reads, installs, violations };
 }
 
 const codeOf = (answer: Answer | undefined): unknown =>

@@ -106,10 +106,14 @@ async function firstLine(child: ChildProcess, command: string, log: () => string
   if (!child.stdout) throw new Error("no stdout");
   const lines = createInterface({ input: child.stdout });
   for await (const line of lines) {
+    const url = /"url":"([^"]+?)\/?"/.exec(line)?.[1];
+    if (url === undefined) {
+      // an error has several lines
+      const rest = await Array.fromAsync(lines);
+      throw new Error(`${command} does not start: ${[line, ...rest].join("\n")}\n${log()}`);
+    }
     child.stdout.resume();
-    const { url } = JSON.parse(line) as { url?: unknown };
-    if (typeof url !== "string") throw new Error(`${command}: no url in ${line}`);
-    return url.replace(/\/$/, "");
+    return url;
   }
   throw new Error(`${command} ended before it was ready\n${log()}`);
 }
