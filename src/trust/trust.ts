@@ -254,7 +254,11 @@ const grantOf = (
 
 /** What a token is known by when it comes again, on any server. */
 function useOf({ iss, jti }: Payload, token: string): string {
-  const id = typeof jti === "string" && jti !== "" ? JSON.stringify([iss, jti]) : token;
+  // a signature can be spelled in many ways that all are right: without an id, what is signed tells tokens apart
+  const id =
+    typeof jti === "string" && jti !== ""
+      ? JSON.stringify([iss, jti])
+      : token.slice(0, token.lastIndexOf("."));
   return createHash("sha256").update(id).digest("base64url");
 }
 

@@ -349,6 +349,26 @@ describe("attack 40 replay", () => {
     expect(got.filter(({ status }) => status === 201)).toHaveLength(1);
   });
 
+  test("attack 40: a signature spelled in another way does not make a used token a new one", async () => {
+    await using here = await start();
+    const [key] = (here.issuer.keys = [newKey("ES256")]) as [Key];
+    const token = here.issuer.mint({ ...run, jti: undefined }, { key });
+    expect((await here.exchange(token)).status).toBe(201);
+    const [head, body, signature = ""] = token.split(".");
+    // of an ECDSA signature (r, s) the pair (r, n - s) is as good
+    const bytes = Buffer.from(signature, "base64url");
+    const n = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+    const s = n - BigInt(`0x${bytes.subarray(32).toString("hex")}`);
+    const other = Buffer.concat([
+      bytes.subarray(0, 32),
+      Buffer.from(s.toString(16).padStart(64, "0"), "hex"),
+    ]).toString("base64url");
+    expect(other).not.toBe(signature);
+    const again = `${head}.${body}.${other}`;
+    refused(await here.exchange(again));
+    expect(await why(here, again)).toMatch(/exchanged before/);
+  });
+
   test("attack 40: the same jti in another token is a replay", async () => {
     await using here = await start();
     const jti = "one";

@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serve, type Server } from "../support/citadel.ts";
 import { clientTools, type ClientTools } from "../support/clients.ts";
 import { request } from "../support/http.ts";
-import { publish, signIn } from "../support/packages.ts";
+import { pack, publish, publishDocument, signIn } from "../support/packages.ts";
 import type { Ran } from "../support/run.ts";
+import { authenticator } from "../support/totp.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { seat, type ClientId, type Seat } from "./client.ts";
 
@@ -61,6 +62,45 @@ const dialects: Readonly<
 
 const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
+test(
+  "H6: pnpm counts an approver as the strongest evidence, and refuses a version without one after it",
+  async () => {
+    const user = { name: "trustful", password: "correct horse 1" };
+    const token = await signIn(server.url, user.name, user.password);
+    const name = "evidence";
+    const manifest = (version: string) => ({ name, version });
+    await publish(server.url, token, manifest("1.0.0"));
+    const staged = manifest("1.1.0");
+    const answer = await request(`${server.url}/-/stage/package/${name}`, {
+      method: "POST",
+      token,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(publishDocument(server.url, staged, pack(staged))),
+    });
+    const { stageId } = answer.json() as { stageId: string };
+    await request(`${server.url}/-/stage/${stageId}/approve`, { method: "POST", token });
+    await publish(server.url, token, manifest("1.2.0"));
+
+    const here = await seat(tools, "pnpm", { folder: temp.path, url: server.url }, user);
+    await here.client.configure(token);
+    const add = async (version: string) => {
+      const cwd = join(here.home, `uses-${version}`);
+      await mkdir(cwd, { recursive: true });
+      await writeFile(join(cwd, "package.json"), '{ "name": "uses", "version": "1.0.0" }');
+      await writeFile(
+        join(cwd, "pnpm-workspace.yaml"),
+        "trustPolicy: no-downgrade\nminimumReleaseAge: 0\n",
+      );
+      return here.run(["add", `${name}@${version}`], { cwd });
+    };
+    ok(await add("1.1.0"));
+    const downgraded = await add("1.2.0");
+    expect(downgraded.code, downgraded.output).not.toBe(0);
+    expect(downgraded.output).toMatch(/trust.downgrade/i);
+  },
+  patience,
+);
+
 describe.each(Object.entries(dialects))("H6 %s", (id, { stage, verb, looks }) => {
   test(
     `H6: ${id} stages, lists, ${looks ? "views, downloads, " : ""}approves and rejects`,
@@ -98,17 +138,37 @@ describe.each(Object.entries(dialects))("H6 %s", (id, { stage, verb, looks }) =>
         const files = await readdir(here.home);
         expect(files.find((file) => file.includes(first) && file.endsWith(".tgz"))).toBeDefined();
       }
-      ok(await here.run(verb("approve", first)));
+      // from here on the account has a second factor
+      const codes = await enrol(token, user.password);
+      const bare = await here.run(verb("approve", first));
+      expect(bare.code, bare.output).not.toBe(0);
+      ok(await here.run(verb("approve", first, "--otp", codes[0] ?? "")));
       const published = await request(`${server.url}/${name}`);
       expect(published.json()).toMatchObject({ "dist-tags": { latest: "1.1.0" } });
 
       const second = await propose("1.2.0");
-      ok(await here.run(verb("reject", second)));
+      ok(await here.run(verb("reject", second, "--otp", codes[1] ?? "")));
       expect((await list()).items).toEqual([]);
     },
     patience,
   );
 });
+
+/** Turns the second factor on. @returns codes that count once each */
+async function enrol(token: string, password: string): Promise<readonly string[]> {
+  const post = async (tfa: unknown) => {
+    const answer = await request(`${server.url}/-/npm/v1/user`, {
+      method: "POST",
+      token,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ tfa }),
+    });
+    expect(answer.status, answer.text()).toBe(200);
+    return (answer.json() as { tfa: unknown }).tfa;
+  };
+  const app = authenticator(String(await post({ mode: "auth-only", password })));
+  return (await post([app.code()])) as string[];
+}
 
 async function folder(here: Seat, name: string, version: string): Promise<string> {
   const path = join(here.home, version);

@@ -145,6 +145,12 @@ describe.each(Object.entries(publishing))("H6 %s", (id, { direct, staged }) => {
       expect(other.code, other.output).not.toBe(0);
       issuer.run = github(name);
       ok(await here.run(direct, { cwd, env: onGithub() }));
+      if (id === "npm12") {
+        const moved = await here.run(["dist-tag", "add", `${name}@1.0.0`, "stable"], {
+          env: onGithub(),
+        });
+        expect(ok(moved).output).toContain("+stable");
+      }
       const { _npmUser: by } = (await request(`${server.url}/${name}/1.1.0`)).json() as {
         _npmUser: object;
       };

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 
+import { stageKind } from "@citadel/core/stage";
 import { pack, publishDocument, tarOf, type Manifest } from "../support/packages.ts";
 import { gzipSync } from "node:zlib";
 import { authenticator } from "../support/totp.ts";
@@ -349,6 +350,39 @@ describe("H6 who may", () => {
       expect([404, 409]).toContain(status);
     const history = await Array.fromAsync(here.citadel.registry.packages.history("one"));
     expect(history).toHaveLength(1);
+  });
+
+  test("attack 26: what somebody began to publish nobody else touches, until that has ended", async () => {
+    await using here = await place();
+    const ann = await here.signIn("ann");
+    const id = await staged(here, ann, one);
+    const ledger = here.citadel.store.ledger(stageKind());
+    const claim = (until: number) =>
+      ledger.change(id.slice(0, 8), { name: "bob", via: "npm" }, () => [
+        { type: "claim", id, until },
+      ]);
+    await claim(Date.now() + 60_000);
+    expect((await here.ask(`/-/stage/${id}`, { token: ann })).json().status).toBe("publishing");
+    for (const got of [await approve(here, ann, id), await reject(here, ann, id)])
+      expect([got.status, got.json().code]).toEqual([409, "E_CONFLICT"]);
+    // a server that died in the middle leaves this
+    await claim(Date.now() - 1);
+    expect((await approve(here, ann, id)).status).toBe(201);
+  });
+
+  test("attack 24, attack 25: bombs and tarballs that are too large are refused when they are staged", async () => {
+    await using here = await place({ "limits.tarball": "64KiB" });
+    const ann = await here.signIn("ann");
+    const large = await stage(here, ann, one, pack(one, { "noise.bin": noise(2 ** 17) }, 0));
+    expect([large.status, large.json().code]).toEqual([413, "E_TOO_LARGE"]);
+    const bomb = await here.ask("/-/stage/package/one", {
+      method: "POST",
+      token: ann,
+      headers: { "content-encoding": "gzip" },
+      body: gzipSync(Buffer.alloc(80 * 2 ** 20, " ")),
+    });
+    expect(bomb.status).toBe(413);
+    expect((await here.ask("/-/stage", { token: ann })).json().total).toBe(0);
   });
 
   test("attack 26: what is being approved cannot be rejected, and what was rejected is never published", async () => {
