@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Environment } from "../config/environment.ts";
-import { parseSize } from "../config/units.ts";
+import { parseDuration, parseSize } from "../config/units.ts";
 import { CitadelError } from "../errors.ts";
 import { patternsOf } from "./globs.ts";
 import type { VerdaccioConfig, VerdaccioRule, VerdaccioUplink } from "./types.ts";
@@ -75,7 +75,9 @@ export async function readVerdaccioConfig(
     const url = text(link, "url", `uplinks.${name}.url`);
     if (url === undefined || !URL.canParse(url)) throw wrong(`uplinks.${name}.url`, "an address");
     const secret = ["auth", "headers", "ca", "cert", "key"].some((key) => link.has(key));
-    return { name, url, secret };
+    const maxAge = link.get("maxage");
+    const fresh = parseDuration(maxAge) === undefined ? {} : { maxAge: String(maxAge) };
+    return { name, url, secret, ...fresh };
   });
 
   const size = root.get("max_body_size");

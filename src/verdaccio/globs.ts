@@ -9,6 +9,12 @@ export function patternsOf(glob: string): string[] {
   return patterns.every((pattern) => pattern !== undefined) ? patterns : [];
 }
 
+/** The shortest pattern that has every name of a glob; undefined where that would be all names. */
+export function widerThan(glob: string): string | undefined {
+  const [beginning = ""] = glob.split(/[*?{[!(+]/);
+  return beginning !== "" && isPattern(`${beginning}*`) ? `${beginning}*` : undefined;
+}
+
 function patternOf(glob: string): string | undefined {
   if (glob === "**" || glob === "*") return "*";
   if (/^@\*\*?\/\*\*?$/.test(glob)) return "@*";

@@ -1,5 +1,6 @@
 import type { AccessRule } from "../access/types.ts";
-import { isPattern, matches } from "../patterns.ts";
+import { matches } from "../patterns.ts";
+import { widerThan } from "./globs.ts";
 import type { VerdaccioConfig, VerdaccioRule } from "./types.ts";
 
 export interface TranslatedRules {
@@ -17,7 +18,9 @@ export function translateRules({ rules }: Pick<VerdaccioConfig, "rules">): Trans
   const translated = new Map<string, AccessRule>();
   const notes: string[] = [];
   for (const rule of rules) {
-    const wider = rule.patterns.length === 0 ? widerThan(rule) : undefined;
+    // what cannot be said must not become open
+    const closing = rule.patterns.length === 0 && !rule.access.map(groupOf).includes("$all");
+    const wider = closing ? widerThan(rule.glob) : undefined;
     if (rule.patterns.length === 0)
       notes.push(
         wider === undefined
@@ -35,17 +38,8 @@ export function translateRules({ rules }: Pick<VerdaccioConfig, "rules">): Trans
   return { rules: [...translated.values()], notes };
 }
 
-/** A pattern that closes more than the glob does; undefined where there is nothing to close, or where it would close all. */
-function widerThan({ glob, access }: VerdaccioRule): string | undefined {
-  const [beginning = ""] = glob.split(/[*?{[!(+]/);
-  const pattern = `${beginning}*`;
-  return beginning !== "" && isPattern(pattern) && !access.map(groupOf).includes("$all")
-    ? pattern
-    : undefined;
-}
-
 /** Does every name of the second pattern match the first? */
-const covers = (first: string, second: string): boolean =>
+export const covers = (first: string, second: string): boolean =>
   second.endsWith("*")
     ? first.endsWith("*") && second.startsWith(first.slice(0, -1))
     : matches(first, second);

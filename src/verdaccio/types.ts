@@ -15,6 +15,8 @@ export interface VerdaccioRule {
 export interface VerdaccioUplink {
   readonly name: string;
   readonly url: string;
+  /** how long a packument is believed, as written: `2m` */
+  readonly maxAge?: string;
   /** is something set that Citadel has to be told by hand, such as a token or a certificate */
   readonly secret: boolean;
 }

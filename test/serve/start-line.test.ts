@@ -1,11 +1,12 @@
 import { createInterface } from "node:readline";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { once } from "node:events";
 import { spawn } from "node:child_process";
 import { afterAll, describe, expect, test } from "vitest";
 import { citadel, citadelEnv, root } from "../support/citadel.ts";
-import { publishDocument, pack, put, signIn } from "../support/packages.ts";
+import { pack, publishDocument, put, sha512, signIn } from "../support/packages.ts";
 import { request } from "../support/http.ts";
 import { tempFolder } from "../support/temp.ts";
 
@@ -73,7 +74,8 @@ describe("H5: citadel serve with a start line of Verdaccio", () => {
 
   test("its rules decide who reads and who publishes", async () => {
     const open = join(folder.path, "open.yaml");
-    await writeFile(open, yaml.replace("max_users: -1", "max_users: 10"));
+    const changed = yaml.replace("max_users: -1", "max_users: 10").replace(", proxy: public", "");
+    await writeFile(open, changed);
     await using server = await start(["-c", open]);
     const [alice, bob, carol] = await Promise.all(
       ["alice", "bob", "carol"].map((name) => signIn(server.url, name)),
@@ -99,6 +101,39 @@ describe("H5: citadel serve with a start line of Verdaccio", () => {
     expect((await publish("plain", carol)).status).toBe(201);
     expect(await read("plain")).toBe(200);
     expect((await publish("large", carol, 40_000)).status).toBe(413);
+  });
+
+  test("its uplinks are upstreams for the names of their entries, and for no others", async () => {
+    const asked: string[] = [];
+    const upstream = createServer((incoming, outgoing) => {
+      asked.push(incoming.url ?? "");
+      const dist = { integrity: sha512(pack({ name: "up", version: "1.0.0" })) };
+      const versions = { "1.0.0": { name: "up", version: "1.0.0", dist } };
+      const document = { name: "up", "dist-tags": { latest: "1.0.0" }, versions };
+      if (incoming.url === "/up") outgoing.end(JSON.stringify(document));
+      else outgoing.writeHead(404).end("{}");
+    }).listen(0, "127.0.0.1");
+    await once(upstream, "listening");
+    try {
+      const { port } = upstream.address() as { port: number };
+      const file = join(folder.path, "up.yaml");
+      await writeFile(
+        file,
+        yaml.replace("127.0.0.1:9/", `127.0.0.1:${port}/`).replace("'secret-*'", "'secret-*-x'"),
+      );
+      await using server = await start(["-c", file]);
+      const read = async (name: string) => (await request(`${server.url}/${name}`)).status;
+      expect(await read("up")).toBe(200);
+      expect(await read("none")).toBe(404);
+      for (const name of ["@acme%2fx", "secret-a-x", "secret-b"])
+        expect(await read(name)).toBeOneOf([401, 404]);
+      expect(asked).toContain("/up");
+      expect(asked).toContain("/none");
+      expect(asked.join("\n")).not.toMatch(/acme|secret/);
+    } finally {
+      upstream.closeAllConnections();
+      upstream.close();
+    }
   });
 
   test.each([
