@@ -94,7 +94,7 @@ test("verify: a sound store exits 0, a damaged one lists the damage and exits 6"
   expect(sound.code, sound.output).toBe(0);
   expect(JSON.parse(sound.stdout)).toMatchObject({
     items: [],
-    checked: { documents: 2, blobs: 1 },
+    checked: { documents: 3, blobs: 1 },
   });
 
   const holding = await filesWith(join(at, "store"), "hello");
