@@ -10,6 +10,10 @@ export default defineConfig({
     maxWorkers: availableParallelism() + 1,
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    reporters: ["default", ["json", { outputFile: ".cache/test-results.json" }]],
+    reporters: [
+      "default",
+      "./test/support/client-table.ts",
+      ["json", { outputFile: ".cache/test-results.json" }],
+    ],
   },
 });

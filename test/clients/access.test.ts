@@ -12,10 +12,8 @@ import type { Ran } from "../support/run.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { accessClients, type AccessCommands } from "./access-commands.ts";
 import { seat, type User } from "./client.ts";
-import { matrix } from "./matrix.ts";
 
 const ids = Object.keys(accessClients) as (keyof typeof accessClients)[];
-const results = matrix(ids);
 const patience = 60_000;
 let tools: ClientTools;
 let temp: Temp;
@@ -27,7 +25,6 @@ beforeAll(async () => {
   server = await serve({ home: join(temp.path, "registry") });
 }, 400_000);
 afterAll(async () => {
-  console.log(`\n${results.table()}\n`);
   await server?.stop();
   await temp?.remove();
 });
@@ -66,15 +63,7 @@ describe.each(ids)("B2 H8 %s", (id) => {
 
   const check = (what: string, has: boolean, work: () => Promise<void>) => {
     if (!has) return;
-    test(
-      what,
-      async () => {
-        results.note(id, what, "FAILED");
-        await work();
-        results.note(id, what, "ok");
-      },
-      patience,
-    );
+    test(what, work, patience);
   };
   const { org: hasOrg, stars: hasStars } = accessClients[id]({} as never);
 

@@ -26,10 +26,8 @@ import { startStores, storeNames, type StoreName, type StoreVariables } from "..
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 import { clients, seat, type Client, type ClientId } from "./client.ts";
-import { matrix } from "./matrix.ts";
 
 const ids = Object.keys(clients) as ClientId[];
-const results = matrix(ids);
 const patience = 120_000;
 let tools: ClientTools;
 
@@ -43,10 +41,7 @@ const variables: StoreVariables = chosen
 beforeAll(async () => {
   tools = await clientTools();
 }, 400_000);
-afterAll(async () => {
-  console.log(`\n${chosen ?? "the default store"}\n${results.table()}\n`);
-  await stop();
-});
+afterAll(() => stop());
 
 function ok(ran: Ran): Ran {
   expect(ran.code, `${ran.command}\n${ran.output}`).toBe(0);
@@ -111,15 +106,7 @@ describe.each(ids)("B2 %s", (id) => {
   /** A case of the matrix, left out where the client lacks one of the commands. */
   const check = (what: string, needs: readonly (keyof Client)[], work: () => Promise<void>) => {
     if (needs.some((command) => has[command] === undefined)) return;
-    test(
-      what,
-      async () => {
-        results.note(id, what, "FAILED");
-        await work();
-        results.note(id, what, "ok");
-      },
-      patience,
-    );
+    test(what, work, patience);
   };
 
   const folder = (name: string) => join(temp.path, name.replace("/", "+"));

@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { seat, type Client } from "../clients/client.ts";
-import { matrix } from "../clients/matrix.ts";
 import { startS3 } from "../servers/s3.ts";
 import { citadel, serve, type Server } from "../support/citadel.ts";
 import { clientTools } from "../support/clients.ts";
@@ -15,6 +14,7 @@ import type { Ran } from "../support/run.ts";
 import { startStores, storeNames } from "../support/stores.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { until } from "../support/until.ts";
+import { matrix } from "./matrix.ts";
 
 const { stores, stop } = await startStores(storeNames);
 const results = matrix(Object.keys(stores));

@@ -1,10 +1,10 @@
-/** One table of what was tried: cases down, clients across. A case that a client has no command for stays empty. */
-export function matrix(clients: readonly string[]) {
+/** One table of what was tried: cases down, stores across. */
+export function matrix(stores: readonly string[]) {
   const rows = new Map<string, Map<string, "ok" | "FAILED">>();
   return {
-    note(client: string, what: string, result: "ok" | "FAILED"): void {
+    note(store: string, what: string, result: "ok" | "FAILED"): void {
       const row = rows.get(what) ?? new Map<string, "ok" | "FAILED">();
-      rows.set(what, row.set(client, result));
+      rows.set(what, row.set(store, result));
     },
     table(): string {
       const wide = Math.max(...[...rows.keys()].map((what) => what.length), 4);
@@ -12,15 +12,15 @@ export function matrix(clients: readonly string[]) {
         `| ${first.padEnd(wide)} | ${cells.map((cell) => cell.padEnd(6)).join(" | ")} |`;
       const all = [...rows.values()].flatMap((row) => [...row.values()]);
       return [
-        line("case", clients),
+        line("case", stores),
         line(
           "-".repeat(wide),
-          clients.map(() => "-".repeat(6)),
+          stores.map(() => "-".repeat(6)),
         ),
         ...[...rows].map(([what, row]) =>
           line(
             what,
-            clients.map((client) => row.get(client) ?? ""),
+            stores.map((store) => row.get(store) ?? ""),
           ),
         ),
         `${all.filter((cell) => cell === "ok").length} of ${all.length} cells ok`,
