@@ -1,4 +1,4 @@
-import { createHash, randomInt } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { CitadelError } from "../errors.ts";
 import type { Keys } from "../keys/keys.ts";
 import { changeUser, findUser, type Context } from "./context.ts";
@@ -11,9 +11,8 @@ const digits = 6;
 /** 160 bits, as RFC 4226 asks for */
 const secretBytes = 20;
 const recoveryCodes = 5;
-/** base32 letters of a recovery code: 80 bits */
-const recoveryLength = 16;
-const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+/** npm's prompt takes digits, or exactly so many in hex */
+const recoveryBytes = 32;
 /** wrong codes of a user in a quarter of an hour */
 const mostWrong = 10;
 
@@ -133,11 +132,10 @@ function byRecovery({ secondFactor }: UserState, hash: string) {
 
 const useOf = (name: string): string => `user/${name}/totp`;
 
-const newRecoveryCode = (): string =>
-  Array.from({ length: recoveryLength }, () => letters[randomInt(letters.length)]).join("");
+const newRecoveryCode = (): string => randomBytes(recoveryBytes).toString("hex");
 
 const recoveryHash = (code: string): string =>
-  createHash("sha256").update(code.toUpperCase()).digest("hex");
+  createHash("sha256").update(code.toLowerCase()).digest("hex");
 
 /** What a request is told that needs a code and has none. The words are what clients look for. */
 export const codeNeeded = (): CitadelError =>

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Driver } from "../driver/driver.ts";
 import { walk } from "../store/walk.ts";
 
-const prefix = "c/token-use/";
+const prefix = "n/token-use/";
 const minute = 60_000;
 /** ms between two writes */
 const pause = 10_000;
@@ -19,7 +19,7 @@ export interface Uses {
 }
 
 /**
- * Each process writes its own documents, one a day (`c/token-use/<day>/<process>`), so that no two ever wait for each other;
+ * Each process writes its own documents, one a day (`n/token-use/<day>/<process>`), so that no two ever wait for each other;
  * who asks takes the newest of all.
  */
 export function createUses(driver: Driver): Uses {

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { approvalIn, approve } from "../support/approve.ts";
 import type { ClientTools } from "../support/clients.ts";
 import { run, type Ran, type RunOptions } from "../support/run.ts";
 
@@ -139,8 +140,19 @@ function npm(major: 10 | 11 | 12) {
   };
 }
 
+/** pnpm has no other log-in than in the browser where the registry has that. */
 const pnpm = (seat: Seat): Client => {
-  const login = () => seat.onTerminal(["login"], { answers: answersOf(seat) });
+  const login = async () => {
+    let approved: Promise<void> | undefined;
+    const ran = await seat.onTerminal(["login"], {
+      heard(said) {
+        const address = approvalIn(said);
+        if (address !== undefined) approved ??= approve(address, seat.user);
+      },
+    });
+    await approved;
+    return ran;
+  };
   return {
     configure: (token) => writeFile(join(seat.home, ".npmrc"), npmrc(seat, token)),
     signUp: login,

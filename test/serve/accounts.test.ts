@@ -286,7 +286,7 @@ describe("H6 one-time passwords", () => {
     challenged(await publishes(other, token, "one", { "npm-otp": code }));
 
     const [recovery = ""] = codes;
-    const spelled = `${recovery.slice(0, 8).toLowerCase()}-${recovery.slice(8)}`;
+    const spelled = `${recovery.slice(0, 8).toUpperCase()}-${recovery.slice(8)}`;
     expect((await publishes(here, token, "one", { "npm-otp": spelled })).status).toBe(201);
     challenged(await publishes(here, token, "one", { "npm-otp": recovery }));
 

@@ -19,7 +19,7 @@ export interface RunOptions {
   /** what stdin holds; closed at once when left out */
   readonly input?: string | Uint8Array;
   /** answers to prompts: when the output matches, the line is typed, in this order, each once */
-  readonly answers?: readonly (readonly [prompt: RegExp, line: string])[];
+  readonly answers?: readonly (readonly [prompt: RegExp, line: string | (() => string)])[];
   /** hears all that it has said so far, without colours, whenever it says more */
   readonly heard?: (output: string) => void;
   /** the command has a terminal of its own, whose end of input must not be sent early */
@@ -50,20 +50,21 @@ export function run(file: string, args: readonly string[], options: RunOptions =
     // in between: wait a little, and type once more when nothing at all happened.
     const type = (line: string) => {
       child.stdin.write(`${line}\n`);
-      if (options.terminal) again = setTimeout(() => child.stdin.write(`${line}\n`), 5_000);
+      if (options.terminal) again = setInterval(() => child.stdin.write(`${line}\n`), 5_000);
       else if (answers.length === 0) child.stdin.end();
     };
     const hear = (stream: "stdout" | "stderr") => (chunk: Buffer) => {
       said[stream].push(chunk);
       said.both.push(chunk);
-      clearTimeout(again);
+      clearInterval(again);
       unread += chunk.toString();
       options.heard?.(Buffer.concat(said.both).toString().replace(colours, ""));
       const next = answers[0];
       if (!next?.[0].test(unread.replace(colours, ""))) return;
       unread = "";
       answers.shift();
-      typing = setTimeout(type, options.terminal ? 300 : 0, next[1]);
+      const line = typeof next[1] === "string" ? next[1] : next[1]();
+      typing = setTimeout(type, options.terminal ? 300 : 0, line);
     };
     child.stdout.on("data", hear("stdout"));
     child.stderr.on("data", hear("stderr"));
@@ -76,7 +77,7 @@ export function run(file: string, args: readonly string[], options: RunOptions =
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       clearTimeout(typing);
-      clearTimeout(again);
+      clearInterval(again);
       resolve({
         command,
         code,
