@@ -181,10 +181,11 @@ describe.each(["npm10", "npm11", "npm12"] as const)("B3 %s", (id) => {
       await writeFile(join(cal.home, ".npmrc"), `registry=${cal.url}/\nbrowser=false\n`);
       const context = await browser.newContext({ javaScriptEnabled: false });
       const page = await context.newPage();
-      let opened: Promise<void> | undefined;
+      const opened = new Map<string, Promise<void>>();
       const approving = (fill: () => Promise<void>) => (said: string) => {
         const address = approvalIn(said);
-        if (address !== undefined) opened ??= page.goto(address).then(fill);
+        if (address !== undefined && !opened.has(address))
+          opened.set(address, page.goto(address).then(fill));
       };
 
       const login = await cal.onTerminal(["login", "--auth-type=web"], {
@@ -197,7 +198,7 @@ describe.each(["npm10", "npm11", "npm12"] as const)("B3 %s", (id) => {
           await page.getByRole("button", { name: "Allow" }).click();
         }),
       });
-      await opened;
+      await Promise.all(opened.values());
       expect(ok(login).output).toMatch(/Logged in/);
       expect(ok(await cal.run(["whoami"])).stdout.trim()).toBe(cal.user.name);
 
@@ -212,7 +213,6 @@ describe.each(["npm10", "npm11", "npm12"] as const)("B3 %s", (id) => {
       const app = authenticator(tfa);
       expect((await profile({ tfa: [app.code()] })).status).toBe(200);
 
-      opened = undefined;
       const folder = await packageFolder(`three-${id}`, "1.0.0");
       const published = await cal.onTerminal(["publish"], {
         cwd: folder,
@@ -223,7 +223,7 @@ describe.each(["npm10", "npm11", "npm12"] as const)("B3 %s", (id) => {
           await page.getByRole("button", { name: "Approve" }).click();
         }),
       });
-      await opened;
+      await Promise.all(opened.values());
       expect(ok(published).output).toContain(`+ three-${id}@1.0.0`);
       await context.close();
     },
