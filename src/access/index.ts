@@ -1,4 +1,4 @@
-export { createAccess, type Access } from "./access.ts";
+export { checkRule, createAccess, type Access } from "./access.ts";
 export { createAccounts, type AccountsOptions } from "./accounts.ts";
 export { fromHtpasswd } from "./htpasswd.ts";
 export { userKind } from "./kinds.ts";

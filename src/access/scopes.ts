@@ -1,5 +1,5 @@
 import { CitadelError } from "../errors.ts";
-import { scopeKind } from "../registry/kind.ts";
+import { scopeKind, type ScopeState } from "../registry/kind.ts";
 import { scopeOf } from "../registry/names.ts";
 import type { Actor, Store } from "../store/types.ts";
 import type { Accounts } from "./state.ts";
@@ -31,7 +31,7 @@ export function createScopes({
       const scope = scopeOf(name);
       if (scope === undefined) return undefined;
       const claim = (await scopes.read(scope))?.state;
-      if (claim) return { kind: claim.org ? "org" : "user", name: claim.owner };
+      if (claim) return holderOf(claim);
       return (await accounts.user(scope)) && { kind: "user", name: scope };
     },
 
@@ -39,8 +39,7 @@ export function createScopes({
       const claimed = await scopes.change(scope, who, (state) =>
         state ? [] : [{ type: "claim", owner }],
       );
-      const { org, owner: name } = claimed?.state ?? { owner };
-      return { kind: org ? "org" : "user", name };
+      return holderOf(claimed?.state ?? { owner });
     },
 
     async claimForOrg(org, founder, who) {
@@ -49,13 +48,21 @@ export function createScopes({
           hint: ["choose another name for the organisation"],
         });
       await scopes.change(org, who, (state) => {
-        if (state?.org) return [];
-        if (state && state.owner !== founder.name && !founder.admin)
-          throw new CitadelError("E_FORBIDDEN", `the scope @${org} belongs to ${state.owner}`, {
-            hint: [`ask ${state.owner} to make the organisation: npm org set ${org} <user>`],
+        // of two founders the second one, or one whose organisation was not finished
+        const holder = state?.founder ?? state?.owner;
+        if (holder !== undefined && holder !== founder.name && !founder.admin)
+          throw new CitadelError("E_FORBIDDEN", `the scope @${org} belongs to ${holder}`, {
+            hint: [`ask ${holder} to make the organisation: npm org set ${org} <user>`],
           });
-        return [{ type: "claim", owner: org, org: true }];
+        return state?.founder === undefined
+          ? [{ type: "claim", owner: org, founder: founder.name }]
+          : [];
       });
     },
   };
 }
+
+const holderOf = ({ owner, founder }: Pick<ScopeState, "owner" | "founder">): ScopeHolder => ({
+  kind: founder === undefined ? "user" : "org",
+  name: owner,
+});

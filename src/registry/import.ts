@@ -19,6 +19,8 @@ export interface Arrival extends PackageImport {
   readonly name: string;
   /** who claimed the package's scope there */
   readonly scopeOwner?: string;
+  /** it is an organisation */
+  readonly scopeOrg?: true;
 }
 
 /** conflicts that an error names at most */
@@ -27,7 +29,7 @@ const shown = 20;
 /** What of a package is not yet here; conflicts name versions that cannot come. */
 export function missingFrom(
   state: PackageState | undefined,
-  { name, scopeOwner: _, ...all }: Arrival,
+  { name, scopeOwner: _, scopeOrg: _org, ...all }: Arrival,
 ): { readonly event: PackageImport; readonly conflicts: readonly string[] } {
   const conflicts: string[] = [];
   const versions = all.versions.filter(([version, { integrity }]) => {
@@ -69,15 +71,16 @@ export async function importPackage(
   const { principal } = caller;
   if (!principal.admin || principal.grant?.manage === false)
     throw new CitadelError("E_FORBIDDEN", "only an administrator imports packages");
-  const { name, scopeOwner, owners } = arrival;
+  const { name, scopeOwner, scopeOrg, owners } = arrival;
   const scope = scopeOf(name);
   const who = actorOf(caller);
   const before = (await registry.packages.read(name))?.state;
   if (scope !== undefined && !before) {
     const owner = scopeOwner ?? owners[0] ?? principal.name;
+    const founder = scopeOrg && { founder: principal.name };
     await store
       .ledger(scopeKind())
-      .change(scope, who, (state) => (state ? [] : [{ type: "claim", owner }]));
+      .change(scope, who, (state) => (state ? [] : [{ type: "claim", owner, ...founder }]));
   }
   const wanted = missingFrom(before, arrival).event.versions;
   const signed = new Map(await signAll(keys, name, wanted));

@@ -334,24 +334,24 @@ function without<V>(map: ReadonlyMap<string, V>, keys: readonly string[]): Map<s
 /** Whose a scope is: an organisation's or, where it is nobody's name, its first publisher's. */
 export interface ScopeState {
   readonly owner: string;
-  /** absent: the owner is a user */
-  readonly org?: true;
+  /** who made the organisation that is the owner. Absent: the owner is a user */
+  readonly founder?: string;
   /** ms since 1970 */
   readonly created: number;
 }
 export interface ScopeEvent {
   readonly type: "claim";
   readonly owner: string;
-  readonly org?: true;
+  readonly founder?: string;
 }
 
 /** Scopes: `d/scope/<scope>`, without the `@`. */
 export function scopeKind(): Kind<ScopeState, ScopeEvent> {
   return {
     name: "scope",
-    reduce: (before, { owner, org }, { at }) => ({
+    reduce: (before, { owner, founder }, { at }) => ({
       owner,
-      ...(org && { org }),
+      ...(founder !== undefined && { founder }),
       created: before?.created ?? at,
     }),
   };

@@ -6,6 +6,7 @@ import {
   scopeOf,
   type Json,
   type PackageState,
+  type ScopeState,
   type VersionRecord,
 } from "@citadel/core/registry";
 import { sriOf, type ExportedPackage, type ExportedVersion } from "./format.ts";
@@ -36,9 +37,9 @@ export async function* contents(citadel: Citadel): AsyncGenerator<Outgoing, void
     const state = (await citadel.registry.packages.read(name))?.state;
     if (!state) continue;
     const scope = scopeOf(name);
-    const owner = scope === undefined ? undefined : (await scopes.read(scope))?.state.owner;
+    const holder = scope === undefined ? undefined : (await scopes.read(scope))?.state;
     yield {
-      document: await documentOf(citadel, state, owner),
+      document: await documentOf(citadel, state, holder),
       versions: () => versionsOf(citadel, state),
     };
   }
@@ -56,8 +57,8 @@ export async function* packageNames({ registry }: Citadel): AsyncGenerator<strin
 
 async function documentOf(
   citadel: Citadel,
-  { name, created, owners, stars, tags, versions, removed }: PackageState,
-  scopeOwner: string | undefined,
+  { name, created, owners, stars, tags, versions, removed, visibility, teams }: PackageState,
+  holder: ScopeState | undefined,
 ): Promise<ExportedPackage> {
   const gone = Array.from(removed, async ([version, { manifest, time, removed: at }]) => ({
     version,
@@ -71,7 +72,10 @@ async function documentOf(
     created: isoOf(created),
     owners: [...owners],
     stars: [...stars],
-    ...(scopeOwner !== undefined && { scopeOwner }),
+    ...(holder && { scopeOwner: holder.owner }),
+    ...(holder?.founder !== undefined && { scopeOrg: true }),
+    ...(visibility && { visibility }),
+    ...(teams && { teams: Object.fromEntries(teams) }),
     tags: Object.fromEntries(tags),
     removed: await Promise.all(gone),
     versions: Array.from(versions, describe),

@@ -42,6 +42,11 @@ export const packageSchema = z.object({
   stars: z.array(name),
   /** who claimed the package's scope */
   scopeOwner: name.optional(),
+  /** it is an organisation */
+  scopeOrg: z.literal(true).optional(),
+  visibility: z.enum(["public", "restricted"]).optional(),
+  /** `<org>:<team>` → what its members may */
+  teams: z.record(name, z.enum(["read", "write"])).optional(),
   tags: z.record(z.string(), z.string()),
   removed: z.array(removal),
   versions: z.array(version),

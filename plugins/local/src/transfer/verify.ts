@@ -172,7 +172,7 @@ function isPerson(value: unknown): value is Json & Person {
 }
 
 function checkPackage(document: ImportedPackage, found: readonly Checked[]): Arrival {
-  const { name, created, owners, stars, tags, scopeOwner } = document;
+  const { name, created, owners, stars, tags, scopeOwner, scopeOrg, visibility, teams } = document;
   checkName(name);
   const contents = new Map(found.map((one) => [one.version, one]));
   if (found.length !== document.versions.length || contents.size !== found.length)
@@ -192,6 +192,9 @@ function checkPackage(document: ImportedPackage, found: readonly Checked[]): Arr
     type: "import",
     name,
     ...(scopeOwner !== undefined && { scopeOwner }),
+    ...(scopeOrg && { scopeOrg }),
+    ...(visibility && { visibility }),
+    ...(teams && { teams: Object.entries(teams) }),
     created,
     owners,
     stars,

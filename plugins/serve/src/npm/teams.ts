@@ -63,7 +63,7 @@ export const deleteTeamPackage: Handler = async (c) => {
   const { package: name } = check(packageSchema, await readJson(c.req.raw, 4096));
   const org = await orgs.visit(bare(param(c, "org")), caller);
   const { key } = teamOf(org, param(c, "team"));
-  const { state } = await registry.document(name, caller);
+  const { state } = await registry.permit(name, "admin", caller);
   if (!state.teams?.has(key))
     throw new CitadelError(
       "E_NOT_FOUND",
