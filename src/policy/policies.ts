@@ -129,7 +129,7 @@ export function refusedError(
     {
       hint: [
         ...(until === undefined ? [] : [`wait until ${new Date(until).toISOString()}`]),
-        `ask for an exception: citadel registry:policy:request ${asked}@${version}`,
+        `ask for an exception: citadel registry:policy:request ${asked}@${version} --reason <why>`,
       ],
     },
   );

@@ -511,7 +511,7 @@ test("H3: whoever asks for a version that is withheld is told which rule, why an
       "lodash@4.17.20 is withheld by the policy of this registry: it is too young (rule age:*)",
     hint: [
       "wait until 2026-01-10T00:00:00.000Z",
-      "ask for an exception: citadel registry:policy:request lodash@4.17.20",
+      "ask for an exception: citadel registry:policy:request lodash@4.17.20 --reason <why>",
     ],
   });
 });
