@@ -5,7 +5,7 @@ import { LRUCache } from "lru-cache";
 import { CitadelError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { refusedError } from "../policy/policies.ts";
-import type { Exception, Policy, Refusal } from "../policy/types.ts";
+import type { Candidate, Exception, Policy, Refusal } from "../policy/types.ts";
 import { packageNotFound } from "../registry/context.ts";
 import type { Form, View } from "../registry/types.ts";
 import { encoded } from "../registry/views/encoded.ts";
@@ -92,21 +92,7 @@ export function createPackages(options: PackageOptions): Packages {
     policy: Policy,
     release: Release,
     now: number,
-  ) => {
-    const { version } = release;
-    const known = facts ? facts.outline.releases.get(version) : release;
-    return policy.judge(
-      {
-        name: held.outline.name,
-        version,
-        origin: held.remote.setting.name,
-        published: known?.published,
-        license: known?.license,
-        hasInstallScript: release.hasInstallScript || (known?.hasInstallScript ?? false),
-      },
-      now,
-    );
-  };
+  ) => policy.judge(candidateOf(held, release, facts), now);
 
   async function planOf(held: Held, facts: Held | undefined, now: Rules): Promise<Plan> {
     const { outline } = held;
@@ -213,6 +199,20 @@ export function createPackages(options: PackageOptions): Packages {
       if (!verdict.allowed) return { refusal: verdict };
       return verdict.would ? { would: verdict.would } : {};
     },
+  };
+}
+
+/** @param facts the full form, where `held` is the short one */
+export function candidateOf(held: Held, release: Release, facts?: Held): Candidate {
+  const { version } = release;
+  const known = facts ? facts.outline.releases.get(version) : release;
+  return {
+    name: held.outline.name,
+    version,
+    origin: held.remote.setting.name,
+    published: known?.published,
+    license: known?.license,
+    hasInstallScript: release.hasInstallScript || (known?.hasInstallScript ?? false),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Caller } from "../access/types.ts";
+import type { Candidate } from "../policy/types.ts";
 import type { Form, JsonObject, View } from "../registry/types.ts";
 import type { Download } from "./recipients.ts";
 import type { Quarantined } from "./quarantine.ts";
@@ -74,6 +75,11 @@ export interface Upstream {
   attestations(name: string, version: string, caller: Caller): Promise<unknown>;
   /** Signing keys of upstreams that have some; none of one that does not answer. */
   keys(): Promise<readonly JsonObject[]>;
+  /**
+   * What the policy judges a version or tag by; undefined for a name that no upstream is asked for.
+   * @throws E_PACKAGE_NOT_FOUND, E_VERSION_NOT_FOUND, E_REMOTE_*
+   */
+  candidate(name: string, version: string, caller: Caller): Promise<Candidate | undefined>;
   /** The upstream that has a package of this name, or packages of its scope. @throws E_REMOTE_* when that is not known */
   upstreamOf(name: string): Promise<string | undefined>;
   /** What upstream took back of a package. */

@@ -16,7 +16,14 @@ import type { Store } from "../store/types.ts";
 import { createDocuments, type Held } from "./documents.ts";
 import { createRecipients } from "./recipients.ts";
 import { createKeeper, evict } from "./evict.ts";
-import { createPackages, digestOf, manifestIn, type Rules, type Shown } from "./packages.ts";
+import {
+  candidateOf,
+  createPackages,
+  digestOf,
+  manifestIn,
+  type Rules,
+  type Shown,
+} from "./packages.ts";
 import { passOn } from "./pass.ts";
 import { createQuarantine } from "./quarantine.ts";
 import { openRemote, type Remote } from "./remote.ts";
@@ -171,6 +178,22 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
     },
 
     ...passOn({ remotes, remoteOf, isPrivate, rules }),
+
+    async candidate(name, wanted, caller) {
+      const remote = await remoteOf(name, caller);
+      if (!remote) return undefined;
+      for (const again of [false, true]) {
+        const held = await documents.get(remote, name, "full", { again });
+        if (!held) throw packageNotFound(name);
+        const { releases, tags } = held.outline;
+        const release = releases.get(tags.get(wanted) ?? wanted);
+        if (release) return candidateOf(held, release);
+      }
+      throw new CitadelError(
+        "E_VERSION_NOT_FOUND",
+        `${remote.setting.name} has no ${name}@${wanted.slice(0, 80)}`,
+      );
+    },
 
     async upstreamOf(name) {
       const remote = await routeOf(name);
