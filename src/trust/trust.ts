@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { Accounts } from "../access/state.ts";
-import type { Caller, Grant, TrustedPublisher } from "../access/types.ts";
+import type { Caller } from "../access/types.ts";
 import { createEgress } from "../egress/index.ts";
 import { CitadelError } from "../errors.ts";
 import { logger } from "../log.ts";
@@ -9,6 +9,7 @@ import { checkName } from "../registry/names.ts";
 import type { Registry } from "../registry/types.ts";
 import type { Store } from "../store/types.ts";
 import { createIssuerKeys } from "./keys.ts";
+import { jobOf, mayPublish } from "./jobs.ts";
 import { noTrust, trustKind } from "./kind.ts";
 import {
   issuerUrl,
@@ -33,8 +34,6 @@ import type {
 } from "./types.ts";
 import { claimedIssuer, Refused, verifyToken, type Verified } from "./verify.ts";
 
-/** ms that an exchanged token is good for */
-const lifetime = 15 * 60_000;
 const mostConfigs = 10;
 /** ID tokens of one package that may be exchanged in the time in which they could be shown again */
 const mostSeen = 1000;
@@ -159,7 +158,9 @@ export function createTrust({ store, registry, accounts, settings }: TrustOption
       checkName(name);
       try {
         const candidates = await judge(await stateOf(name), idToken, audiences);
-        const found = candidates.find(({ reasons }) => reasons.length === 0);
+        const right = candidates.filter(({ reasons }) => reasons.length === 0);
+        // what one of them allows is not taken away by another one
+        const found = right.find(({ config }) => mayPublish(config)) ?? right[0];
         if (!found?.verified) {
           const reasons = new Set(candidates.flatMap((one) => one.reasons));
           throw new Refused([...reasons].join("; ").slice(0, 1000));
@@ -183,18 +184,9 @@ export function createTrust({ store, registry, accounts, settings }: TrustOption
             throw new Refused("too many tokens of this package were exchanged lately");
           return [{ type: "exchange", id: config.id, use, until, pins, run }];
         });
-        const expires = Date.now() + lifetime;
-        const issued = await accounts.issueJob(
-          {
-            principal,
-            name: `trusted publisher of ${name}`,
-            trusted: { id: config.issuer, oidcConfigId: `oidc:${config.id}` },
-            grant: grantOf(name, config.permissions),
-            expires,
-          },
-          who,
-        );
-        return { token: issued.token, expires };
+        const job = jobOf(name, config, principal);
+        const { token } = await accounts.issueJob(job, who);
+        return { token, expires: job.expires };
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         log("an ID token is refused", { package: name, reason: error.message, address });
@@ -231,26 +223,6 @@ export function audiencesOf(base: string): readonly string[] {
   const { hostname, host } = new URL(base);
   return [...new Set([`npm:${hostname}`, `npm:${host}`])];
 }
-
-/** Whether what let a job in still does; asked whenever its token is shown. */
-export function createJobs(store: Store) {
-  const ledger = store.ledger(trustKind());
-  return async (name: string, { oidcConfigId }: TrustedPublisher): Promise<boolean> => {
-    const configs = (await ledger.read(name))?.state.configs ?? [];
-    return configs.some(({ id }) => `oidc:${id}` === oidcConfigId);
-  };
-}
-
-/** One package, for as long as the token lives; nothing of accounts and organisations. */
-const grantOf = (
-  name: string,
-  permissions: readonly TrustPermission[],
-): Grant & { readonly names: readonly [string] } => ({
-  packages: permissions.includes("createPackage") ? "write" : "stage",
-  names: [name],
-  orgs: "none",
-  manage: false,
-});
 
 /** What a token is known by when it comes again, on any server. */
 function useOf({ iss, jti }: Payload, token: string): string {

@@ -76,6 +76,26 @@ describe("H2 attestations", () => {
     expect((await here.citadel.verify()).items).toEqual([]);
   });
 
+  test("H6: a bundle waits with its version for approval", async () => {
+    const sent = bundle();
+    const staged = await here.ask("/-/stage/package/@ann%2fproven", {
+      method: "POST",
+      token,
+      body: withBundle(sent),
+    });
+    const wrong = await here.ask("/-/stage/package/@ann%2fproven", {
+      method: "POST",
+      token,
+      body: withBundle("{}"),
+    });
+    expect([staged.status, wrong.status]).toEqual([201, 400]);
+    const path = `/-/stage/${staged.json().stageId}/approve`;
+    expect((await here.ask(path, { method: "POST", token })).status).toBe(201);
+    expect((await here.ask("/-/npm/v1/attestations/@ann%2fproven@1.0.0")).json()).toEqual({
+      attestations: [{ predicateType, bundle: sent }],
+    });
+  });
+
   test("below a prefix, npm goes to the root of the host", async () => {
     await using prefixed = await place({
       "server.publicUrl": "https://npm.example/registry/",

@@ -118,6 +118,20 @@ describe("H6 staged publishing", () => {
     expect(Buffer.from(readme ?? []).toString()).toBe("# A beta");
   });
 
+  test("H6: a new package has the visibility that it was staged with", async () => {
+    await using here = await place();
+    const ann = await here.signIn("ann");
+    const document = publishDocument(base, scoped, pack(scoped));
+    const got = await here.ask("/-/stage/package/@ann%2fui", {
+      method: "POST",
+      token: ann,
+      body: { ...document, access: "restricted" },
+    });
+    expect((await approve(here, ann, got.json().stageId)).status).toBe(201);
+    expect((await here.ask("/@ann%2fui")).status).toBe(404);
+    expect((await here.ask("/@ann%2fui", { token: ann })).status).toBe(200);
+  });
+
   test("H6: what publish would refuse is refused when it is staged", async () => {
     await using here = await place();
     const [ann, bob] = [await here.signIn("ann"), await here.signIn("bob")];

@@ -250,6 +250,21 @@ describe("H6 issuers", () => {
     expect(made.status, made.text).toBe(201);
   });
 
+  test("H6: what one publisher may is not taken away by another that fits as well", async () => {
+    await using here = await start((issuer) => [own(issuer, { name: "any" })]);
+    const allow = (claims: object, permission: string) =>
+      here.trust({ type: "any", claims, permissions: [permission] });
+    await allow({ sub: "job" }, "createStagedPackage");
+    await allow({ sub: "job", env: "production" }, "createPackage");
+    const publishes = async (version: string, more: object) => {
+      const token = here.issuer.mint({ aud: "citadel", sub: "job", ...more });
+      const got = await here.exchange(token);
+      return (await here.publish(got.json().token, { name, version })).status;
+    };
+    expect(await publishes("1.0.1", {})).toBe(403);
+    expect(await publishes("1.0.1", { env: "production" })).toBe(201);
+  });
+
   test("H6: of two issuers with one address, each configuration is its own", async () => {
     await using here = await start((issuer) => [
       own(issuer, { name: "first", audience: "elsewhere" }),
