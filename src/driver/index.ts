@@ -26,6 +26,7 @@ export { gate, type Gate } from "./gate.ts";
 export { incoming } from "./incoming.ts";
 export { compressed, type CompressedOptions } from "./compressed.ts";
 export { delegate } from "./delegate.ts";
+export { locked, type Locks } from "./locked.ts";
 export { observe, type Call, type Observed, type Operation, type Tally } from "./observe.ts";
 export { openDriver, type Schemes } from "./open.ts";
 export { split, type SplitOptions } from "./split.ts";

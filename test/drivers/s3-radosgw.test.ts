@@ -8,7 +8,7 @@ import s3 from "@citadel/driver-s3";
 import { afterAll, expect, test } from "vitest";
 import { startRadosgw, type Radosgw } from "../servers/radosgw.ts";
 import { bodyOf, chunksOf } from "./embedded/content.ts";
-import { again, codeOf } from "./network/tests.ts";
+import { again, codeOf, writeWhileKilled } from "./network/tests.ts";
 
 const MiB = 1024 * 1024;
 
@@ -138,28 +138,5 @@ check(
 
 alone(
   "G2: radosgw: a gateway killed with -9 in the middle of writing: what it acknowledged is there",
-  async () => {
-    const driver = await opened(await bucket());
-    const acknowledged: string[] = [];
-    let over = false;
-    let n = 0;
-    const writing = [1, 2, 3].map(async () => {
-      while (!over) {
-        const key = `d/${n++}`;
-        const code = await codeOf(driver.put(key, Buffer.from(key), { ifAbsent: true }));
-        if (code === undefined) acknowledged.push(key);
-        else assert.match(code, /^(?:UNKNOWN|UNAVAILABLE)$/);
-      }
-    });
-    for (let round = 0; round < 2; round++) {
-      const enough = acknowledged.length + 20;
-      while (acknowledged.length < enough) await new Promise((resolve) => setTimeout(resolve, 5));
-      await gateway.kill();
-      await gateway.start();
-    }
-    over = true;
-    await Promise.all(writing);
-    for (const key of acknowledged)
-      expect((await again(() => driver.get(key)))?.body).toEqual(new Uint8Array(Buffer.from(key)));
-  },
+  async () => writeWhileKilled(await opened(await bucket()), gateway),
 );

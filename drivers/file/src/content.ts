@@ -7,7 +7,7 @@ import {
   type ReadOptions,
 } from "@citadel/core/driver";
 import { readAll, type Disk } from "./disk.ts";
-import type { OpenFile } from "./objects.ts";
+import type { OpenFile } from "./opening.ts";
 
 const KiB = 1024;
 /** bytes that fit into one `Item` */

@@ -1,25 +1,24 @@
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { StoreError, type Condition, type ETag, type Key } from "@citadel/core/driver";
+import {
+  locked,
+  StoreError,
+  type Condition,
+  type ETag,
+  type Key,
+  type Locks,
+} from "@citadel/core/driver";
 import type { Disk } from "./disk.ts";
 import { errno, failure, orMissing } from "./failure.ts";
 import type { Feed } from "./feed.ts";
-import { start, type Header, type Started } from "./header.ts";
+import type { Header } from "./header.ts";
 import { isImmutable, placeOf, versionName, versionsIn } from "./names.ts";
 import { numbering, type Moment } from "./numbering.ts";
+import { opening, type Current, type OpenFile } from "./opening.ts";
 import type { Syncs } from "./syncs.ts";
 import type { Temps } from "./temps.ts";
 
 const PRUNED_EVERY = 16;
-
-/** What is at a key: the number of its newest version, 0 when there never was one, and that version's file. */
-export interface Current<T> {
-  readonly n: number;
-  readonly file?: T;
-}
-export interface OpenFile extends Started {
-  readonly fd: number;
-}
 
 export interface Objects {
   /** the newest version, opened, also when it says "deleted" or has expired; whoever asks closes it */
@@ -65,42 +64,7 @@ export interface Surroundings {
 export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surroundings): Objects {
   const numbers = numbering(disk, grace, now);
 
-  const begin = async (path: string, key?: Key, hint?: number): Promise<OpenFile | undefined> => {
-    const fd = await orMissing(disk.open(path, "r"));
-    if (fd === undefined) return undefined;
-    try {
-      return { fd, ...(await start(disk, fd, key, hint)) };
-    } catch (error) {
-      await disk.close(fd);
-      throw error;
-    }
-  };
-  const openAt = async (
-    place: string,
-    immutable: boolean,
-    key?: Key,
-    hint?: number,
-  ): Promise<Current<OpenFile>> => {
-    if (immutable) {
-      const file = await begin(place, key, hint);
-      return file ? { n: 1, file } : { n: 0 };
-    }
-    for (let tries = 0; tries < 100; tries++) {
-      const n = await numbers.newest(place);
-      if (n === 0) return { n };
-      const file = await begin(join(place, versionName(n)), key, hint);
-      if (file) return { n, file };
-      numbers.forget(place); // swept away since
-    }
-    throw new StoreError("UNAVAILABLE", `${place} changes faster than it can be read`);
-  };
-  const open = (key: Key, hint?: number) => openAt(placeOf(keys, key), isImmutable(key), key, hint);
-  const headerOf = async (current: Current<OpenFile>): Promise<Current<Header>> => {
-    if (!current.file) return { n: current.n };
-    await disk.close(current.file.fd);
-    return { n: current.n, file: current.file.header };
-  };
-  const header = async (key: Key) => headerOf(await open(key));
+  const { open, header, headerAt } = opening(disk, keys, numbers);
 
   const demand = (key: Key, found: Header | undefined, { ifMatch, ifAbsent }: Condition): void => {
     if (ifMatch === undefined && !ifAbsent) return;
@@ -208,20 +172,7 @@ export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surround
   };
 
   // Two processes may not write different things to an immutable key, so conditions need to hold within one only.
-  const locks = new Map<Key, Promise<unknown>>();
-  const locked = async <T>(key: Key, work: () => Promise<T>): Promise<T> => {
-    const before = locks.get(key);
-    const mine = (async () => {
-      await before?.catch(() => {});
-      return work();
-    })();
-    locks.set(key, mine);
-    try {
-      return await mine;
-    } finally {
-      if (locks.get(key) === mine) locks.delete(key);
-    }
-  };
+  const locks: Locks = new Map();
   const setFile = async (
     key: Key,
     condition: Condition,
@@ -286,9 +237,7 @@ export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surround
   return {
     open: (key, hint) => guarded(key, open(key, hint)),
     header: (key) => guarded(key, header(key)),
-    async headerAt(place, immutable) {
-      return (await headerOf(await openAt(place, immutable))).file;
-    },
+    headerAt,
     async check(key, condition) {
       await guarded(key, check(key, condition));
     },
@@ -296,7 +245,7 @@ export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surround
       if (isImmutable(key))
         return guarded(
           key,
-          locked(key, () => setFile(key, condition, temp, last)),
+          locked(locks, key, () => setFile(key, condition, temp, last)),
         );
       const wanted = (found: Header | undefined): boolean => {
         demand(key, found, condition);
@@ -312,7 +261,9 @@ export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surround
       await guarded(
         key,
         isImmutable(key)
-          ? locked(key, () => removeFile(key, { asks: conditional(condition), wanted }, last))
+          ? locked(locks, key, () =>
+              removeFile(key, { asks: conditional(condition), wanted }, last),
+            )
           : addVersion(key, { asks: true, wanted }, tombstone, last),
       );
     },
@@ -322,7 +273,7 @@ export function objects({ disk, keys, grace, now, syncs, temps, feed }: Surround
       return guarded(
         key,
         isImmutable(key)
-          ? locked(key, () => removeFile(key, { asks: true, wanted }, last))
+          ? locked(locks, key, () => removeFile(key, { asks: true, wanted }, last))
           : addVersion(key, { asks: true, wanted }, tombstone, last),
       );
     },

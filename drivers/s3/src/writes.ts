@@ -4,6 +4,7 @@ import {
   checkPut,
   checkWrite,
   incoming,
+  locked,
   StoreError,
   storeCode,
   type Condition,
@@ -18,7 +19,7 @@ import {
 import type { Context } from "./context.ts";
 import { etagOf, hasExpired, isPast, metadataOf, reserved, tagOf } from "./entry.ts";
 import type { Effect } from "./failure.ts";
-import { locked } from "./locks.ts";
+import { locks } from "./locks.ts";
 import type { Reads } from "./reads.ts";
 import { PATIENCE, storedAt, type Send } from "./service.ts";
 import { upload } from "./upload.ts";
@@ -46,7 +47,7 @@ export function writes(
   const form = (tag: string): string => (verdict.tags === "bare" ? tag : `"${tag}"`);
   /** everything that changes a key, one after another, where only this process keeps conditions */
   const inTurn = <T>(key: Key, work: () => Promise<T>): Promise<T> =>
-    alone ? locked(`${at.endpoint}/${at.bucket}/${at.prefix}${key}`, work) : work();
+    alone ? locked(locks(), `${at.endpoint}/${at.bucket}/${at.prefix}${key}`, work) : work();
 
   /** Throws CONFLICT unless the condition holds now. */
   const demand = async (key: Key, condition: Condition, options: OpOptions): Promise<void> => {

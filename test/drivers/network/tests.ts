@@ -377,40 +377,46 @@ export function defineNetworkTests(
     async () => {
       const driver = open(new URL(server.store()));
       await driver.open();
-      const acknowledged: string[] = [];
       const stop = new AbortController();
       let resets = 0;
       const watching = (async () => {
         for await (const { kind } of driver.watch!({ signal: stop.signal }))
           if (kind === "reset") resets++;
       })();
-      let over = false;
-      let n = 0;
-      const writing = [1, 2, 3].map(async () => {
-        while (!over) {
-          const key = `d/${n++}`;
-          const code = await codeOf(driver.put(key, Buffer.from(key), { ifAbsent: true }));
-          if (code === undefined) acknowledged.push(key);
-          else assert.match(code, /^(?:UNKNOWN|UNAVAILABLE)$/);
-          if (code === "UNAVAILABLE") await pause(10);
-        }
-      });
-      for (let round = 0; round < 3; round++) {
-        const enough = acknowledged.length + 30;
-        while (acknowledged.length < enough) await pause(5);
-        await server.kill();
-        await server.start();
-      }
-      over = true;
-      await Promise.all(writing);
-      for (const key of acknowledged)
-        expect((await again(() => driver.get(key)))?.body).toEqual(
-          new Uint8Array(Buffer.from(key)),
-        );
+      await writeWhileKilled(driver, server);
       while (resets === 0) await pause(20);
       stop.abort();
       await watching;
       await driver.close();
     },
   );
+}
+
+/** Writes while the server is killed three times: nothing acknowledged is lost, and failures are honest. */
+export async function writeWhileKilled(
+  driver: Driver,
+  server: Pick<Backend, "kill" | "start">,
+): Promise<void> {
+  const acknowledged: string[] = [];
+  let over = false;
+  let n = 0;
+  const writing = [1, 2, 3].map(async () => {
+    while (!over) {
+      const key = `d/${n++}`;
+      const code = await codeOf(driver.put(key, Buffer.from(key), { ifAbsent: true }));
+      if (code === undefined) acknowledged.push(key);
+      else assert.match(code, /^(?:UNKNOWN|UNAVAILABLE)$/);
+      if (code === "UNAVAILABLE") await pause(10);
+    }
+  });
+  for (let round = 0; round < 3; round++) {
+    const enough = acknowledged.length + 30;
+    while (acknowledged.length < enough) await pause(5);
+    await server.kill();
+    await server.start();
+  }
+  over = true;
+  await Promise.all(writing);
+  for (const key of acknowledged)
+    expect((await again(() => driver.get(key)))?.body).toEqual(new Uint8Array(Buffer.from(key)));
 }
