@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 
 import { stageKind } from "@citadel/core/stage";
 import { pack, publishDocument, tarOf, type Manifest } from "../support/packages.ts";
 import { gzipSync } from "node:zlib";
+import { tempFolder } from "../support/temp.ts";
 import { authenticator } from "../support/totp.ts";
 import { base, place, type Got, type Place } from "../serve/place.ts";
 
@@ -364,6 +366,29 @@ describe("H6 who may", () => {
       expect([404, 409]).toContain(status);
     const history = await Array.fromAsync(here.citadel.registry.packages.history("one"));
     expect(history).toHaveLength(1);
+  });
+
+  test("attack 26: of approvals on two servers over one store one wins", async () => {
+    const temp = await tempFolder("two-servers");
+    const store = {
+      "store.documents": `sqlite:${join(temp.path, "registry.db")}`,
+      "store.blobs": `file:${join(temp.path, "blobs")}`,
+    };
+    {
+      await using left = await place(store, "sqlite");
+      await using right = await place(store, "sqlite");
+      const ann = await left.signIn("ann");
+      for (let n = 0; n < 4; n++) {
+        const id = await staged(left, ann, { ...one, version: `1.0.${n}` });
+        const got = await Promise.all([left, right, left, right].map((at) => approve(at, ann, id)));
+        expect(got.filter(({ status }) => status === 201)).toHaveLength(1);
+        for (const { status } of got) expect([201, 404, 409]).toContain(status);
+        expect((await right.ask(`/-/stage/${id}`, { token: ann })).status).toBe(404);
+      }
+      const history = await Array.fromAsync(right.citadel.registry.packages.history("one"));
+      expect(history).toHaveLength(4);
+    }
+    await temp.remove();
   });
 
   test("attack 26: what somebody began to publish nobody else touches, until that has ended", async () => {
