@@ -119,18 +119,25 @@ const changesRules = ({ changes }: PolicyEntry): boolean =>
   changes.some(({ events }) => events.some(({ type }) => type !== "request" && type !== "deny"));
 
 /** What somebody is told who asks for a version that is not served. */
-export function refusedError(
-  { name: asked, version }: Pick<Candidate, "name" | "version">,
-  { rule, reason, until }: Refusal,
-): CitadelError {
-  return new CitadelError(
-    "E_POLICY",
-    `${asked}@${version} is withheld by the policy of this registry: ${reason} (rule ${rule})`,
-    {
-      hint: [
-        ...(until === undefined ? [] : [`wait until ${new Date(until).toISOString()}`]),
-        `ask for an exception: citadel registry:policy:request ${asked}@${version} --reason <why>`,
-      ],
-    },
-  );
+export class PolicyError extends CitadelError {
+  readonly about: Refusable;
+  readonly refusal: Refusal;
+  constructor(about: Refusable, refusal: Refusal) {
+    const { rule, reason, until } = refusal;
+    const version = `${about.name}@${about.version}`;
+    super(
+      "E_POLICY",
+      `${version} is withheld by the policy of this registry: ${reason} (rule ${rule})`,
+      {
+        hint: [
+          ...(until === undefined ? [] : [`wait until ${new Date(until).toISOString()}`]),
+          `ask for an exception: citadel registry:policy:request ${version} --reason <why>`,
+        ],
+      },
+    );
+    this.about = about;
+    this.refusal = refusal;
+  }
 }
+
+type Refusable = Pick<Candidate, "name" | "version" | "origin">;

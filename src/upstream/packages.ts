@@ -4,7 +4,7 @@ import { gzip } from "node:zlib";
 import { LRUCache } from "lru-cache";
 import { CitadelError } from "../errors.ts";
 import { logger } from "../log.ts";
-import { refusedError } from "../policy/policies.ts";
+import { PolicyError } from "../policy/policies.ts";
 import type { Candidate, Exception, Policy, Refusal } from "../policy/types.ts";
 import { packageNotFound } from "../registry/context.ts";
 import type { Form, View } from "../registry/types.ts";
@@ -217,12 +217,15 @@ export function candidateOf(held: Held, release: Release, facts?: Held): Candida
 }
 
 /** A package of which nothing is left says why, instead of being there without versions. */
-function demandSome({ outline }: Held, { hidden, released }: Plan): void {
+function demandSome({ outline, remote }: Held, { hidden, released }: Plan): void {
   if (hidden.size < outline.releases.size || released.length > 0) return;
   const latest = outline.tags.get("latest") ?? [...hidden.keys()].at(-1) ?? "";
   const refusal = hidden.get(latest) ?? [...hidden.values()].at(-1);
   if (!refusal) throw packageNotFound(outline.name);
-  throw refusedError({ name: outline.name, version: latest }, refusal);
+  throw new PolicyError(
+    { name: outline.name, version: latest, origin: remote.setting.name },
+    refusal,
+  );
 }
 
 /**

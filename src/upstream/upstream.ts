@@ -5,9 +5,8 @@ import type { Dirs, Settings } from "../config/settings.ts";
 import { segment } from "../driver/index.ts";
 import { CitadelError } from "../errors.ts";
 import { matches, patternMap } from "../patterns.ts";
-import { refusedError } from "../policy/policies.ts";
+import { PolicyError } from "../policy/policies.ts";
 import type { Refusals } from "../policy/refusals.ts";
-import type { Refusal } from "../policy/types.ts";
 import { packageNotFound } from "../registry/context.ts";
 import { scopeOf, versionOf } from "../registry/names.ts";
 import { versionFor, versionNotFound } from "../registry/resolve.ts";
@@ -84,11 +83,16 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
     version,
     origin: remote.setting.name,
   });
-  const refuse = (held: Held, version: string, refusal: Refusal, caller: Caller): CitadelError => {
-    const about = aboutOf(held, version);
-    refusals.note(about, refusal, { caller });
-    return refusedError(about, refusal);
-  };
+
+  /** Does what somebody asked for, and counts when it is refused. */
+  async function counting<T>(caller: Caller, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof PolicyError) refusals.note(error.about, error.refusal, { caller });
+      throw error;
+    }
+  }
 
   /** What is here, else the short form; for who needs to know a version and not to show it. */
   async function any(remote: Remote, name: string, again = false): Promise<Held> {
@@ -115,7 +119,7 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
     return [renewed === shown ? undefined : await find(renewed), renewed];
   }
 
-  return {
+  const packagesFor: Pick<Upstream, "view" | "manifest" | "tags" | "tarball"> = {
     async view(name, form, base, caller, { again = false } = {}) {
       return packages.show(await demandRemote(name, caller), name, form, base, again);
     },
@@ -128,7 +132,7 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
         (one) => versionFor(choicesOf(one), wanted),
       );
       const refusal = shown.plan.hidden.get(wanted);
-      if (refusal) throw refuse(shown.held, wanted, refusal, caller);
+      if (refusal) throw new PolicyError(aboutOf(shown.held, wanted), refusal);
       if (version === undefined) throw versionNotFound(choicesOf(shown), spec);
       const bytes = manifestIn(shown, version);
       return { version, bytes, etag: digestOf(shown.etag, version).slice(0, 22) };
@@ -170,12 +174,19 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
         return { ...kept, version };
       }
       const { refusal, would } = await packages.judge(held, release);
-      if (refusal) throw refuse(held, version, refusal, caller);
+      if (refusal) throw new PolicyError(aboutOf(held, version), refusal);
       if (would) refusals.note(aboutOf(held, version), would, { caller, dryRun: true });
       const tarball = await tarballs.get(remote, name, release);
       recipients.note(name, version, caller);
       return { ...tarball, version };
     },
+  };
+
+  return {
+    view: (...asked) => counting(asked[3], () => packagesFor.view(...asked)),
+    manifest: (...asked) => counting(asked[4], () => packagesFor.manifest(...asked)),
+    tags: (...asked) => counting(asked[1], () => packagesFor.tags(...asked)),
+    tarball: (...asked) => counting(asked[2], () => packagesFor.tarball(...asked)),
 
     ...passOn({ remotes, remoteOf, isPrivate, rules }),
 

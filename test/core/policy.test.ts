@@ -7,7 +7,7 @@ import {
   compilePolicy,
   createPolicies,
   createRefusals,
-  refusedError,
+  PolicyError,
   type Candidate,
   type Exception,
   type KeptRule,
@@ -500,7 +500,7 @@ describe.each(drivers)("H3: the policy in a store (%s)", (driver) => {
 });
 
 test("H3: whoever asks for a version that is withheld is told which rule, why and until when", () => {
-  const error = refusedError(candidate(), {
+  const error = new PolicyError(candidate(), {
     rule: "age:*",
     reason: "it is too young",
     until: now,

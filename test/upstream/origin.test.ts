@@ -379,6 +379,8 @@ test("H3: the policy holds on packument, version, tags, search and tarball of bo
   await policies.apply(admin, { type: "rule", rule: { kind: "block", pattern: "one" } });
   const nothing = await here.ask("/one");
   expect([nothing.status, nothing.json().code]).toEqual([403, "E_POLICY"]);
+  const [last] = await here.citadel.refusals.list();
+  expect(last).toMatchObject({ name: "one", origin: "liar", rule: "block:one", count: 3 });
 });
 
 test("B9: stats show an upstream as a backend, and one that is down as such", async () => {
