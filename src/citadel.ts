@@ -29,7 +29,6 @@ import { createRegistry, kinds } from "./registry/registry.ts";
 import type { Registry, Views } from "./registry/types.ts";
 import { createViews } from "./registry/views/views.ts";
 import { documentKey } from "./store/keys.ts";
-import { verifySignatures } from "./registry/signatures.ts";
 import { createJobs } from "./trust/jobs.ts";
 import { createTrust } from "./trust/trust.ts";
 import type { Trust } from "./trust/types.ts";
@@ -276,6 +275,7 @@ export async function openCitadel({
       const counted = (what: Counted): void => void checked[what]++;
       const items: Problem[] = [];
       for await (const problem of store.verify({ kinds: kinds(), counted })) items.push(problem);
+      const { verifySignatures } = await import("./registry/signatures.ts");
       for await (const problem of verifySignatures({ registry, keys, counted }))
         items.push(problem);
       return { items, checked };

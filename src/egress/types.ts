@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 /** Milliseconds that each phase of a request may take. */
 export interface Timeouts {
   /** @default 10000 */
@@ -34,7 +35,7 @@ export interface EgressRequest {
   readonly method?: string;
   /** names in lower case */
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
+  readonly body?: string | Uint8Array | Readable;
   /** bytes of the answer's body after it was decompressed @default 16 MiB */
   readonly limit?: number;
   readonly timeouts?: Timeouts;

@@ -8,7 +8,7 @@ import {
   type KeyObject,
 } from "node:crypto";
 import { promisify } from "node:util";
-import { errorCode } from "../errors.ts";
+import { errorCode, type CitadelError } from "../errors.ts";
 import type { Actor, Store } from "../store/types.ts";
 import {
   keyKind,
@@ -17,7 +17,7 @@ import {
   type Purpose,
   type RingState,
 } from "./kind.ts";
-import { openSealer, wrongKey, type Sealer, type SealerOptions } from "./sealer.ts";
+import type { Sealer, SealerOptions } from "./sealer.ts";
 
 /** A signature of a package: `NAME@VERSION:INTEGRITY`, as npm's clients check it. */
 export interface Signature {
@@ -66,21 +66,23 @@ export function createKeys({ store, ...options }: KeysOptions): Keys {
   const opened = new Map<string, KeyObject>();
   let held: Sealer | undefined;
   const sealer = async (make: boolean): Promise<Sealer | undefined> =>
-    (held ??= await openSealer(options, make));
+    (held ??= await (await import("./sealer.ts")).openSealer(options, make));
+  const lacking = async (what: string): Promise<CitadelError> =>
+    (await import("./sealer.ts")).wrongKey(what, options);
   const mustSeal = async (): Promise<Sealer> => {
     const found = await sealer(true);
-    if (!found) throw wrongKey("the store", options);
+    if (!found) throw await lacking("the store");
     return found;
   };
 
   const unseal: Keys["unseal"] = async (sealed, use, what) => {
     // a server that has no key yet must not make one of its own here: it could not open this
     const found = await sealer(false);
-    if (!found) throw wrongKey(what, options);
+    if (!found) throw await lacking(what);
     try {
       return found.open(sealed, use);
     } catch (error) {
-      throw errorCode(error) === "E_SERVER_KEY" ? wrongKey(what, options) : error;
+      throw errorCode(error) === "E_SERVER_KEY" ? await lacking(what) : error;
     }
   };
 

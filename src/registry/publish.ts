@@ -3,7 +3,7 @@ import type { Action, Caller, ScopeHolder, Visibility } from "../access/types.ts
 import { may } from "../access/may.ts";
 import { CitadelError } from "../errors.ts";
 import { agree } from "./agree.ts";
-import { attestationsOf, type AttestationBundles } from "./attestations.ts";
+import type { AttestationBundles } from "./attestations.ts";
 import { actorOf, demand, targetOf, type Context } from "./context.ts";
 import { checkDist, hashesOf } from "./dist.ts";
 import type { StagedItem } from "../stage/types.ts";
@@ -107,7 +107,9 @@ export function publisher(context: Context): Publishing {
     checkDist(hashesOf(manifest["dist"]), tarball, "E_INVALID_TARBALL");
     const about = { name, version, integrity: tarball.integrity };
     const bundles =
-      input.attestation === undefined ? undefined : attestationsOf(input.attestation, about);
+      input.attestation === undefined
+        ? undefined
+        : (await import("./attestations.ts")).attestationsOf(input.attestation, about);
 
     // a refusal that is certain by now must not cost an upload to the store
     const before = await packages.read(name);

@@ -69,7 +69,8 @@ export function createRegistry(options: RegistryOptions): Registry {
     packages,
     publish: publishing.publish,
     checkPublish: publishing.checkPublish,
-    publishBatch: batchPublisher(context, publishing),
+    publishBatch: async (inputs, caller) =>
+      (await import("./batch/publish.ts")).publishBatch(context, publishing, inputs, caller),
     tidyBatches: batches.tidy,
     stages: createStages({ store, context, publishing, limits: options.stage }),
     ...tagger(context),

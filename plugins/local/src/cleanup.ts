@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Citadel } from "@citadel/core";
-import { leftovers } from "./pack.ts";
+import { leftovers } from "./leftovers.ts";
 
 export interface CleanedUp {
   /** objects of the store that nothing refers to */

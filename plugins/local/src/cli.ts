@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { CitadelError } from "@citadel/core/errors";
 import type { JsonObject } from "@citadel/core/registry";
-import { parseObject } from "./folder.ts";
+import { parseObject } from "@citadel/core/pack";
 
 /** @throws E_USAGE, E_INVALID_DOCUMENT */
 export async function readMetadata(path: string | undefined): Promise<JsonObject> {

@@ -15,10 +15,9 @@ import {
   type Tarball,
 } from "@citadel/core/registry";
 import { storedAs } from "@citadel/core/catalog";
+import { listFiles, pack, readPackageJson } from "@citadel/core/pack";
 import { makePackage, singleFile, type SingleFile } from "./file.ts";
-import { listFiles, readPackageJson } from "./folder.ts";
 import { scopeOf } from "./names.ts";
-import { pack } from "./pack.ts";
 
 /**
  * What a package is made of.

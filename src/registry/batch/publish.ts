@@ -13,57 +13,58 @@ const most = 1000;
  * See {@link Registry.publishBatch}. Everything is checked and stored first, then each package takes its version in, held back;
  * the batch's own document then says whether it counts.
  */
-export function batchPublisher(
+export async function publishBatch(
   context: Context,
   { prepare, put }: Pick<Publishing, "prepare" | "put">,
-): (inputs: readonly PublishInput[], caller: Caller) => Promise<PublishedBatch> {
+  inputs: readonly PublishInput[],
+  caller: Caller,
+): Promise<PublishedBatch> {
   const { packages, batches } = context;
 
   /** The package takes it in, held back. */
-  const reserve = (id: string, { ready, events }: Stored, caller: Caller): Promise<unknown> =>
+  const reserve = (id: string, { ready, events }: Stored): Promise<unknown> =>
     batches.claim(ready.name, ready.version, actorOf(caller), (state) => {
       if (ready.check(state) === "repeated") throw taken([ready]);
       return [{ type: "reserve", batch: id, events: events(state) }];
     });
 
-  return async function publishBatch(inputs, caller) {
-    checkBatch(inputs);
-    const sorted = inputs.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-    const ready = await inTurns(sorted, (input) => prepare(input, caller, "write"));
-    const repeated = ready.filter(({ check, before }) => check(before?.state) === "repeated");
-    if (repeated.length === ready.length) {
-      const again = await Promise.all(ready.map((one) => published(one, true)));
-      return { items: again, repeated: true };
-    }
-    if (repeated.length > 0) throw taken(repeated);
-
-    const stored = await inTurns(ready, (one) => put(one, caller));
-    const versions = Object.fromEntries(ready.map(({ name, version }) => [name, version]));
-    const id = await batches.open(actorOf(caller), versions);
-    try {
-      // in the order of names: of two batches with a package in common, one gets past it
-      for (const one of stored) await reserve(id, one, caller);
-      if ((await batches.end(id, "commit", actorOf(caller))) !== "committed") throw overtaken();
-    } catch (error) {
-      // a commit whose answer got lost may have arrived
-      if ((await batches.end(id, "abort")) !== "committed") {
-        await batches.settle(id);
-        throw error;
-      }
-    }
-    await batches.settle(id);
-    return {
-      id,
-      items: await Promise.all(ready.map((one) => published(one, false))),
-      repeated: false,
-    };
-  };
-
-  async function published(one: Ready, repeated: boolean): Promise<Published> {
+  const published = async (one: Ready, repeated: boolean): Promise<Published> => {
     const document = await packages.read(one.name);
     if (!document) throw new Error(`the publish of ${one.name} left no document`);
     return one.published(document, repeated);
+  };
+
+  checkBatch(inputs);
+  const sorted = inputs.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const ready = await inTurns(sorted, (input) => prepare(input, caller, "write"));
+  const repeated = ready.filter(({ check, before }) => check(before?.state) === "repeated");
+  if (repeated.length === ready.length) {
+    const again = await Promise.all(ready.map((one) => published(one, true)));
+    return { items: again, repeated: true };
   }
+  if (repeated.length > 0) throw taken(repeated);
+
+  const stored = await inTurns(ready, (one) => put(one, caller));
+  const versions = Object.fromEntries(ready.map(({ name, version }) => [name, version]));
+  const id = await batches.open(actorOf(caller), versions);
+  try {
+    // in the order of names: of two batches with a package in common, one gets past it
+    for (const one of stored) await reserve(id, one);
+    if ((await batches.end(id, "commit", actorOf(caller))) !== "committed") throw overtaken();
+  } catch (error) {
+    // a commit whose answer got lost may have arrived
+    if ((await batches.end(id, "abort")) !== "committed") {
+      await batches.settle(id);
+      throw error;
+    }
+  }
+  // it counts already; whoever reads one of the packages does what is left to do
+  await batches.settle(id).catch(() => {});
+  return {
+    id,
+    items: await Promise.all(ready.map((one) => published(one, false))),
+    repeated: false,
+  };
 }
 
 function checkBatch(inputs: readonly PublishInput[]): void {

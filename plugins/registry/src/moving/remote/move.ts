@@ -2,7 +2,7 @@ import type { Citadel, Scratch } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
 import { CitadelError } from "@citadel/core/errors";
 import { checkName } from "@citadel/core/registry";
-import { readSecretFile } from "@citadel/core/terminal";
+import { readToken } from "../../token.ts";
 import { moveIn, type MoveOptions } from "../move.ts";
 import type { Moved } from "../source.ts";
 import { openRemote } from "./client.ts";
@@ -59,12 +59,4 @@ export async function moveFromRegistry(
   } finally {
     await remote.close();
   }
-}
-
-async function readToken(path: string): Promise<string> {
-  const token = (await readSecretFile(path, "token")).trim();
-  if (/^[\x21-\x7e]{1,4096}$/.test(token)) return token;
-  throw new CitadelError("E_USAGE", `${path} holds no token`, {
-    hint: ["put the token into the file, and nothing else"],
-  });
 }

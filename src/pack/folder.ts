@@ -1,9 +1,9 @@
 import { lstatSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { CitadelError } from "@citadel/core/errors";
-import type { JsonObject } from "@citadel/core/registry";
+import { CitadelError } from "../errors.ts";
+import { baseName } from "../registry/names.ts";
+import type { JsonObject } from "../registry/types.ts";
 import type { PackTree } from "npm-packlist";
-import { bareName } from "./names.ts";
 
 /**
  * The package.json of a folder.
@@ -65,7 +65,7 @@ export async function listFiles(
 function binOf({ bin, name }: JsonObject): Record<string, string> {
   const entries =
     typeof bin === "string"
-      ? [[bareName(typeof name === "string" ? name : ""), bin]]
+      ? [[baseName(typeof name === "string" ? name : ""), bin]]
       : Object.entries(bin ?? {});
   return Object.fromEntries(
     entries

@@ -1,0 +1,25 @@
+import { CitadelCommand } from "@citadel/core/command";
+import { listKeys } from "../../keys.ts";
+
+export default class RegistryKeys extends CitadelCommand {
+  static override summary = "List the keys that this registry signs with";
+  static override description =
+    "Public halves and dates; the private halves are sealed in the store. There are none before the first publish.";
+  static override examples = [
+    "<%= config.bin %> <%= command.id %>",
+    "<%= config.bin %> <%= command.id %> --json",
+  ];
+
+  async run(): Promise<object> {
+    await this.parse(RegistryKeys);
+    const items = await listKeys(await this.citadel());
+    await this.table(items, [
+      { name: "purpose", value: ({ purpose }) => purpose },
+      { name: "key", value: ({ keyid }) => keyid, importance: 0 },
+      { name: "algorithm", value: ({ algorithm }) => algorithm },
+      { name: "created", value: ({ created }) => created },
+      { name: "expires", value: ({ expires }) => expires ?? "in use" },
+    ]);
+    return { items };
+  }
+}

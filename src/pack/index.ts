@@ -1,0 +1,3 @@
+export { listFiles, parseObject, readPackageJson } from "./folder.ts";
+export { pack } from "./tarball.ts";
+export { findWorkspace, publishable, type Workspace, type WorkspacePackage } from "./workspace.ts";
