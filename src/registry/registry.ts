@@ -15,7 +15,6 @@ import { trustKind } from "../trust/kind.ts";
 import type { Kind, Store } from "../store/types.ts";
 import { createBatches } from "./batch/batches.ts";
 import { batchKind } from "./batch/kind.ts";
-import { batchPublisher } from "./batch/publish.ts";
 import { claims } from "./claims.ts";
 import type { Context } from "./context.ts";
 import { quarantineKind } from "../upstream/quarantine.ts";
