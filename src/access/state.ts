@@ -186,6 +186,12 @@ export interface Accounts {
 
   /** A new token of a user. @throws E_USER_NOT_FOUND, E_INVALID_DOCUMENT */
   issue(name: string, request: TokenRequest, who: Actor): Promise<Issued>;
+  /**
+   * A token of another registry works here from now on, until it is revoked. Only its hash is kept.
+   * @returns false when it is known here already, alive or not
+   * @throws E_USER_NOT_FOUND, E_INVALID_DOCUMENT
+   */
+  adopt(name: string, token: string, request: TokenRequest, who: Actor): Promise<boolean>;
   /** A token of a principal without an account, kind `job`. @throws E_INVALID_DOCUMENT */
   issueJob(job: JobRequest, who: Actor): Promise<Issued>;
   /** Tokens of a user that were not revoked, newest first. @param after a key */

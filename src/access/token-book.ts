@@ -12,6 +12,8 @@ import type { Uses } from "./uses.ts";
 
 /** Live tokens of a user; the oldest dies when another one is made. */
 const mostTokens = 1000;
+/** characters of a token that was made elsewhere */
+const shortestAdopted = 32;
 const longestName = 200;
 const longestDescription = 1000;
 const mostBlocks = 100;
@@ -24,7 +26,15 @@ export interface TokenContext extends Context {
 
 type TokenBook = Pick<
   Accounts,
-  "byToken" | "session" | "issue" | "issueJob" | "tokens" | "revoke" | "keyOf" | "revokeKey"
+  | "byToken"
+  | "session"
+  | "issue"
+  | "adopt"
+  | "issueJob"
+  | "tokens"
+  | "revoke"
+  | "keyOf"
+  | "revokeKey"
 >;
 
 /** Tokens: made, found, listed, revoked. */
@@ -57,13 +67,16 @@ export function createTokenBook(context: TokenContext): TokenBook {
   ): Promise<Issued> => {
     // a token counts only when its user lists it, so that a crash in between leaves nothing that works
     const issued = await write({ kind: "user", user: name, session }, request, who);
-    await changeUser(context, name, who, ({ tokens: live }) => {
-      const oldest = live.slice(0, Math.max(0, live.length + 1 - mostTokens));
-      const drop: UserEvent[] = oldest.length > 0 ? [{ type: "untoken", ids: oldest }] : [];
-      return [...drop, { type: "token", id: issued.info.key }];
-    });
+    await list(name, issued.info.key, who);
     return issued;
   };
+
+  const list = (name: string, id: string, who: Actor): Promise<unknown> =>
+    changeUser(context, name, who, ({ tokens: live }) => {
+      const oldest = live.slice(0, Math.max(0, live.length + 1 - mostTokens));
+      const drop: UserEvent[] = oldest.length > 0 ? [{ type: "untoken", ids: oldest }] : [];
+      return [...drop, { type: "token", id }];
+    });
 
   const revokeId = async (id: string, who: Actor): Promise<boolean> => {
     const found = (await tokens.read(id))?.state;
@@ -83,6 +96,30 @@ export function createTokenBook(context: TokenContext): TokenBook {
   return {
     issue,
     session: async (name, who) => (await issue(name, {}, who, true)).token,
+
+    async adopt(name, token, request, who) {
+      if (!isText(token) || token.length < shortestAdopted)
+        throw invalid(`a token has at least ${shortestAdopted} characters`);
+      const id = tokenId(token);
+      const event = {
+        type: "create",
+        kind: "user",
+        user: name,
+        session: false,
+        ...checked(request),
+        prefix: tokenPrefix(token),
+      } as const;
+      if (!(await findUser(context, name)))
+        throw new CitadelError("E_USER_NOT_FOUND", `there is no user ${JSON.stringify(name)}`);
+      let isNew = false;
+      await tokens.change(id, who, (state) => {
+        isNew = !state;
+        return state ? [] : [event];
+      });
+      // one that died here stays dead
+      if (isNew) await list(name, id, who);
+      return isNew;
+    },
 
     issueJob: ({ principal, trusted, ...request }, who) =>
       write(

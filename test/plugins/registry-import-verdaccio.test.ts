@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -38,6 +39,14 @@ const documentOf = async (url: string, name: string) =>
     versions: Record<string, { deprecated?: string; dist: { integrity: string; tarball: string } }>;
   };
 
+/** A JWT as Verdaccio signs them, or with no signature at all. */
+function jwt(payload: object, secret: string, alg = "HS256"): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = `${part({ alg, typ: "JWT" })}.${part(payload)}`;
+  if (alg === "none") return `${signed}.`;
+  return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+}
+
 /** The commands of docs/moving-in.md that belong to a step, as they stand there. */
 async function documented(home: string, folderOfVerdaccio: string) {
   const page = await readFile(join(root, "docs/moving-in.md"), "utf8");
@@ -59,7 +68,7 @@ test(
     );
     try {
       const alice = await signIn(verdaccio.url, "alice", "alice's password");
-      await signIn(verdaccio.url, "bob", "bob's password");
+      const bob = await signIn(verdaccio.url, "bob", "bob's password");
       const npm = await npmAt(verdaccio.url, alice, "alice-there");
       const work = join(folder.path, "work");
       await mkdir(work);
@@ -107,8 +116,51 @@ test(
       expect(JSON.parse(nothing.stdout)).toMatchObject({ versions: { added: 0, unchanged: 5 } });
       expect((await citadel(home, ["verify"])).code).toBe(0);
 
+      // tokens go on working; one that is not of this Verdaccio, or has expired, does not
+      const { secret } = JSON.parse(
+        await readFile(join(there, "storage/.verdaccio-db.json"), "utf8"),
+      ) as { secret: string };
+      const later = Math.floor(Date.now() / 1000) + 3600;
+      const signed = jwt({ name: "bob", exp: later }, secret);
+      const lines = [
+        "registry=http://localhost/",
+        `//localhost/:_authToken=${alice}`,
+        ...[
+          bob,
+          signed,
+          jwt({ name: "bob", exp: 1 }, secret),
+          jwt({ name: "bob" }, "x".repeat(32)),
+        ],
+        ...[jwt({ name: "bob" }, secret, "none"), `${bob.slice(0, -8)}AAAAAAA=`, "not-a-token"],
+      ];
+      const file = join(folder.path, "tokens");
+      await writeFile(file, lines.join("\n"));
+      const withTokens = ["registry:import", "verdaccio", there, "--tokens", file, "--json"];
+      const taken = await citadel(home, withTokens);
+      expect(taken.code).toBe(3);
+      const report = JSON.parse(taken.stdout) as { problems: { code: string }[] };
+      expect(report).toMatchObject({ tokens: { added: 3, unchanged: 0, failed: 5 } });
+      expect(report.problems.map(({ code }) => code)).toEqual([
+        ...["E_TOKEN_EXPIRED", "E_AUTH_INVALID", "E_AUTH_INVALID"],
+        ...["E_AUTH_INVALID", "E_AUTH_INVALID"],
+      ]);
+      for (const one of [alice, bob, secret]) expect(taken.output).not.toContain(one);
+      expect(JSON.parse((await citadel(home, withTokens)).stdout)).toMatchObject({
+        tokens: { added: 0, unchanged: 3 },
+      });
+
       const server = await serve({ home });
       try {
+        const whoami = async (token: string) =>
+          (await request(`${server.url}/-/whoami`, { token })).text();
+        expect(await whoami(alice)).toContain('"alice"');
+        expect(await whoami(signed)).toContain('"bob"');
+        const list = await citadel(home, ["registry:token:list", "--user", "alice", "--json"]);
+        const [{ key }] = (JSON.parse(list.stdout) as { items: [{ key: string }] }).items;
+        expect((await citadel(home, ["registry:token:revoke", key])).code).toBe(0);
+        expect(await whoami(alice)).not.toContain('"alice"');
+        expect((await citadel(home, withTokens)).stdout).toContain('"unchanged": 3');
+        expect(await whoami(alice)).not.toContain('"alice"');
         const [before, after] = [
           await documentOf(verdaccio.url, "@acme/tool"),
           await documentOf(server.url, "@acme/tool"),

@@ -13,11 +13,14 @@ import {
 import { moveIn, type MoveOptions } from "../move.ts";
 import type { Moved } from "../source.ts";
 import { openVerdaccioStorage } from "./storage.ts";
+import { takeTokens } from "./tokens.ts";
 import { importUsers, readHtpasswd } from "./users.ts";
 
 export interface VerdaccioOptions extends Omit<MoveOptions, "isUser"> {
   /** accounts; what the configuration says when left out, `false` for none */
   readonly htpasswd?: string | false;
+  /** file of tokens that are to go on working here; `-` is standard input */
+  readonly tokens?: string;
   /** whether its access rules are made here, too @default true */
   readonly rules?: boolean;
 }
@@ -28,6 +31,7 @@ export interface MovedFromVerdaccio extends Moved {
   /** absolute paths */
   readonly folders: readonly string[];
   readonly users: { readonly added: number; readonly unchanged: number; readonly failed: number };
+  readonly tokens: { readonly added: number; readonly unchanged: number; readonly failed: number };
   /** patterns of the access rules; notes say what cannot be said here */
   readonly access: AppliedRules & { readonly notes: readonly string[] };
 }
@@ -41,7 +45,7 @@ export async function moveFromVerdaccio(
   citadel: Citadel,
   caller: Caller,
   path: string,
-  { htpasswd, rules = true, ...options }: VerdaccioOptions = {},
+  { htpasswd, tokens, rules = true, ...options }: VerdaccioOptions = {},
   scratch: Scratch = new Set(),
 ): Promise<MovedFromVerdaccio> {
   const file = await findVerdaccioConfig(path);
@@ -54,6 +58,15 @@ export async function moveFromVerdaccio(
   const translated = translateRules(rules && config ? config : { rules: [] });
   const applied = await applyRules(citadel.access, translated.rules, caller, dryRun);
   const counted = await importUsers(citadel, caller, users, dryRun);
+  const taken =
+    tokens === undefined
+      ? { added: 0, unchanged: 0, problems: [] }
+      : await takeTokens(
+          citadel,
+          caller,
+          { file: tokens, secret: storage.database.secret, folder: folders[0] ?? "" },
+          dryRun,
+        );
   const names = new Set(users.map(({ name }) => name));
   const isUser = async (name: string): Promise<boolean> =>
     names.has(name) || (await citadel.accounts.user(name)) !== undefined;
@@ -62,9 +75,14 @@ export async function moveFromVerdaccio(
     ...moved,
     ...(config && { config: config.path }),
     folders,
-    problems: [...storage.problems, ...problems, ...moved.problems],
+    problems: [...storage.problems, ...problems, ...taken.problems, ...moved.problems],
     access: { ...applied, notes: translated.notes },
     users: { ...counted, failed: problems.length },
+    tokens: {
+      added: taken.added,
+      unchanged: taken.unchanged,
+      failed: taken.problems.length,
+    },
   };
 }
 

@@ -24,6 +24,10 @@ export default class RegistryImportVerdaccio extends CitadelCommand {
     htpasswd: string({ helpValue: "<file>", description: "file of the accounts" }),
     "no-rules": boolean({ description: "leave the access rules behind" }),
     "no-users": boolean({ description: "leave the accounts behind", exclusive: ["htpasswd"] }),
+    tokens: string({
+      helpValue: "<file>",
+      description: "tokens that go on working: one a line, or .npmrc; - for standard input",
+    }),
     owner: string({
       multiple: true,
       helpValue: "<user>",
@@ -39,6 +43,7 @@ export default class RegistryImportVerdaccio extends CitadelCommand {
     const progress = await this.progress(`reading ${args.path}`, { unit: "packages" });
     const options = {
       ...{ dryRun: flags["dry-run"], rules: !flags["no-rules"] },
+      ...(flags.tokens !== undefined && { tokens: flags.tokens }),
       ...(flags.owner && { owners: flags.owner }),
       ...(flags["no-users"]
         ? { htpasswd: false as const }
@@ -48,13 +53,15 @@ export default class RegistryImportVerdaccio extends CitadelCommand {
     };
     const moved = await moveFromVerdaccio(citadel, commandLine, args.path, options, this.#scratch);
     progress.stop();
-    const { access, users, packages, versions, problems, bytes } = moved;
+    const { access, users, tokens, packages, versions, problems, bytes } = moved;
     await this.table(
       facts([
         ["from", moved.config ?? moved.folders[0]],
         ...movedFacts(this.terminal, moved),
         ["users added", users.added],
         ["users unchanged", users.unchanged],
+        ["tokens added", tokens.added || undefined],
+        ["tokens unchanged", tokens.unchanged || undefined],
         ["rules added", access.added.join(", ")],
         ["rules unchanged", access.kept.join(", ")],
       ]),
