@@ -60,7 +60,7 @@ export async function takeTokens(
       else unchanged++;
     } catch (error) {
       const code = errorCode(error);
-      if (code === undefined || code.startsWith("E_STORE_")) throw error;
+      if (code === undefined || /^E_STORE_/.test(code)) throw error;
       problems.push({ subject: `token ${at + 1}`, code, message: (error as Error).message });
     }
   return { added, unchanged, problems };
