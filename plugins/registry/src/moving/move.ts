@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { createTurns, withFolder, type Citadel, type Scratch } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
-import { CitadelError, errorCode } from "@citadel/core/errors";
+import { CitadelError } from "@citadel/core/errors";
 import {
   checkName,
   checkTag,
@@ -14,6 +14,7 @@ import {
   type PackageState,
   type VersionRecord,
 } from "@citadel/core/registry";
+import { problemOf } from "./problem.ts";
 import type { Moved, Problem, Source, SourcePackage } from "./source.ts";
 import { manifestOf, namedHashes, personOf, takeVersion } from "./version.ts";
 
@@ -274,13 +275,4 @@ function isTag(tag: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** What stays behind, as a report names it. @throws what would stop every other package, too */
-function problemOf(error: unknown, subject: string, version?: string): Problem {
-  const code = errorCode(error);
-  if (code === undefined || /^E_(?:STORE_|CANCELLED|AUTH_|FORBIDDEN|REMOTE_UNAVAILABLE)/.test(code))
-    throw error;
-  const { message } = error as Error;
-  return { subject, ...(version !== undefined && { version }), code, message };
 }

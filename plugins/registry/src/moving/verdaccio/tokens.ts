@@ -3,9 +3,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Citadel } from "@citadel/core";
 import { readOnly, type Caller, type TokenRequest } from "@citadel/core/access";
-import { CitadelError, errorCode } from "@citadel/core/errors";
+import { CitadelError } from "@citadel/core/errors";
 import { isObject } from "@citadel/core/registry";
 import { readSecretFile } from "@citadel/core/terminal";
+import { problemOf } from "../problem.ts";
 import type { Problem } from "../source.ts";
 
 /** what Verdaccio's secret has; it is the key itself */
@@ -59,9 +60,7 @@ export async function takeTokens(
       if (dryRun || (await accounts.adopt(user, token, request, who))) added++;
       else unchanged++;
     } catch (error) {
-      const code = errorCode(error);
-      if (code === undefined || /^E_STORE_/.test(code)) throw error;
-      problems.push({ subject: `token ${at + 1}`, code, message: (error as Error).message });
+      problems.push(problemOf(error, `token ${at + 1}`));
     }
   return { added, unchanged, problems };
 }

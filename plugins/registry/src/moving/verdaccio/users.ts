@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import type { Citadel } from "@citadel/core";
 import { checkUserName, fromHtpasswd, userKind, type Caller } from "@citadel/core/access";
-import { CitadelError, errorCode } from "@citadel/core/errors";
+import { CitadelError } from "@citadel/core/errors";
+import { problemOf } from "../problem.ts";
 import type { Problem } from "../source.ts";
 
 /** An account as an htpasswd file has it. */
@@ -32,9 +33,7 @@ export async function readHtpasswd(
         throw new CitadelError("E_INVALID_DOCUMENT", "the form of the password is not known");
       users.set(name, { name: checkUserName(name), password });
     } catch (error) {
-      const { message } = error as Error;
-      const code = errorCode(error) ?? "E_FAILED";
-      problems.push({ subject: `user ${name.slice(0, 214)}`, code, message });
+      problems.push(problemOf(error, `user ${name.slice(0, 214)}`));
     }
   }
   return { users: [...users.values()], problems };
