@@ -10,6 +10,7 @@ import { publish, signIn } from "../support/packages.ts";
 import type { Ran } from "../support/run.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { requestToken, testIssuer, type TestIssuer } from "../servers/issuer.ts";
+import { freePort } from "../servers/redis.ts";
 import { seat, type ClientId, type Seat } from "./client.ts";
 
 const patience = 120_000;
@@ -84,9 +85,14 @@ const trusted = (type: "github" | "gitlab", name: string, permissions: readonly 
       : { project_path: `acme/${name}`, ci_config_ref_uri: { file: ".gitlab-ci.yml" } },
 });
 
-async function packageOf(owner: string, name: string, configs: readonly object[]): Promise<void> {
-  await publish(server.url, owner, { name, version: "1.0.0" });
-  const made = await request(`${server.url}/-/package/${name}/trust`, {
+async function packageOf(
+  owner: string,
+  name: string,
+  configs: readonly object[],
+  url = server.url,
+): Promise<void> {
+  await publish(url, owner, { name, version: "1.0.0" });
+  const made = await request(`${url}/-/package/${name}/trust`, {
     method: "POST",
     token: owner,
     headers: { "content-type": "application/json" },
@@ -193,6 +199,45 @@ describe.each(Object.entries(publishing))("H6 %s", (id, { direct, staged }) => {
     patience,
   );
 });
+
+test.each(["npm12", "pnpm", "yarn4"] as const)(
+  "H6: below a path prefix too, where npm exchanges at the root of the host: %s",
+  async (id) => {
+    const port = await freePort();
+    const url = `http://localhost:${port}/team/registry`;
+    const home = join(temp.path, `prefix-${id}`);
+    const below = await serve({
+      home,
+      port,
+      env: {
+        CITADEL_TRUST_ISSUERS: JSON.stringify([
+          { name: "github", issuer: issuer.url, private: true },
+        ]),
+        CITADEL_SERVER_PUBLIC_URL: `${url}/`,
+        CITADEL_SERVER_SIGNUP: "open",
+      },
+    });
+    try {
+      const name = `prefixed-${id}`;
+      const owner = await signIn(url, "owner");
+      await packageOf(owner, name, [trusted("github", name, ["createPackage"])], url);
+      const user = { name: "robot", password: "nothing" };
+      const here = await seat(tools, id, { folder: home, url }, user);
+      await here.client.configure();
+      const cwd = await folder(here, name, "1.1.0");
+      if (id === "yarn4") ok(await here.run(["install"], { cwd }));
+      issuer.run = github(name);
+      const ran = await here.run(publishing[id]?.direct ?? [], { cwd, env: onGithub() });
+      expect(ran.code, ran.output).toBe(0);
+      expect((await request(`${url}/${name}/1.1.0`)).json()).toMatchObject({
+        _npmUser: { trustedPublisher: { id: "github" } },
+      });
+    } finally {
+      await below.stop();
+    }
+  },
+  patience,
+);
 
 describe("H6 npm 12", () => {
   test(

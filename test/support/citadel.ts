@@ -35,6 +35,8 @@ export interface ServeOptions {
   readonly home: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly args?: readonly string[];
+  /** @default a free one */
+  readonly port?: number;
   /** what runs it: Node by default; a path to bun */
   readonly runtime?: string;
   /** put before the command, such as `["taskset", "-c", "0"]` */
@@ -66,7 +68,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     bin,
     "serve",
     "--port",
-    "0",
+    String(options.port ?? 0),
     "--json",
     ...(options.args ?? []),
   ];
