@@ -1,17 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { storeCode, type Change } from "@citadel/core/driver";
+import { persist, tail, type Look, type Tail } from "@citadel/core/driver";
 import type { Pool } from "./pool.ts";
 import type { Names } from "./schema.ts";
 
 /** The newest changes of the store, in a table beside it, and everybody who waits for the next one. */
-export interface Feed {
+export interface Feed extends Pick<Tail, "watch"> {
   /** this process has changed something */
   changed(): void;
-  watch(options: {
-    readonly prefix?: string;
-    readonly since?: string;
-    readonly signals: readonly AbortSignal[];
-  }): AsyncIterable<Change>;
   end(): void;
 }
 
@@ -24,25 +18,11 @@ const PAGE = 256;
 const CALL = 20;
 /** ms after which a watcher looks even when nobody called: a process may die between its change and its call */
 const PATIENCE = 2000;
-/** ms before the next try when the server is away */
-const RETRY = 200;
 
 /** A place in the feed: transactions in the order of their ids, which is also that of becoming visible for good. */
 interface Place {
   readonly xid: bigint;
   readonly id: number;
-}
-interface Seen {
-  /** tells this store and this run of the server from others: a server that lost its newest commits has restarted */
-  readonly epoch: string;
-  readonly trimmed: Place;
-  /** the first transaction that may still be running; nothing is known from here on */
-  readonly horizon: bigint;
-  /** the newest change before the horizon */
-  readonly newest: Place;
-  /** whether there are changes beyond it */
-  readonly more: boolean;
-  readonly rows: readonly (Place & { readonly key: string })[];
 }
 
 const NOWHERE: Place = { xid: 0n, id: 0 };
@@ -53,15 +33,7 @@ export function feed(pool: Pool, t: Names, track: (work: Promise<unknown>) => vo
   let changes = 0;
   let timer: NodeJS.Timeout | undefined;
   let called = -Infinity;
-  let watchers = 0;
-  let following = new AbortController();
-  let patience: NodeJS.Timeout | undefined;
-  let wake = Promise.withResolvers<void>();
 
-  const notify = (): void => {
-    wake.resolve();
-    wake = Promise.withResolvers();
-  };
   const call = (): void => {
     timer = undefined;
     called = performance.now();
@@ -79,7 +51,8 @@ export function feed(pool: Pool, t: Names, track: (work: Promise<unknown>) => vo
     );
   };
 
-  const look = async ({ xid, id }: Place, signal: AbortSignal, first = false): Promise<Seen> => {
+  /** @param first whether what this process asks from now on has to be asked later */
+  const look = async (from: Place, signal: AbortSignal, first = false): Promise<Look<Place>> => {
     // one statement has one snapshot, for all its parts
     const rows = await pool.query(
       `WITH horizon AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xid)
@@ -95,7 +68,7 @@ export function feed(pool: Pool, t: Names, track: (work: Promise<unknown>) => vo
          SELECT xid, id, key FROM ${t.feed} WHERE (xid, id) > ($1::text::xid8, $2::bigint) AND xid < horizon.xid
          ORDER BY xid, id LIMIT ${PAGE}
        ) f ON true ORDER BY f.xid, f.id`,
-      [String(xid), id],
+      [String(from.xid), from.id],
       { signal, first },
     );
     const [row0] = rows;
@@ -105,50 +78,53 @@ export function feed(pool: Pool, t: Names, track: (work: Promise<unknown>) => vo
     });
     const trimmed = place(row0, "txid", "tid");
     const newest = place(row0, "nxid", "nid");
+    const changes = rows.flatMap((row) =>
+      typeof row["key"] === "string" ? [{ at: place(row, "xid", "id"), key: row["key"] }] : [],
+    );
+    // what another transaction holds back will be visible soon, without another call
+    if (changes.length === 0 && row0?.["more"] === true) setTimeout(watching.wake, CALL).unref();
     return {
       epoch: String(row0?.["epoch"]),
-      trimmed,
       newest: before(newest, trimmed) ? trimmed : newest,
-      horizon: BigInt(text(row0?.["hxid"])),
-      more: row0?.["more"] === true,
-      rows: rows.flatMap((row) =>
-        typeof row["key"] === "string" ? [{ ...place(row, "xid", "id"), key: row["key"] }] : [],
-      ),
+      // from the first transaction that may still be running on nothing is known
+      missed: from.xid >= BigInt(text(row0?.["hxid"])) || before(from, trimmed),
+      rows: changes,
     };
   };
 
-  /** Listens, again and again, and wakes the watchers with every call. */
-  const follow = async (signal: AbortSignal): Promise<void> => {
-    while (!signal.aborted) {
-      const client = pool.listener();
-      const over = Promise.withResolvers<void>();
-      const end = () => over.resolve();
-      client.on("error", end).on("end", end).on("notification", notify);
-      signal.addEventListener("abort", end, { once: true });
-      try {
-        await client.connect();
-        await client.query(`LISTEN ${t.channel}`);
-        notify(); // what was called out before is not heard
-        await over.promise;
-      } catch {
-        // the watchers find out themselves what is wrong
-      }
-      signal.removeEventListener("abort", end);
-      client.end().catch(() => {});
-      await sleep(RETRY, undefined, { signal }).catch(() => {});
-    }
-  };
-  const join = (): void => {
-    if (watchers++ > 0) return;
-    following = new AbortController();
-    void follow(following.signal);
-    patience = setInterval(notify, PATIENCE).unref();
-  };
-  const leave = (): void => {
-    if (--watchers > 0) return;
-    following.abort();
-    clearInterval(patience);
-  };
+  const watching = tail<Place>({
+    end: (signal) => look(END, signal, true),
+    look,
+    before,
+    parse(cursor) {
+      const [, epoch, xid, id] = /^(.+)\.(\d{1,19})\.(\d{1,15})$/.exec(cursor) ?? [];
+      if (epoch === undefined || xid === undefined) return { epoch: "", newest: NOWHERE };
+      return { epoch, newest: { xid: BigInt(xid), id: Number(id) } };
+    },
+    print: ({ epoch, newest }) => `${epoch}.${newest.xid}.${newest.id}`,
+    /** Listens, again and again, and wakes the watchers with every call. */
+    async follow(signal) {
+      const patience = setInterval(watching.wake, PATIENCE).unref();
+      await persist(signal, async () => {
+        const client = pool.listener();
+        const over = Promise.withResolvers<void>();
+        const end = () => over.resolve();
+        client.on("error", end).on("end", end).on("notification", watching.wake);
+        signal.addEventListener("abort", end, { once: true });
+        try {
+          await client.connect();
+          await client.query(`LISTEN ${t.channel}`);
+          watching.wake(); // what was called out before is not heard
+          await over.promise;
+        } finally {
+          signal.removeEventListener("abort", end);
+          client.end().catch(() => {});
+        }
+        if (!signal.aborted) throw new Error("the connection is lost");
+      });
+      clearInterval(patience);
+    },
+  });
 
   return {
     changed() {
@@ -156,58 +132,8 @@ export function feed(pool: Pool, t: Names, track: (work: Promise<unknown>) => vo
       if (++changes % TRIMMED_EVERY === 0) track(trim().catch(() => {}));
     },
     end: () => clearTimeout(timer),
-    watch({ prefix = "", since, signals }) {
-      const signal = AbortSignal.any([...signals]);
-      // asked at the call, not when the first change is asked for: what happens in between belongs to the watch
-      const begin =
-        since === undefined ? look(END, signal, true).catch(() => undefined) : undefined;
-      return (async function* (): AsyncGenerator<Change, void, void> {
-        signal.addEventListener("abort", notify, { once: true });
-        join();
-        try {
-          let { epoch, newest: at } = (await begin) ?? position(since);
-          const cursor = (): string => `${epoch}.${at.xid}.${at.id}`;
-          while (!signal.aborted) {
-            const next = wake.promise; // taken before looking, so that nothing falls in between
-            let seen: Seen;
-            try {
-              seen = await look(at, signal);
-            } catch (error) {
-              if (signal.aborted) return;
-              if (storeCode(error) !== "UNAVAILABLE") throw error;
-              await sleep(RETRY, undefined, { signal }).catch(() => {});
-              continue;
-            }
-            if (seen.epoch !== epoch || at.xid >= seen.horizon || before(at, seen.trimmed)) {
-              epoch = seen.epoch;
-              at = seen.newest;
-              yield { kind: "reset", cursor: cursor() };
-            } else if (seen.rows.length === 0) {
-              // what another transaction holds back will be visible soon, without another call
-              if (seen.more) setTimeout(notify, CALL);
-              await next;
-            }
-            for (const { key, ...place } of seen.rows) {
-              if (signal.aborted) return;
-              if (!before(at, place)) continue; // before the reset
-              at = place;
-              if (key.startsWith(prefix)) yield { kind: "changed", key, cursor: cursor() };
-            }
-          }
-        } finally {
-          leave();
-          signal.removeEventListener("abort", notify);
-        }
-      })();
-    },
+    watch: watching.watch,
   };
 }
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "0");
-
-/** What a cursor says; for one that nobody gave out, a place that is nowhere. */
-function position(since = ""): Pick<Seen, "epoch" | "newest"> {
-  const [, epoch, xid, id] = /^(.+)\.(\d{1,19})\.(\d{1,15})$/.exec(since) ?? [];
-  if (epoch === undefined || xid === undefined) return { epoch: "", newest: NOWHERE };
-  return { epoch, newest: { xid: BigInt(xid), id: Number(id) } };
-}
