@@ -1,10 +1,11 @@
 import type { Keys } from "../keys/keys.ts";
 import { CitadelError } from "../errors.ts";
 import type { Actor, Store } from "../store/types.ts";
-import { changeUser, findUser } from "./context.ts";
+import { changeUser, demandNoOrg, findUser } from "./context.ts";
 import { siteKind, tokenKind, userKind, type UserEvent } from "./kinds.ts";
 import { countedClient, createLimiter } from "./limiter.ts";
 import { checkEmail, checkPassword, checkUserName } from "./names.ts";
+import { orgKind } from "./org-kind.ts";
 import { createPasswords } from "./passwords.ts";
 import { createPeople } from "./people.ts";
 import { codeNeeded, createSecondFactor } from "./second-factor.ts";
@@ -40,7 +41,7 @@ export function createAccounts({
   const limiter = createLimiter(store.driver);
   const passwords = createPasswords();
   const context = {
-    ...{ users, tokens, sites: store.ledger(siteKind()) },
+    ...{ users, tokens, sites: store.ledger(siteKind()), orgs: store.ledger(orgKind()) },
     ...{ passwords, memberships, jobs, uses, keys, limiter },
   };
   const book = createTokenBook(context);
@@ -64,6 +65,7 @@ export function createAccounts({
 
   /** @returns false when somebody was faster, or had the name before */
   async function signUp(name: string, email: string, password: string, who: Actor) {
+    await demandNoOrg(context, name);
     const event: UserEvent = { type: "create", email, password: await passwords.hash(password) };
     let created = false;
     await users.change(name, who, (state) => {

@@ -16,6 +16,7 @@ export { countedClient, createLimiter, type Limiter } from "./limiter.ts";
 export { createMemberships } from "./memberships.ts";
 export { checkUserName, isUserName } from "./names.ts";
 export { createOrgs, teamOf, type Orgs } from "./orgs.ts";
+export { compileRules } from "./rules.ts";
 export { createScopes, type Scopes } from "./scopes.ts";
 export { checkFactorMode, codeNeeded } from "./second-factor.ts";
 export type * from "./state.ts";

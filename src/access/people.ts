@@ -1,6 +1,6 @@
 import { CitadelError } from "../errors.ts";
 import type { Actor, Ledger } from "../store/types.ts";
-import { changeUser, findUser, type Context } from "./context.ts";
+import { changeUser, demandNoOrg, findUser, type Context } from "./context.ts";
 import type { SiteEvent, SiteState, UserEvent } from "./kinds.ts";
 import { checkEmail, checkPassword, checkProfile, checkUserName } from "./names.ts";
 import type { Passwords } from "./passwords.ts";
@@ -40,6 +40,7 @@ export function createPeople(context: PeopleContext): People {
     async create(input, who) {
       const name = checkUserName(input.name);
       const email = checkEmail(input.email);
+      await demandNoOrg(context, name);
       const password = await passwords.hash(checkPassword(input.password));
       if (input.admin) await administer(who);
       const events: UserEvent[] = [{ type: "create", email, password }];

@@ -303,7 +303,7 @@ function withTeam(state: PackageState, team: string, right: TeamRight | "none"):
 /** What is there stays as it is, so that an import never takes anything away. */
 function imported(
   before: PackageState | undefined,
-  { created, owners, stars, tags, versions, removed, visibility, teams }: PackageImport,
+  { created, owners, stars, tags, versions, removed, visibility, teams, tfa }: PackageImport,
   name: string,
 ): PackageState {
   const own = before ?? {
@@ -316,6 +316,7 @@ function imported(
     removed: new Map(),
     ...(visibility === "restricted" && { visibility }),
     ...(teams && teams.length > 0 && { teams: new Map(teams) }),
+    ...(tfa && { tfa }),
   };
   return {
     ...own,

@@ -116,6 +116,7 @@ export interface PackageImport {
   /** @default "public" */
   readonly visibility?: Visibility;
   readonly teams?: readonly (readonly [team: string, TeamRight])[];
+  readonly tfa?: PublishTfa;
 }
 
 /** One file to publish: bytes in memory, or a spooled file that can be read again. */

@@ -88,6 +88,9 @@ describe.each(drivers)("H8 organisations on %s", (driver) => {
     expect(
       await codeOf(registry.publish(release({ name: "@tools/q", version: "1.0.0" }), ann)),
     ).toBe("E_FORBIDDEN");
+    const tools = { name: "tools", password: "correct horse 1" };
+    expect(await codeOf(here.accounts.login(tools, { signup: true, who }))).toBe("E_USER_EXISTS");
+    expect(await codeOf(here.accounts.create(tools, who))).toBe("E_USER_EXISTS");
     for (const name of ["@tools/x", "@bob/x"]) expect(await access.isClaimed(name)).toBe(true);
     for (const name of ["@free/x", "x"]) expect(await access.isClaimed(name)).toBe(false);
     await access.set({ pattern: "in-*", claimed: true }, operator);

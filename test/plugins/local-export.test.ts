@@ -69,6 +69,9 @@ async function fill(at: Place): Promise<void> {
   await registry.unpublish("@demo/a", ["1.1.0"], caller);
   await registry.unpublish("gone", "all", caller);
   await registry.star("plain", true, caller);
+  await registry.setVisibility("@demo/a", "restricted", caller);
+  await registry.setTeam("@demo/a", "demo:core#2", "read", caller);
+  await registry.setTfa("plain", "automation", caller);
 }
 
 /** Everything that the documents say. */

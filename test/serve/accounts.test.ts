@@ -385,3 +385,36 @@ describe("H6 one-time passwords", () => {
     expect((await whoami(here, token)).status).toBe(200);
   });
 });
+
+describe("H6, H8 npm access set mfa", () => {
+  test("a package may want a code from everybody, or from everybody but machines", async () => {
+    await using here = await place();
+    const login = await here.signIn("ann");
+    const machine = (await create(here, login, { name: "ci", bypass_2fa: true })).token;
+    expect((await publishes(here, login, "one")).status).toBe(201);
+    const set = async (body: object) => post(here, "/-/package/one/access", login, body);
+    expect((await set({ publish_requires_tfa: true })).status).toBe(200);
+    for (const token of [login, machine]) {
+      const got = await publishes(here, token, "one");
+      expect([got.status, got.json().code], got.text).toEqual([403, "E_FORBIDDEN"]);
+    }
+    const { app } = await enrol(here, login, "auth-only");
+    challenged(await publishes(here, login, "one"));
+    const code = app.code();
+    expect((await publishes(here, login, "one", { "npm-otp": code })).status).toBe(201);
+    // other packages go on without
+    expect((await publishes(here, login, "two")).status).toBe(201);
+    const automation = { publish_requires_tfa: true, automation_token_overrides_tfa: true };
+    expect((await set(automation)).status).toBe(200);
+    challenged(await publishes(here, login, "one"));
+    expect((await publishes(here, machine, "one")).status).toBe(201);
+    const { publishDocument, pack } = await import("../support/packages.ts");
+    const manifest = { name: "one", version: "7.0.0" };
+    const batch = JSON.stringify(
+      publishDocument("http://localhost:4873/", manifest, pack(manifest)),
+    );
+    challenged(await here.ask("/-/citadel/v1/batch", { method: "PUT", token: login, body: batch }));
+    expect((await set({ publish_requires_tfa: false })).status).toBe(200);
+    expect((await publishes(here, login, "one")).status).toBe(201);
+  });
+});

@@ -57,9 +57,10 @@ export async function* packageNames({ registry }: Citadel): AsyncGenerator<strin
 
 async function documentOf(
   citadel: Citadel,
-  { name, created, owners, stars, tags, versions, removed, visibility, teams }: PackageState,
+  state: PackageState,
   holder: ScopeState | undefined,
 ): Promise<ExportedPackage> {
+  const { name, created, owners, stars, tags, versions, removed, visibility, teams, tfa } = state;
   const gone = Array.from(removed, async ([version, { manifest, time, removed: at }]) => ({
     version,
     time: isoOf(time),
@@ -76,6 +77,7 @@ async function documentOf(
     ...(holder?.founder !== undefined && { scopeOrg: true }),
     ...(visibility && { visibility }),
     ...(teams && { teams: Object.fromEntries(teams) }),
+    ...(tfa && { tfa }),
     tags: Object.fromEntries(tags),
     removed: await Promise.all(gone),
     versions: Array.from(versions, describe),

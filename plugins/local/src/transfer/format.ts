@@ -47,6 +47,7 @@ export const packageSchema = z.object({
   visibility: z.enum(["public", "restricted"]).optional(),
   /** `<org>:<team>` → what its members may */
   teams: z.record(name, z.enum(["read", "write"])).optional(),
+  tfa: z.enum(["publish", "automation"]).optional(),
   tags: z.record(z.string(), z.string()),
   removed: z.array(removal),
   versions: z.array(version),

@@ -172,7 +172,8 @@ function isPerson(value: unknown): value is Json & Person {
 }
 
 function checkPackage(document: ImportedPackage, found: readonly Checked[]): Arrival {
-  const { name, created, owners, stars, tags, scopeOwner, scopeOrg, visibility, teams } = document;
+  const { name, created, owners, stars, tags, scopeOwner, scopeOrg } = document;
+  const { visibility, teams, tfa } = document;
   checkName(name);
   const contents = new Map(found.map((one) => [one.version, one]));
   if (found.length !== document.versions.length || contents.size !== found.length)
@@ -195,6 +196,7 @@ function checkPackage(document: ImportedPackage, found: readonly Checked[]): Arr
     ...(scopeOrg && { scopeOrg }),
     ...(visibility && { visibility }),
     ...(teams && { teams: Object.entries(teams) }),
+    ...(tfa && { tfa }),
     created,
     owners,
     stars,

@@ -1,6 +1,7 @@
 import { CitadelError } from "@citadel/core";
 import { revisionOf } from "@citadel/core/registry";
 import { Hono } from "hono";
+import { demandCodeFor } from "../auth/package-code.ts";
 import { signedIn } from "../context.ts";
 import { publishInput, uploadOptions } from "../npm/publish.ts";
 import type { Env, Handler } from "../npm/room.ts";
@@ -30,6 +31,11 @@ const putBatch: Handler = async (c) => {
       throw new CitadelError("E_INVALID_DOCUMENT", "a document of the batch has no name");
     return publishInput(name, upload);
   });
+  await demandCodeFor(
+    c.env,
+    inputs.map(({ name }) => name),
+    caller,
+  );
   const { id, items, repeated } = await citadel.registry.publishBatch(inputs, caller);
   citadel.crash("answer");
   return c.json(

@@ -37,6 +37,7 @@ const rules: readonly (readonly [method: string, path: RegExp, need: Need])[] = 
   ["*", /^\/-\/user\/(?:v1\/star|package\/[^/]+\/star)$/, "none"],
   // follows the document that took the version out, and does nothing by itself
   ["DELETE", /^\/[^/]+\/-\/[^/]+\/-rev\/[^/]+$/, "none"],
+  ["PUT", /^\/-\/citadel\/v1\/batch$/, "later"],
   // a publish, a deprecation or a star
   ["PUT", /^\/(?!-$)[^/]+$/, "later"],
 ];

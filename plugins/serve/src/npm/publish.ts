@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { CitadelError, type Citadel } from "@citadel/core";
 import { baseName, revisionOf, type JsonObject, type PublishInput } from "@citadel/core/registry";
-import { demandCode } from "../auth/second-factor.ts";
+import { demandCodeFor } from "../auth/package-code.ts";
 import { signedIn } from "../context.ts";
 import { parseJson } from "../http/body.ts";
 import { putDocument } from "./document.ts";
@@ -19,7 +19,7 @@ export const putPackage: Handler = async (c) => {
   const attachments = attachmentsOf(upload.document);
   if (!isObject(attachments) || Object.keys(attachments).length === 0)
     return c.json(await putDocument(c.env, name, upload.document, caller));
-  await demandCode(c.env, "write");
+  await demandCodeFor(c.env, [name], caller);
   const { document } = await citadel.registry.publish(publishInput(name, upload), caller);
   citadel.crash("answer");
   return c.json({ ok: true, success: true, id: name, rev: revisionOf(document) }, 201);

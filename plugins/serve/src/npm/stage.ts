@@ -1,5 +1,6 @@
 import { revisionOf } from "@citadel/core/registry";
 import type { StagedItem } from "@citadel/core/stage";
+import { wantsCode } from "../auth/package-code.ts";
 import { signedIn } from "../context.ts";
 import { publishInput, uploadOptions } from "./publish.ts";
 import { param, type Handler } from "./room.ts";
@@ -50,6 +51,8 @@ export const approveStaged: Handler = async (c) => {
   const { asked, shared } = c.env;
   const caller = await signedIn(shared, asked);
   const { stages } = shared.citadel.registry;
+  const item = await stages.get(idOf(param(c, "id")), caller);
+  await wantsCode(c.env, [item.name], caller);
   const { name, version, document } = await stages.approve(idOf(param(c, "id")), caller);
   return c.json({ ok: true, id: name, version, rev: revisionOf(document) }, 201);
 };
