@@ -32,6 +32,8 @@ export function translateRules({ rules }: Pick<VerdaccioConfig, "rules">): Trans
       if (hiding === undefined) translated.set(pattern, ruleOf(pattern, rule));
       else notes.push(`${rule.glob} never counted: ${hiding} stands before it`);
     }
+    if (rule.publish.map(groupOf).includes("$all"))
+      notes.push(`whoever publishes ${rule.glob} has to be signed in`);
     if (rule.unpublish && rule.unpublish.join() !== rule.publish.join())
       notes.push(`whoever may publish ${rule.glob} may unpublish it, too`);
   }

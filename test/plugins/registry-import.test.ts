@@ -1,9 +1,10 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { citadel } from "../support/citadel.ts";
+import { citadel, citadelEnv, root } from "../support/citadel.ts";
 import { pack, sha1, sha512 } from "../support/packages.ts";
 import { tempFolder } from "../support/temp.ts";
 
@@ -183,6 +184,36 @@ describe("H5: a Verdaccio storage that is not all well", async () => {
     };
     expect(await ownersOf("known")).toEqual(["ada"]);
     expect(await ownersOf("unknown")).toEqual(["local"]);
+  });
+
+  test("killed half-way, it goes on when run again", async () => {
+    const home = join(folder.path, "killed");
+    const many = join(folder.path, "many");
+    for (let i = 0; i < 120; i++) {
+      const name = `@many/p${i}`;
+      const tarball = pack({ name, version: "1.0.0" });
+      await store(many, name, { "1.0.0": { tarball } });
+    }
+    const again = [...args.slice(0, 2), many, "--json"];
+    const child = spawn(process.execPath, [join(root, "bin/citadel.js"), ...again], {
+      ...{ env: citadelEnv(home), stdio: "ignore" },
+    });
+    const ended = once(child, "exit");
+    // as soon as the first packages are there
+    for (;;) {
+      const ran = await citadel(home, ["registry:info", "--json"]);
+      if (ran.code === 0 && (JSON.parse(ran.stdout) as { packages: number }).packages > 0) break;
+      if (child.exitCode !== null) break;
+    }
+    child.kill("SIGKILL");
+    await ended;
+    const second = JSON.parse((await citadel(home, again)).stdout) as Report;
+    expect(second.problems).toEqual([]);
+    expect((second.versions["added"] ?? 0) + (second.versions["unchanged"] ?? 0)).toBe(120);
+    expect(second.versions["unchanged"]).toBeGreaterThan(0);
+    const third = JSON.parse((await citadel(home, again)).stdout) as Report;
+    expect(third.versions).toMatchObject({ added: 0, unchanged: 120 });
+    expect((await citadel(home, ["verify"])).code).toBe(0);
   });
 
   test("what is here with other content is a conflict and stays", async () => {

@@ -36,7 +36,7 @@ const publish = async (name: string, token: string) => {
 };
 
 describe("people and tokens at the command line", () => {
-  test("C1, H8: the first administrator; from then on nobody signs up", async () => {
+  test("C1, H8, attack 42: the first administrator; from then on nobody signs up", async () => {
     expect(await signIn(server.url, "early")).toMatch(/^\w/);
     const ran = await citadel(home, ["token", "create", "--admin"]);
     expect(ran.code).toBe(0);
@@ -55,7 +55,7 @@ describe("people and tokens at the command line", () => {
     ]);
   });
 
-  test("H8, E6: an account with a made-up password, a new one, locked out, removed", async () => {
+  test("H8, E6, attack 45: an account with a made-up password, a new one, locked out, removed", async () => {
     const made = await ask(["registry:user:create", "ada", "--generate", "--email", "a@x.org"]);
     const token = await signIn(server.url, "ada", made.json["password"] as string);
     expect(await whoami(token)).toBe("ada");
@@ -116,7 +116,7 @@ describe("people and tokens at the command line", () => {
     expect(await whoami(free.token)).toBe(401);
   });
 
-  test("C1: an administrator's token is none unless asked for; made one and back", async () => {
+  test("C1, attack 45: an administrator's token is none unless asked for; made one and back", async () => {
     await ask(["registry:user:create", "chief", "--generate"]);
     await ask(["registry:user:admin", "chief"]);
     const plain = await make(["--user", "chief"]);

@@ -1,4 +1,5 @@
 import type { Citadel, Settings } from "@citadel/core";
+import { allUsers } from "./people/users.ts";
 
 /** What a registry is, as `citadel registry:info --json` prints it. */
 export interface RegistryInfo {
@@ -58,13 +59,8 @@ export async function describeRegistry(citadel: Citadel): Promise<RegistryInfo> 
   };
 }
 
-async function countUsers({ accounts }: Citadel): Promise<number> {
+async function countUsers(citadel: Citadel): Promise<number> {
   let count = 0;
-  let after: string | undefined;
-  do {
-    const page = await accounts.list(after === undefined ? {} : { after });
-    count += page.items.length;
-    after = page.next;
-  } while (after !== undefined);
+  for await (const _ of allUsers(citadel)) count++;
   return count;
 }
