@@ -12,7 +12,7 @@ export interface PageOptions {
 
 /** A whole page that loads nothing, runs nothing and is framed by nobody. */
 export function page({ title, site, body, status = 200 }: PageOptions): Response {
-  const nonce = randomBytes(16).toString("base64");
+  const nonce = randomBytes(16).toString("base64url");
   const { html: text } = html`<!doctype html>
     <html lang="en">
       <head>
