@@ -6,7 +6,9 @@ import type { Form } from "../registry/types.ts";
 import { outlineOf, type Outline } from "./outline.ts";
 import type { Remote } from "./remote.ts";
 import type { Kept, Shelf } from "./shelf.ts";
+import type { Turn } from "./turns.ts";
 
+const forms = ["short", "full"] as const satisfies Form[];
 /** ms that "there is no such package" is believed */
 const NEGATIVE = 30_000;
 /** ms between two questions about one packument that nothing but a miss gave rise to */
@@ -45,14 +47,15 @@ export interface Documents {
     form: Form,
     options?: { readonly again?: boolean },
   ): Promise<Held | undefined>;
-  /** Whether the packument is here, without asking upstream. */
-  has(remote: Remote, name: string, form: Form): Promise<boolean>;
+  /** The form of the packument that is here already, in memory before the store; undefined when neither is. */
+  nearest(remote: Remote, name: string): Promise<Form | undefined>;
   /** The bytes that something held is about. @throws as `get` */
   bytes(held: Held): Promise<{ readonly held: Held; readonly bytes: Buffer }>;
 }
 
 export interface DocumentOptions {
   readonly shelf: Shelf;
+  readonly turn: Turn;
   /** bytes of memory for outlines */
   readonly memory: number;
   /** Hears of a packument that has changed; `after` is undefined when the whole package is gone. Awaited. */
@@ -64,24 +67,27 @@ export interface DocumentOptions {
 }
 
 /** See {@link Documents}. Of all that ask for one packument at once, one asks upstream. */
-export function createDocuments({ shelf, memory, changed }: DocumentOptions): Documents {
+export function createDocuments({ shelf, turn, memory, changed }: DocumentOptions): Documents {
   const log = logger("upstream");
   const memo = new LRUCache<string, Held>({
     maxSize: Math.max(1, memory),
-    sizeCalculation: ({ outline }) => 1024 + 600 * outline.releases.size,
+    sizeCalculation: ({ outline }) => 1024 + 500 * outline.releases.size,
   });
   /** until when, in ms since 1970 */
   const absent = new LRUCache<string, number>({ max: 10_000 });
   const flights = new Map<string, Promise<Held | undefined>>();
   /** bytes that just came and will be wanted at once */
   const recent = new LRUCache<string, Buffer>({
-    maxSize: 64 * 2 ** 20,
+    maxSize: 16 * 2 ** 20,
     ttl: 5000,
     sizeCalculation: (bytes) => bytes.byteLength + 1,
   });
 
   const keyOf = (remote: Remote, name: string, form: Form): string =>
     `${remote.id} ${form} ${name}`;
+
+  const read = (remote: Remote, name: string, bytes: Buffer): Promise<Outline> =>
+    outlineOf(bytes, name, { turn, from: remote.tarballs(name) });
 
   const hold = (key: string, held: Held): Held => {
     memo.set(key, held);
@@ -98,7 +104,7 @@ export function createDocuments({ shelf, memory, changed }: DocumentOptions): Do
     const bytes = await shelf.bytes(remote.id, name, form, kept);
     if (!bytes) return mine;
     recent.set(kept.digest, bytes);
-    return hold(key, { remote, form, kept, outline: await outlineOf(bytes, name) });
+    return hold(key, { remote, form, kept, outline: await read(remote, name, bytes) });
   }
 
   async function renew(
@@ -119,7 +125,7 @@ export function createDocuments({ shelf, memory, changed }: DocumentOptions): Do
         await shelf.keep(remote.id, name, form, kept);
         return hold(key, { remote, form, kept, outline: before.outline });
       }
-      const outline = found.kind === "new" ? await outlineOf(found.bytes, name) : undefined;
+      const outline = found.kind === "new" ? await read(remote, name, found.bytes) : undefined;
       if (found.kind !== "new" || !outline || outline.releases.size === 0)
         return await lost(key, remote, name, form, before);
       const { bytes, digest, validators } = found;
@@ -186,9 +192,11 @@ export function createDocuments({ shelf, memory, changed }: DocumentOptions): Do
 
   return {
     get,
-    async has(remote, name, form) {
-      if (memo.has(keyOf(remote, name, form))) return true;
-      return (await shelf.state(remote.id, name, form)) !== undefined;
+    async nearest(remote, name) {
+      const known = forms.find((form) => memo.has(keyOf(remote, name, form)));
+      if (known) return known;
+      for (const form of forms) if (await shelf.state(remote.id, name, form)) return form;
+      return undefined;
     },
     async bytes(held) {
       const { remote, form, outline, kept } = held;
@@ -204,7 +212,7 @@ export function createDocuments({ shelf, memory, changed }: DocumentOptions): Do
       const { bytes, digest, validators } = found;
       const now = Date.now();
       const fresh: Kept = { v: 1, validators, digest, fetched: now, checked: now };
-      const next = { remote, form, outline: await outlineOf(bytes, name), kept: fresh };
+      const next = { remote, form, outline: await read(remote, name, bytes), kept: fresh };
       await shelf.keep(remote.id, name, form, fresh, bytes);
       return { held: hold(key, next), bytes };
     },

@@ -1,9 +1,10 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { CitadelError } from "../errors.ts";
+import { tarballFile } from "../registry/names.ts";
 import { cursor, type Cursor } from "./scan.ts";
+import { SLICE, type Turn } from "./turns.ts";
 
-/** ms of work between two turns of the event loop */
-const SLICE = 3;
+/** bytes from which on a packument waits for its turn at once */
+const LARGE = 64 * 1024;
 /** bytes of one version's manifest, and of any other part of a packument */
 const largestManifest = 4 * 2 ** 20;
 const largestPart = 16 * 2 ** 20;
@@ -26,8 +27,8 @@ export interface Release {
   readonly manifest: Span;
   /** text of `dist.tarball`, with its quotes */
   readonly tarball: Span | undefined;
-  /** `dist.tarball` */
-  readonly url: string | undefined;
+  /** `dist.tarball`; absent where it is what it should be */
+  readonly url?: string;
   /** the strongest hash of the tarball that upstream gives, as in SRI: `sha512-…`, `sha1-…` */
   readonly integrity: string | undefined;
   readonly deprecated: boolean;
@@ -36,6 +37,8 @@ export interface Release {
   /** ms since 1970 */
   readonly published: number | undefined;
 }
+
+type Found = Omit<Release, "published" | "url"> & { readonly url: string | undefined };
 
 /** What there is to know of a packument, and where it stands in its bytes. */
 export interface Outline {
@@ -53,13 +56,24 @@ export interface Outline {
   readonly complete: boolean;
 }
 
+export interface OutlineOptions {
+  readonly turn: Turn;
+  /** what the addresses of its tarballs should begin with: `<url of upstream><name>/-/` */
+  readonly from: string;
+}
+
 /**
  * Reads a packument without making objects of it, and gives other work a turn meanwhile.
  * @throws E_REMOTE_ANSWER for what is no packument of that name
  */
-export async function outlineOf(bytes: Buffer, name: string): Promise<Outline> {
+export async function outlineOf(
+  bytes: Buffer,
+  name: string,
+  { turn, from }: OutlineOptions,
+): Promise<Outline> {
+  if (bytes.length > LARGE) await turn();
   const at = cursor(bytes);
-  const found = new Map<string, Omit<Release, "published">>();
+  const found = new Map<string, Found>();
   let own: string | undefined;
   let tags = new Map<string, string>();
   let time = new Map<string, string>();
@@ -85,7 +99,7 @@ export async function outlineOf(bytes: Buffer, name: string): Promise<Outline> {
         else complete = false;
         if (found.size > mostVersions) throw useless("it has too many versions");
         if (performance.now() - slice < SLICE) continue;
-        await nextTurn();
+        await turn();
         slice = performance.now();
       }
       spans.versions = { start, end: at.at() };
@@ -94,8 +108,11 @@ export async function outlineOf(bytes: Buffer, name: string): Promise<Outline> {
   at.end();
   if (own !== name) throw useless("it is about another package");
   const releases = new Map<string, Release>();
-  for (const [id, release] of found)
-    releases.set(id, { ...release, published: dateOf(time.get(id)) });
+  for (const [id, { url, ...release }] of found) {
+    const usual = url === from + tarballFile(name, id);
+    const published = dateOf(time.get(id));
+    releases.set(id, { ...release, ...(url === undefined || usual ? {} : { url }), published });
+  }
   return {
     name,
     releases,
@@ -109,13 +126,13 @@ export async function outlineOf(bytes: Buffer, name: string): Promise<Outline> {
   };
 }
 
-function releaseOf(at: Cursor, id: string, from: number): Omit<Release, "published"> | undefined {
+function releaseOf(at: Cursor, id: string, from: number): Found | undefined {
   const start = at.at();
   if (!version.test(id)) {
     at.skip(largestManifest);
     return undefined;
   }
-  let dist: Pick<Release, "tarball" | "url" | "integrity"> | undefined;
+  let dist: ReturnType<typeof distOf> | undefined;
   let deprecated = false;
   let installs = false;
   let gyp = false;
@@ -159,7 +176,7 @@ function releaseOf(at: Cursor, id: string, from: number): Omit<Release, "publish
   };
 }
 
-function distOf(at: Cursor): Pick<Release, "tarball" | "url" | "integrity"> {
+function distOf(at: Cursor): Pick<Found, "tarball" | "url" | "integrity"> {
   let tarball: Span | undefined;
   let url: string | undefined;
   let integrity: string | undefined;

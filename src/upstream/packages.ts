@@ -15,6 +15,7 @@ import type { Release, Span } from "./outline.ts";
 import type { Quarantine, Released } from "./quarantine.ts";
 import type { Remote } from "./remote.ts";
 import { render } from "./render.ts";
+import { SLICE, type Turn } from "./turns.ts";
 
 /** part of every etag: goes up when the bytes of a view change for the same packument */
 const FORMAT = 1;
@@ -56,6 +57,7 @@ export interface PackageOptions {
   readonly documents: Documents;
   readonly quarantine: Quarantine;
   readonly rules: () => Promise<Rules>;
+  readonly turn: Turn;
   /** bytes of memory for finished packuments */
   readonly memory: number;
 }
@@ -72,7 +74,7 @@ export interface Packages {
 }
 
 export function createPackages(options: PackageOptions): Packages {
-  const { documents, quarantine, rules, memory } = options;
+  const { documents, quarantine, rules, turn, memory } = options;
   const log = logger("upstream");
   const views = new LRUCache<string, Kept>({
     maxSize: Math.max(1, memory),
@@ -99,8 +101,13 @@ export function createPackages(options: PackageOptions): Packages {
     const time = Date.now();
     const hidden = new Map<string, Refusal>();
     let until = Infinity;
+    let slice = performance.now();
     if (now.policy.active)
       for (const release of outline.releases.values()) {
+        if (performance.now() - slice > SLICE) {
+          await turn();
+          slice = performance.now();
+        }
         const verdict = judge(held, facts, now.policy, release, time);
         if (verdict.until !== undefined) until = Math.min(until, verdict.until);
         if (!verdict.allowed) hidden.set(release.version, verdict);
@@ -121,6 +128,7 @@ export function createPackages(options: PackageOptions): Packages {
   ): Promise<Kept> {
     const { hidden, tags, released } = plan;
     const source = await documents.bytes(held);
+    if (source.bytes.length > QUICK) await turn();
     const shown = { hidden: new Set(hidden.keys()), tags, extra: released };
     const { bytes, manifests } = render(source.bytes, source.held.outline, base, shown);
     const quick = bytes.length > QUICK;

@@ -74,7 +74,7 @@ export interface Quarantine {
 
 /** A version that is served although upstream has it no more. */
 export interface Released extends Extra {
-  readonly release: Pick<Release, "version" | "integrity" | "url">;
+  readonly release: Pick<Release, "version" | "integrity">;
   /** ms since 1970 until which the exception holds */
   readonly until: number;
 }
@@ -148,7 +148,7 @@ export function createQuarantine(store: Store, recipients: Recipients): Quaranti
         if (!bytes) continue;
         const parsed = JSON.parse(Buffer.from(bytes).toString("utf8")) as JsonObject;
         const until = Math.max(...fitting.map(({ until: end = Infinity }) => end));
-        const release = { version, integrity, url: undefined };
+        const release = { version, integrity };
         found.push({ version, published, manifest: parsed, until, release });
       }
       return found;

@@ -55,6 +55,8 @@ export interface Remote {
   readonly id: string;
   /** Asks for a packument. @throws E_REMOTE_* for everything but an answer that says it */
   packument(name: string, form: Form, known: Validators): Promise<Fetched>;
+  /** what the addresses of a package's tarballs begin with */
+  tarballs(name: string): string;
   /** A tarball from where the packument says it lies. @throws E_REMOTE_*, E_VERSION_NOT_FOUND */
   tarball(name: string, url: string, signal: AbortSignal): Promise<Reply>;
   /** Any other document; undefined for 404. @throws E_REMOTE_* */
@@ -156,6 +158,7 @@ export async function openRemote(setting: UpstreamSetting, limit: number): Promi
     setting,
     id: createHash("sha256").update(url).digest("hex").slice(0, 12),
     packument,
+    tarballs: (wanted) => `${url}${wanted}/-/`,
     async tarball(wanted, address, signal) {
       const target = URL.canParse(address) ? new URL(address) : undefined;
       const own = target?.hostname === hostname;

@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import { segment, type Driver, type Key } from "../driver/index.ts";
 import { CitadelError } from "../errors.ts";
 import { logger } from "../log.ts";
+import { tarballFile } from "../registry/names.ts";
 import { checked } from "../store/checked.ts";
 import { createFlight, type Flight } from "./flight.ts";
 import type { Release } from "./outline.ts";
@@ -122,16 +123,17 @@ export function createTarballs({ driver, dir, memory, wrote }: TarballOptions): 
     key: Key,
     remote: Remote,
     name: string,
-    { version, url, integrity }: Release,
+    { version, tarball, url, integrity }: Release,
   ): Promise<Tarball> {
     const what = `${name}@${version}`;
-    if (integrity === undefined || url === undefined)
+    if (integrity === undefined || tarball === undefined)
       throw new CitadelError(
         "E_REMOTE_ANSWER",
         `${remote.setting.name} gives no hash for ${what}, so its tarball is not fetched`,
       );
     const stop = new AbortController();
-    const reply = await remote.tarball(what, url, stop.signal);
+    const address = url ?? remote.tarballs(name) + tarballFile(name, version);
+    const reply = await remote.tarball(what, address, stop.signal);
     const announced = Number(reply.header("content-length") ?? NaN);
     const damaged = (): CitadelError => {
       log("a tarball is not what it should be", { what, upstream: remote.setting.name });

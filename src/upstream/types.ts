@@ -57,7 +57,7 @@ export interface Upstream {
     caller: Caller,
   ): Promise<UpstreamManifest>;
   /** @throws as `view` */
-  tags(name: string, caller: Caller): Promise<TagList>;
+  tags(name: string, base: string, caller: Caller): Promise<TagList>;
   /** @throws as `view`, E_VERSION_NOT_FOUND */
   tarball(
     name: string,

@@ -28,6 +28,7 @@ import { createQuarantine } from "./quarantine.ts";
 import { openRemote, type Remote } from "./remote.ts";
 import { CACHE, createShelf } from "./shelf.ts";
 import { createTarballs } from "./tarballs.ts";
+import { createTurns } from "./turns.ts";
 import type { Upstream } from "./types.ts";
 
 export interface UpstreamOptions {
@@ -49,19 +50,27 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
     registries.map((setting) => openRemote(setting, settings.limits.tarball)),
   );
   const routes = routesOf(remotes);
+  const turn = createTurns();
   const keeper = createKeeper(driver, cache);
   const recipients = createRecipients(driver);
   const quarantine = createQuarantine(store, recipients);
   const documents = createDocuments({
     shelf: createShelf(driver, keeper.wrote),
+    turn,
     memory: settings.views.memory / 4,
     changed: quarantine.compare,
   });
-  const packages = createPackages({ documents, quarantine, rules, memory: settings.views.memory });
+  const packages = createPackages({
+    documents,
+    quarantine,
+    rules,
+    turn,
+    memory: settings.views.memory / 2,
+  });
   const tarballs = createTarballs({
     driver,
     dir: join(dirs.data, "tmp"),
-    memory: settings.blobs.memory,
+    memory: settings.blobs.memory / 2,
     wrote: keeper.wrote,
   });
 
@@ -97,11 +106,7 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
   /** What is here, else the short form; for who needs to know a version and not to show it. */
   async function any(remote: Remote, name: string, again = false): Promise<Held> {
     const { policy } = await rules();
-    const form =
-      policy.active ||
-      (!(await documents.has(remote, name, "short")) && (await documents.has(remote, name, "full")))
-        ? "full"
-        : "short";
+    const form = policy.active ? "full" : ((await documents.nearest(remote, name)) ?? "short");
     const held = await documents.get(remote, name, form, { again });
     if (!held) throw packageNotFound(name);
     return held;
@@ -138,14 +143,9 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
       return { version, bytes, etag: digestOf(shown.etag, version).slice(0, 22) };
     },
 
-    async tags(name, caller) {
+    async tags(name, base, caller) {
       const remote = await demandRemote(name, caller);
-      const { etag, modified, plan } = await packages.show(
-        remote,
-        name,
-        "short",
-        "http://localhost/",
-      );
+      const { etag, modified, plan } = await packages.show(remote, name, "short", base);
       return { etag, modified, tags: plan.tags };
     },
 

@@ -3,10 +3,13 @@
  *
  * 1. npm installs a project of about 400 real packages directly, then through a registry that has none of them, then again.
  * 2. Twenty pnpm at once, each with nothing of its own, install packages with very large packuments, while somebody pings.
+ *
+ * `node test/bench/proxy.ts real` or `large` runs one of them.
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, fork } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createServer } from "node:http";
+import { once } from "node:events";
+import { Agent, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -22,10 +25,14 @@ const packages = 25;
 const versions = 3000;
 const clients = 20;
 
+const [what, url = ""] = process.argv.slice(2);
 const temp = await tempFolder("bench-proxy");
 try {
-  await real();
-  await large();
+  if (what === "ping") await ping(url);
+  else {
+    if (what !== "large") await real();
+    if (what !== "real") await large();
+  }
 } finally {
   await temp.remove();
 }
@@ -62,7 +69,11 @@ async function large(): Promise<void> {
   const upstream = await largePackuments();
   const server = await serve({
     home: join(temp.path, "large"),
-    env: { CITADEL_UPSTREAM: upstream.url },
+    env: {
+      CITADEL_UPSTREAM: upstream.url,
+      NODE_OPTIONS: `--import=${join(import.meta.dirname, "stretch.js")}`,
+      CITADEL_BENCH_STRETCH: join(temp.path, "stretch"),
+    },
   });
   await request(`${server.url}/-/ping`);
   const idle = await memory(server);
@@ -101,6 +112,8 @@ async function large(): Promise<void> {
     print("  memory of the server", `${await memory(server)} (idle ${idle})`);
   }
   await server.stop();
+  const stretch = await readFile(join(temp.path, "stretch"), "utf8");
+  print("the server's longest work without a turn, in CPU time", stretch);
   await upstream.close();
 }
 
@@ -176,26 +189,34 @@ async function largePackuments() {
   });
 }
 
-/** Pings every 20 ms until it is asked what came of it. */
+/** Pings every 20 ms from a process of its own until it is asked what came of it. */
 function pinging(url: string) {
-  const times: number[] = [];
-  let over = false;
-  const done = (async () => {
-    while (!over) {
-      const started = performance.now();
-      await request(`${url}/-/ping`);
-      times.push(performance.now() - started);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  })();
+  const child = fork(import.meta.filename, ["ping", url], {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
   return async () => {
-    over = true;
-    await done;
+    const answer = once(child, "message");
+    child.send("end");
+    const [times] = (await answer) as [number[]];
     const sorted = times.toSorted((a, b) => a - b);
     const at = (part: number): string =>
       (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0).toFixed(1);
     return { count: sorted.length, p50: at(0.5), p99: at(0.99), most: at(1) };
   };
+}
+
+async function ping(url: string): Promise<void> {
+  const agent = new Agent({ keepAlive: true });
+  const times: number[] = [];
+  let over = false;
+  process.once("message", () => (over = true));
+  while (!over) {
+    const started = performance.now();
+    await request(`${url}/-/ping`, { agent });
+    times.push(performance.now() - started);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  process.send?.(times, () => process.exit());
 }
 
 async function memory({ pid }: Server): Promise<string> {
@@ -204,5 +225,10 @@ async function memory({ pid }: Server): Promise<string> {
   return `${Math.round(kilobytes / 1024)} MiB`;
 }
 
-const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(1);
-const print = (what: string, value: string): void => console.log(`${what.padEnd(70)} ${value}`);
+function seconds(since: number): string {
+  return ((performance.now() - since) / 1000).toFixed(1);
+}
+
+function print(what: string, value: string): void {
+  console.log(`${what.padEnd(70)} ${value}`);
+}

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { tempFolder } from "../support/temp.ts";
 import { until } from "../support/until.ts";
@@ -31,6 +32,54 @@ test("B9: a packument comes from upstream with our addresses in it, and nothing 
     ]);
     there.forget();
   }
+});
+
+test("B9: whatever else a packument holds, and however it is spaced, stays as it is", async () => {
+  const there = await server();
+  const here = await behind(there);
+  const { document } = stock(there, "any", { versions: { "1.0.0": {}, "1.0.1": {} } });
+  const anything = fc.dictionary(
+    fc
+      .string()
+      .filter((key) => !/^(?:name|version|dist|dist-tags|versions|time|__proto__)$/.test(key)),
+    fc.jsonValue({ maxDepth: 5 }),
+  );
+  let n = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      anything,
+      anything,
+      fc.integer({ min: 0, max: 4 }),
+      async (top, inner, indent) => {
+        const name = `any-${n++}`;
+        const versions = Object.fromEntries(
+          Object.entries<any>(document.versions).map(([version, { dist }]) => {
+            const tarball = `${there.url}/${name}/-/${name}-${version}.tgz`;
+            return [version, { ...inner, name, version, dist: { ...dist, ...inner, tarball } }];
+          }),
+        );
+        const sent = {
+          ...top,
+          name,
+          "dist-tags": document["dist-tags"],
+          versions,
+          time: document.time,
+        };
+        there.on(`/${name}`, (_request, response) =>
+          response.end(JSON.stringify(sent, undefined, indent)),
+        );
+        const got = await here.ask(`/${name}`);
+        const expected = structuredClone(sent) as any;
+        for (const version of ["1.0.0", "1.0.1"])
+          expected.versions[version].dist.tarball =
+            `http://localhost:4873/${name}/-/${name}-${version}.tgz`;
+        expect(got.json()).toEqual(JSON.parse(JSON.stringify(expected)));
+        const one = await here.ask(`/${name}/1.0.1`);
+        expect(one.json()).toEqual(JSON.parse(JSON.stringify(expected.versions["1.0.1"])));
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
 
 test("B9: etags differ per form, and a client that has the newest gets 304 without a request upstream", async () => {

@@ -9,7 +9,7 @@ import { check, versionSchema } from "./schemas.ts";
 
 /** `GET /-/package/<name>/dist-tags` */
 export const getTags: Handler = async (c) => {
-  const { asked, shared } = c.env;
+  const { asked, shared, site } = c.env;
   const { registry, upstream } = shared.citadel;
   const name = param(c, "name");
   let open = true;
@@ -21,7 +21,7 @@ export const getTags: Handler = async (c) => {
         modified: document.modified,
         tags: document.state.tags,
       })),
-      upstream && (() => upstream.tags(name, caller)),
+      upstream && (() => upstream.tags(name, site.base, caller)),
     );
   });
   const headers = {
