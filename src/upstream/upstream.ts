@@ -185,7 +185,7 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
   return {
     view: (...asked) => counting(asked[3], () => packagesFor.view(...asked)),
     manifest: (...asked) => counting(asked[4], () => packagesFor.manifest(...asked)),
-    tags: (...asked) => counting(asked[1], () => packagesFor.tags(...asked)),
+    tags: (...asked) => counting(asked[2], () => packagesFor.tags(...asked)),
     tarball: (...asked) => counting(asked[2], () => packagesFor.tarball(...asked)),
 
     ...passOn({ remotes, remoteOf, isPrivate, rules }),
