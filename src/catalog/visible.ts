@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { includes, names } from "../access/rules.ts";
 import { local } from "../access/may.ts";
 import type { AccessRules, Allowed, Grant, Principal, RuleOf } from "../access/types.ts";
+import { matches } from "../patterns.ts";
 import type { Condition } from "./query.ts";
 import type { Holding, Viewer } from "./types.ts";
 
@@ -60,19 +61,20 @@ function byRule(
   allowed: (list: Allowed) => boolean,
   otherwise: boolean,
 ): Condition {
+  const answers = (rules?.rows ?? []).flatMap(([pattern, { [list]: found }]) =>
+    found ? [{ pattern, yes: allowed(found) }] : [],
+  );
   const values: string[] = [];
   const cases: string[] = [];
-  let rest = otherwise;
-  for (const [pattern, rule] of rules?.rows ?? []) {
-    const found = rule[list];
-    if (!found) continue;
-    if (pattern === "*") rest = allowed(found);
-    else {
-      const { sql, values: own } = matching(pattern);
-      cases.push(`WHEN ${sql} THEN ${Number(allowed(found))}`);
-      values.push(...own);
-    }
+  for (const [n, { pattern, yes }] of answers.entries()) {
+    // whatever else is about these names is a beginning of this pattern, and the longest decides
+    const next = answers.slice(n + 1).find((other) => matches(other.pattern, pattern));
+    if (pattern === "*" || yes === (next?.yes ?? otherwise)) continue;
+    const { sql, values: own } = matching(pattern);
+    cases.push(`WHEN ${sql} THEN ${Number(yes)}`);
+    values.push(...own);
   }
+  const rest = answers.find(({ pattern }) => pattern === "*")?.yes ?? otherwise;
   if (cases.length === 0) return rest ? everything : nothing;
   return { sql: `CASE ${cases.join(" ")} ELSE ${Number(rest)} END`, values };
 }
