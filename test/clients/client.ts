@@ -230,6 +230,7 @@ const yarn4 = (seat: Seat): Client => {
         [
           `npmRegistryServer: "${seat.url}"`,
           'unsafeHttpWhitelist: ["127.0.0.1", "localhost"]',
+          "npmPublishAccess: public", // its default for a scoped package is restricted
           "npmMinimalAgeGate: 0", // its default of one day refuses what was published just now
           "nodeLinker: node-modules",
           "enableTelemetry: false",
