@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { boundOf, joined, openBackends, type Backend, type Schemes } from "./backends.ts";
 import { createAccess, type Access } from "./access/access.ts";
 import { createAccounts } from "./access/accounts.ts";
 import { createMemberships } from "./access/memberships.ts";
@@ -12,25 +13,20 @@ import { keepCurrent } from "./catalog/current.ts";
 import type { Catalog } from "./catalog/types.ts";
 import { isLoopback } from "./config/hosts.ts";
 import type { Dirs, Settings } from "./config/index.ts";
-import { mask } from "./config/mask.ts";
 import type { Changes } from "./changes/changes.ts";
 import { createDownloads, type Downloads } from "./counts/downloads.ts";
 import { crashAt, type CrashPoint } from "./crash.ts";
-import type { Capabilities, Driver, Key } from "./driver/driver.ts";
-import { compressed, observe, openDriver, split, type Observed } from "./driver/index.ts";
-import { CitadelError } from "./errors.ts";
+import type { Key } from "./driver/driver.ts";
 import { createKeys, type Keys } from "./keys/keys.ts";
 import { follow, type Following } from "./store/follow.ts";
-import { policyKind } from "./policy/kind.ts";
-import { createPolicies, type Policies } from "./policy/policies.ts";
-import { createRefusals, type Refusals } from "./policy/refusals.ts";
-import type { Policy } from "./policy/types.ts";
-import { createRegistry, kinds } from "./registry/registry.ts";
+import { lazy, type Lazy } from "./lazy.ts";
+import type { Policies } from "./policy/policies.ts";
+import type { Refusals } from "./policy/refusals.ts";
+import { createRegistry } from "./registry/registry.ts";
 import type { Registry, Views } from "./registry/types.ts";
 import { createViews } from "./registry/views/views.ts";
 import { documentKey } from "./store/keys.ts";
 import { createJobs } from "./trust/jobs.ts";
-import { createTrust } from "./trust/trust.ts";
 import type { Trust } from "./trust/types.ts";
 import { openStore } from "./store/store.ts";
 import type { Problem, Store } from "./store/types.ts";
@@ -38,8 +34,7 @@ import type { Upstream } from "./upstream/types.ts";
 
 export interface OpenOptions {
   readonly settings: Settings;
-  /** URL scheme without colon → absolute path of the driver's module */
-  readonly schemes: ReadonlyMap<string, string>;
+  readonly schemes: Schemes;
   readonly dirs: Dirs;
   /** CITADEL_SERVER_KEY: what private keys and secrets in the store are sealed under; a file in the data folder without it */
   readonly serverKey?: string | undefined;
@@ -47,14 +42,8 @@ export interface OpenOptions {
   readonly crash?: string | undefined;
 }
 
-/** A configured backend, with the counters of this process. */
-export interface Backend {
-  readonly role: "documents" | "blobs";
-  /** URL without credentials */
-  readonly url: string;
-  readonly driver: Driver;
-  readonly observed: Observed;
-}
+export type { Backend } from "./backends.ts";
+export { openStores, type Stores } from "./backends.ts";
 
 export type Counted = "documents" | "entries" | "manifests" | "blobs" | "signatures";
 
@@ -69,11 +58,13 @@ export interface Citadel {
   readonly accounts: Accounts;
   readonly orgs: Orgs;
   readonly access: Access;
-  readonly policies: Policies;
-  readonly trust: Trust;
-  readonly refusals: Refusals;
-  /** all changes of packages in one order; opened when first asked for */
-  changes(): Promise<Changes>;
+  /** the supply-chain policy */
+  readonly policies: Lazy<Policies>;
+  /** counts of what it refused */
+  readonly refusals: Lazy<Refusals>;
+  readonly trust: Lazy<Trust>;
+  /** all changes of packages in one order */
+  readonly changes: Lazy<Changes>;
   /** how often tarballs were fetched */
   readonly downloads: Downloads;
   readonly keys: Keys;
@@ -81,14 +72,10 @@ export interface Citadel {
   readonly upstream: Upstream | undefined;
   /** most ms that a glance at a package is behind what other processes wrote; 0: not at all */
   readonly staleness: number;
-  /** The newest supply-chain policy: a look at its document. */
-  policy(): Promise<Policy>;
-  /** loaded when first asked for */
-  advisories(): Promise<Advisories>;
-  /** opened when first asked for; as it was left, see {@link Citadel.current} */
-  catalog(): Promise<Catalog>;
-  /** opened when first asked for */
-  cache(): Promise<Cache>;
+  readonly advisories: Lazy<Advisories>;
+  /** as it was left, see {@link Citadel.current} */
+  readonly catalog: Lazy<Catalog>;
+  readonly cache: Lazy<Cache>;
   /** The catalog with what this process and, as far as the store tells, others have changed until now. */
   current(): Promise<Catalog>;
   /** From now on what others change is seen as soon as the store tells of it; until `close()`. */
@@ -108,9 +95,6 @@ export interface Citadel {
   crash(point: CrashPoint): void;
   close(): Promise<void>;
 }
-
-/** The data below which a blob lies with the documents: one store, one fsync. */
-const SMALL = 64 * 1024;
 
 /**
  * Opens the configured stores and builds the registry on them.
@@ -136,8 +120,14 @@ export async function openCitadel({
     moved: (key) => changed(key),
     crash: crashing,
   });
-  const policies = createPolicies({ store });
-  const refusals = createRefusals(driver);
+  const policies = lazy(async () => {
+    const { createPolicies } = await import("./policy/policies.ts");
+    return createPolicies({ store });
+  });
+  const refusals = lazy(async () => {
+    const { createRefusals } = await import("./policy/refusals.ts");
+    return createRefusals(driver);
+  });
   const downloads = createDownloads(driver);
   const keys = createKeys({ store, serverKey, folder: dirs.data });
   const accounts = createAccounts({
@@ -162,7 +152,10 @@ export async function openCitadel({
     ...(proxies && { upstreamOf: async (name) => upstream?.upstreamOf(name) }),
   });
   const orgs = createOrgs({ store, accounts, scopes, packages: registry.packages });
-  const trust = createTrust({ store, registry, accounts, settings: settings.trust });
+  const trust = lazy(async () => {
+    const { createTrust } = await import("./trust/trust.ts");
+    return createTrust({ store, registry, accounts, settings: settings.trust });
+  });
   const upstream = proxies
     ? await (
         await import("./upstream/upstream.ts")
@@ -172,44 +165,38 @@ export async function openCitadel({
         store,
         registry,
         access,
-        refusals,
-        rules: async () => {
-          const kept = await store.ledger(policyKind()).glance("default");
-          const { exceptions = [] } = kept?.state ?? {};
-          return { policy: await policies.current(), exceptions, revision: kept?.tip ?? "" };
-        },
+        refusals: await refusals(),
+        rules: (await policies()).rules,
       })
     : undefined;
   const views = createViews({
     manifests: store.manifests,
     memory: settings.views.memory,
     email: async (name) => (await accounts.user(name))?.email ?? "",
-    cache: () => openCache(),
+    cache: () => cache(),
   });
 
-  let advisories: Promise<Advisories> | undefined;
-  let changes: Promise<Changes> | undefined;
-  let catalog: Promise<Catalog> | undefined;
-  let cache: Promise<Cache> | undefined;
-  const openCache = (): Promise<Cache> => {
-    cache ??= import("./cache/cache.ts").then((module) =>
-      module.openCache({
-        tiers: settings.cache.tiers,
-        dirs,
-        schemes,
-        memoryBytes: settings.views.memory / 4,
-      }),
-    );
-    return cache;
-  };
-  const openTheCatalog = (): Promise<Catalog> =>
-    (catalog ??= import("./catalog/catalog.ts").then(({ openCatalog }) =>
-      openCatalog({ path: catalogPath(dirs, documents.url), registry, store }),
-    ));
+  const advisories = lazy(async () => {
+    const { createAdvisories } = await import("./advisories/advisories.ts");
+    return createAdvisories({ store });
+  });
+  const changes = lazy(async () => {
+    const { createChanges } = await import("./changes/changes.ts");
+    return createChanges(driver, registry);
+  });
+  const cache = lazy(async () => {
+    const { openCache } = await import("./cache/cache.ts");
+    const memoryBytes = settings.views.memory / 4;
+    return openCache({ tiers: settings.cache.tiers, dirs, schemes, memoryBytes });
+  });
+  const catalog = lazy(async () => {
+    const { openCatalog } = await import("./catalog/catalog.ts");
+    return openCatalog({ path: catalogPath(dirs, documents.url), registry, store });
+  });
   let following: Following | undefined;
   const packages = documentKey("package");
   const current = keepCurrent({
-    open: openTheCatalog,
+    open: catalog,
     told: () => following?.alive === true,
   });
   const changed = (key: Key): void => {
@@ -244,21 +231,14 @@ export async function openCitadel({
     trust,
     refusals,
     downloads,
-    changes: () =>
-      (changes ??= import("./changes/changes.ts").then(({ createChanges }) =>
-        createChanges(driver, registry),
-      )),
+    changes,
     upstream,
-    policy: () => policies.current(),
-    advisories: () =>
-      (advisories ??= import("./advisories/advisories.ts").then(({ createAdvisories }) =>
-        createAdvisories({ store }),
-      )),
+    advisories,
     keys,
     staleness,
     crash: crashing,
-    catalog: openTheCatalog,
-    cache: openCache,
+    catalog,
+    cache,
     current() {
       startFollowing();
       return current.get();
@@ -274,6 +254,10 @@ export async function openCitadel({
       };
       const counted = (what: Counted): void => void checked[what]++;
       const items: Problem[] = [];
+      const [{ kinds }, { verifySignatures }] = await Promise.all([
+        import("./kinds.ts"),
+        import("./registry/signatures.ts"),
+      ]);
       for await (const problem of store.verify({ kinds: kinds(), counted })) items.push(problem);
       const { verifySignatures } = await import("./registry/signatures.ts");
       for await (const problem of verifySignatures({ registry, keys, counted }))
@@ -283,87 +267,22 @@ export async function openCitadel({
     async collect({ dryRun = false, grace = settings.store.grace } = {}) {
       if (!dryRun) await registry.tidyBatches(grace);
       if (!dryRun) await registry.stages.expire();
+      const { kinds } = await import("./kinds.ts");
       return store.collect({ kinds: kinds(), grace, dryRun });
     },
     async close() {
       await following?.stop();
-      (await catalog?.catch(() => undefined))?.close();
-      await refusals.close();
+      (await catalog.opened())?.close();
+      await (await refusals.opened())?.close();
       await downloads.close();
       await views.close();
       await accounts.close();
       await upstream?.close();
-      await (await cache?.catch(() => undefined))?.close();
-      await trust.close();
+      await (await cache.opened())?.close();
+      await (await trust.opened())?.close();
       await store.close();
     },
   };
-}
-
-/** Where a registry lies. */
-export type Stores = Pick<Settings["store"], "documents" | "blobs" | "compression">;
-
-/** The stores of a registry as one driver, for what works below it; the caller closes it. Throws like {@link openCitadel}. */
-export const openStores = async (
-  stores: Stores,
-  schemes: OpenOptions["schemes"],
-): Promise<Driver> => joined(...(await openBackends(stores, schemes)));
-
-const joined = (documents: Backend, blobs?: Backend): Driver =>
-  blobs ? split({ docs: documents.driver, blobs: blobs.driver, small: SMALL }) : documents.driver;
-
-async function openBackends(
-  { documents, blobs, compression }: Stores,
-  schemes: OpenOptions["schemes"],
-): Promise<[Backend, Backend?]> {
-  const docs = await openDriver(documents, schemes);
-  if (docs.caps.cas !== "full" && docs.caps.cas !== "process") {
-    await docs.close();
-    throw cannotHoldDocuments(documents, docs);
-  }
-  if (blobs === documents) return [backend("documents", documents, docs)];
-  try {
-    // tarballs are compressed already and are left as they are; documents are small and hot
-    const big = compressed(await openDriver(blobs, schemes), { algorithm: compression });
-    return [backend("documents", documents, docs), backend("blobs", blobs, big)];
-  } catch (error) {
-    await docs.close();
-    throw error;
-  }
-}
-
-/** Changes of documents need compare-and-set; without it two publishers would silently undo each other's work. */
-function cannotHoldDocuments(url: string, { name, caps }: Driver): CitadelError {
-  const keeps =
-    caps.cas === "create"
-      ? "only keeps writers from making a key twice"
-      : "does not keep that reliably";
-  return new CitadelError(
-    "E_CONFIG",
-    `${mask(url)} cannot hold documents: they change by compare-and-set, and this store ${keeps} (${name}, cas: ${caps.cas})`,
-    {
-      hint: [
-        "keep only tarballs here, and documents in SQLite, Redis or PostgreSQL: CITADEL_STORE_DOCUMENTS=sqlite:./registry.db",
-        "a bucket that one process alone uses: add concurrency=single-writer to its URL",
-        "or take a server that keeps conditions: citadel driver:test <url> says which does",
-      ],
-    },
-  );
-}
-
-/**
- * How far glances may be behind. A look costs less than a millisecond on this machine and in a store that pushes its changes;
- * other stores on the network are object stores, where it costs a request.
- */
-function boundOf(freshness: Settings["store"]["freshness"], caps: Capabilities): number {
-  if (freshness === "strict") return 0;
-  if (freshness !== "auto") return freshness;
-  return caps.shared === "network" && caps.watch !== "push" ? 1000 : 0;
-}
-
-function backend(role: Backend["role"], url: string, driver: Driver): Backend {
-  const observing = observe(driver);
-  return { role, url: mask(url), driver: observing, observed: observing.observed };
 }
 
 /** One catalog per store, so that two stores on one machine never mix. */

@@ -5,7 +5,7 @@ import type { Document, LedgerEntry, Store } from "../store/types.ts";
 import { checkChange, demandRight } from "./changes.ts";
 import { allowAll, compilePolicy } from "./compile.ts";
 import { noPolicy, policyKind } from "./kind.ts";
-import type { Candidate, Policy, PolicyEvent, PolicyState, Refusal } from "./types.ts";
+import type { Candidate, Exception, Policy, PolicyEvent, PolicyState, Refusal } from "./types.ts";
 
 /** The one document. */
 const name = "default";
@@ -18,10 +18,20 @@ export interface Changed {
   readonly state: PolicyState;
 }
 
+/** The rules in force, and what names them. */
+export interface Rules {
+  readonly policy: Policy;
+  readonly exceptions: readonly Exception[];
+  /** changes when anything of it does */
+  readonly revision: string;
+}
+
 /** The policy of a store: reading it, and changing it. */
 export interface Policies {
   /** The newest rules, ready to judge: a look at the document, and work only when it has changed. */
   current(): Promise<Policy>;
+  /** The same, with what was excepted from them. */
+  rules(): Promise<Rules>;
   read(): Promise<PolicyState>;
   /** Newest first. */
   history(): AsyncIterable<PolicyEntry>;
@@ -56,6 +66,13 @@ export function createPolicies({ store }: { readonly store: Store }): Policies {
     const policy = compilePolicy(document.state);
     compiled = { etag: document.etag, policy };
     return policy;
+  };
+
+  const rules: Policies["rules"] = async () => {
+    const document = await ledger.glance(name);
+    if (!document) return { policy: allowAll, exceptions: [], revision: "" };
+    const { exceptions } = document.state;
+    return { policy: await compile(document), exceptions, revision: document.tip };
   };
 
   const read = async (): Promise<PolicyState> => (await ledger.read(name))?.state ?? noPolicy;
@@ -100,9 +117,9 @@ export function createPolicies({ store }: { readonly store: Store }): Policies {
 
   return {
     async current() {
-      const document = await ledger.glance(name);
-      return document ? compile(document) : allowAll;
+      return (await rules()).policy;
     },
+    rules,
     read,
     history: () => ledger.history(name),
     apply,

@@ -23,7 +23,7 @@ export {
   tarballFile,
   versionOf,
 } from "./names.ts";
-export { createRegistry, kinds, type RegistryOptions } from "./registry.ts";
+export { createRegistry, type RegistryOptions } from "./registry.ts";
 export { targetOf } from "./context.ts";
 export { revisionOf, uuidOf } from "./revision.ts";
 export { spool, tarballOf, type Spooled, type SpoolOptions } from "./spool.ts";

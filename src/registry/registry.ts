@@ -1,25 +1,16 @@
-import { siteKind, tokenKind, userKind } from "../access/kinds.ts";
-import { memberKind, orgKind } from "../access/org-kind.ts";
-import { rulesKind } from "../access/rules-kind.ts";
 import type { Scopes } from "../access/scopes.ts";
 import type { Accounts } from "../access/state.ts";
 import type { AccessPolicy, Visibility } from "../access/types.ts";
-import { advisoriesKind } from "../advisories/kind.ts";
-import { policyKind } from "../policy/kind.ts";
 import type { Keys } from "../keys/keys.ts";
-import { keyKind } from "../keys/kind.ts";
-import { stageKind } from "../stage/kind.ts";
 import { createStages } from "../stage/stages.ts";
 import type { StageLimits } from "../stage/types.ts";
-import { trustKind } from "../trust/kind.ts";
-import type { Kind, Store } from "../store/types.ts";
+import type { Store } from "../store/types.ts";
 import { createBatches } from "./batch/batches.ts";
 import { batchKind } from "./batch/kind.ts";
 import { claims } from "./claims.ts";
 import type { Context } from "./context.ts";
-import { quarantineKind } from "../upstream/quarantine.ts";
 import { deprecator } from "./deprecate.ts";
-import { packageKind, scopeKind } from "./kind.ts";
+import { packageKind } from "./kind.ts";
 import { ownership } from "./owners.ts";
 import { publisher } from "./publish.ts";
 import { resolver } from "./resolve.ts";
@@ -82,26 +73,4 @@ export function createRegistry(options: RegistryOptions): Registry {
     ...resolver(context),
     ...claims(context),
   };
-}
-
-/** Every kind of document that the core keeps, for the store's `verify` and `collect`. */
-// oxlint-disable-next-line no-explicit-any -- each kind has states and events of its own
-export function kinds(): readonly Kind<any, any>[] {
-  return [
-    packageKind(),
-    scopeKind(),
-    userKind(),
-    tokenKind(),
-    siteKind(),
-    orgKind(),
-    memberKind(),
-    rulesKind(),
-    policyKind(),
-    advisoriesKind(),
-    keyKind(),
-    batchKind(),
-    stageKind(),
-    trustKind(),
-    quarantineKind(),
-  ];
 }

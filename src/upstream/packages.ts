@@ -4,8 +4,8 @@ import { gzip } from "node:zlib";
 import { LRUCache } from "lru-cache";
 import { CitadelError } from "../errors.ts";
 import { logger } from "../log.ts";
-import { PolicyError } from "../policy/policies.ts";
-import type { Candidate, Exception, Policy, Refusal } from "../policy/types.ts";
+import { PolicyError, type Rules } from "../policy/policies.ts";
+import type { Candidate, Policy, Refusal } from "../policy/types.ts";
 import { packageNotFound } from "../registry/context.ts";
 import type { Form, View } from "../registry/types.ts";
 import { encoded } from "../registry/views/encoded.ts";
@@ -21,14 +21,6 @@ import { SLICE, type Turn } from "./turns.ts";
 const FORMAT = 1;
 /** from so many bytes on the first answer goes out at level 1 and is replaced when the better one is ready */
 const QUICK = 128 * 1024;
-
-/** The rules in force, and what names them. */
-export interface Rules {
-  readonly policy: Policy;
-  readonly exceptions: readonly Exception[];
-  /** changes when anything of it does */
-  readonly revision: string;
-}
 
 /** What rules leave of a packument. */
 export interface Plan {

@@ -5,7 +5,7 @@ import { logger } from "../log.ts";
 import { isObject } from "../registry/manifest.ts";
 import { baseName, checkName } from "../registry/names.ts";
 import type { JsonObject } from "../registry/types.ts";
-import type { Rules } from "./packages.ts";
+import type { Rules } from "../policy/policies.ts";
 import { pathOf, type Remote } from "./remote.ts";
 import type { Upstream } from "./types.ts";
 

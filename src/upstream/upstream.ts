@@ -5,7 +5,7 @@ import type { Dirs, Settings } from "../config/settings.ts";
 import { segment } from "../driver/index.ts";
 import { CitadelError } from "../errors.ts";
 import { matches, patternMap } from "../patterns.ts";
-import { PolicyError } from "../policy/policies.ts";
+import { PolicyError, type Rules } from "../policy/policies.ts";
 import type { Refusals } from "../policy/refusals.ts";
 import { packageNotFound } from "../registry/context.ts";
 import { scopeOf, versionOf } from "../registry/names.ts";
@@ -15,14 +15,7 @@ import type { Store } from "../store/types.ts";
 import { createDocuments, type Held } from "./documents.ts";
 import { createRecipients } from "./recipients.ts";
 import { createKeeper, evict } from "./evict.ts";
-import {
-  candidateOf,
-  createPackages,
-  digestOf,
-  manifestIn,
-  type Rules,
-  type Shown,
-} from "./packages.ts";
+import { candidateOf, createPackages, digestOf, manifestIn, type Shown } from "./packages.ts";
 import { passOn } from "./pass.ts";
 import { createQuarantine } from "./quarantine.ts";
 import { openRemote, type Remote } from "./remote.ts";

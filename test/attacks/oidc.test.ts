@@ -90,7 +90,9 @@ function refused(got: Got): void {
 
 /** Why, as an administrator is told. */
 const why = async (here: Here, token: string): Promise<string> => {
-  const { accepted, reason, configs } = await here.citadel.trust.explain(name, token, [audience]);
+  const { accepted, reason, configs } = await (
+    await here.citadel.trust()
+  ).explain(name, token, [audience]);
   expect(accepted).toBe(false);
   return [reason, ...configs.flatMap(({ reasons }) => reasons)].filter(Boolean).join("; ");
 };

@@ -45,13 +45,13 @@ test("G3: --help loads no command", async () => {
 
 /** Those that check foreign data against schemas load zod, about a hundred files. */
 const budgets: ReadonlyMap<string, number> = new Map([
-  ["local:export", 400],
-  ["local:import", 400],
+  ["local:export", 425],
+  ["local:import", 425],
 ]);
 describe.concurrent.each(commands.filter(({ id }) => !endless.has(id)).map(({ id }) => id))(
   "%s",
   (id) => {
-    const budget = budgets.get(id) ?? 280;
+    const budget = budgets.get(id) ?? 310;
     test(`G3: loads at most ${budget} files, no server, and no driver but the store's`, async () => {
       const { files, builtins } = await loaded([id, "--json", "--store", "memory:"]);
       expect(files.length).toBeLessThanOrEqual(budget);

@@ -12,7 +12,7 @@ import {
   type Principal,
   type Target,
 } from "@citadel/core/access";
-import { kinds } from "@citadel/core/registry";
+import { kinds } from "@citadel/core/kinds";
 
 import { until } from "../support/until.ts";
 import { codeOf, drivers, place } from "./registry-harness.ts";

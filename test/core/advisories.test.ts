@@ -364,7 +364,7 @@ describe.each(drivers)("H9: advisories in a store (%s)", (driver) => {
       );
     await Promise.all([one.import(operator, some(0)), other.import(operator, some(100))]);
     expect(await one.summary()).toMatchObject({ total: 40, packages: 40 });
-    const { kinds } = await import("@citadel/core/registry");
+    const { kinds } = await import("@citadel/core/kinds");
     await here.store.collect({ kinds: kinds(), grace: -60_000 });
     expect((await createAdvisories(here).list({ limit: 100 })).items).toHaveLength(40);
   });

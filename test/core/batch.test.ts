@@ -1,4 +1,5 @@
-import { kinds, revisionOf } from "@citadel/core/registry";
+import { kinds } from "@citadel/core/kinds";
+import { revisionOf } from "@citadel/core/registry";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { codeOf, drivers, operator, place, release, user, type Place } from "./registry-harness.ts";

@@ -165,7 +165,7 @@ describe.each(drivers)("H8 organisations on %s", (driver) => {
 
   test("verify recomputes organisations, memberships, rules and packages with teams", async () => {
     await using here = await place(driver);
-    const { kinds } = await import("@citadel/core/registry");
+    const { kinds } = await import("@citadel/core/kinds");
     await signUp(here, "ann");
     await here.orgs.setMember("acme", "ann", undefined, ann);
     await here.orgs.createTeam("acme", "core", "x", ann);

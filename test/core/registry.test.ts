@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { anonymous, readOnly, type Caller } from "@citadel/core/access";
-import { kinds, revisionOf } from "@citadel/core/registry";
+import { kinds } from "@citadel/core/kinds";
+import { revisionOf } from "@citadel/core/registry";
 
 import { pack } from "../support/packages.ts";
 import { codeOf, drivers, operator, place, release, user } from "./registry-harness.ts";

@@ -1,5 +1,5 @@
 import { commandLine } from "@citadel/core/access";
-import { kinds } from "@citadel/core/registry";
+import { kinds } from "@citadel/core/kinds";
 import { describe, expect, test } from "vitest";
 
 import { place, type Place } from "./place.ts";
@@ -34,7 +34,7 @@ describe("H3: the policy over HTTP", () => {
     });
     const undone = await here.ask(path, { method: "POST", token, body: { type: "undo" } });
     expect(undone.json()).toMatchObject({ removed: ["block:lodash@<4.17.21"] });
-    expect((await here.citadel.policy()).active).toBe(false);
+    expect((await (await here.citadel.policies()).current()).active).toBe(false);
   });
 
   test("whoever is signed in asks for an exception, sees their own, and cannot grant it", async () => {
@@ -44,7 +44,9 @@ describe("H3: the policy over HTTP", () => {
       await here.signIn("dev"),
       await here.signIn("other"),
     ];
-    await here.citadel.policies.apply(commandLine, {
+    await (
+      await here.citadel.policies()
+    ).apply(commandLine, {
       type: "rule",
       rule: { kind: "age", pattern: "*", age: 86_400_000 },
     });
@@ -67,7 +69,7 @@ describe("H3: the policy over HTTP", () => {
     const approve = { type: "approve", id: "r1", grant };
     expect((await here.ask(path, { method: "POST", token: dev, body: approve })).status).toBe(403);
     expect((await here.ask(path, { method: "POST", token: root, body: approve })).status).toBe(200);
-    const { judge } = await here.citadel.policy();
+    const { judge } = await (await here.citadel.policies()).current();
     const version = { name: "left-pad", version: "1.3.0", origin: "up", published: Date.now() };
     expect(judge({ ...version, license: "MIT", hasInstallScript: false }, Date.now())).toEqual({
       allowed: true,
@@ -109,6 +111,6 @@ describe("H3: the policy over HTTP", () => {
     const token = await administrator(here);
     const got = await here.ask(path, { method: "POST", token, body });
     expect([got.status, typeof got.json().error]).toEqual([400, "string"]);
-    expect((await here.citadel.policies.read()).rules).toEqual([]);
+    expect((await (await here.citadel.policies()).read()).rules).toEqual([]);
   });
 });

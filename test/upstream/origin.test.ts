@@ -245,7 +245,8 @@ test("H3: a version that upstream takes back is hidden everywhere, says who had 
   await here.ask("/one/-/one-1.0.0.tgz", { token: ann });
   await here.ask("/one");
   stock(there, "one", { versions: { "1.0.0": {} } });
-  const { upstream, policies } = here.citadel;
+  const { upstream } = here.citadel;
+  const policies = await here.citadel.policies();
   await age(60 * minute, async () => {
     expect(Object.keys((await here.ask("/one")).json().versions)).toEqual(["1.0.0"]);
     expect((await here.ask("/one/1.0.1")).status).toBe(404);
@@ -330,7 +331,7 @@ test("H3: the policy holds on packument, version, tags, search and tarball of bo
     ),
   );
   const here = await behind(there);
-  const { policies } = here.citadel;
+  const policies = await here.citadel.policies();
   await policies.apply(admin, {
     type: "rule",
     rule: { kind: "age", pattern: "*", age: 86_400_000 },
@@ -362,7 +363,7 @@ test("H3: the policy holds on packument, version, tags, search and tarball of bo
   expect((await here.ask("/one/-/one-2.0.0.tgz")).status).toBe(200);
   const found = (await here.ask("/-/v1/search?text=one")).json().objects;
   expect(found.map((one: any) => one.package.name)).toEqual(["two"]);
-  const listed = await here.citadel.refusals.list();
+  const listed = await (await here.citadel.refusals()).list();
   expect(listed.find(({ version }) => version === "3.0.0")).toMatchObject({
     name: "one",
     count: 2,
@@ -379,7 +380,7 @@ test("H3: the policy holds on packument, version, tags, search and tarball of bo
   await policies.apply(admin, { type: "rule", rule: { kind: "block", pattern: "one" } });
   const nothing = await here.ask("/one");
   expect([nothing.status, nothing.json().code]).toEqual([403, "E_POLICY"]);
-  const [last] = await here.citadel.refusals.list();
+  const [last] = await (await here.citadel.refusals()).list();
   expect(last).toMatchObject({ name: "one", origin: "liar", rule: "block:one", count: 3 });
 });
 

@@ -8,6 +8,7 @@ import type { JsonObject } from "@citadel/core/registry";
 import { cleanUp, type CleanedUp } from "./cleanup.ts";
 import { clearCache, type ClearedCache } from "./clear-cache.ts";
 import { npmName } from "./names.ts";
+import { packages } from "./packages.ts";
 import {
   publish,
   type PackageContent,
@@ -167,33 +168,6 @@ export function localRegistry(
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** Packages by name, a page at a time, from a catalog that was brought up to date. */
-export async function* packages(
-  citadel: Citadel,
-  options: {
-    readonly scope?: string | undefined;
-    readonly after?: string | undefined;
-    readonly limit: number;
-  },
-): AsyncGenerator<PackageRow> {
-  const catalog = await citadel.catalog();
-  await catalog.sync();
-  const scope = options.scope?.replace(/^@/, "");
-  let { after } = options;
-  let left = options.limit;
-  while (left > 0) {
-    const page = catalog.list({
-      limit: Math.min(left, 1000),
-      ...(scope !== undefined && { scope }),
-      ...(after !== undefined && { after }),
-    });
-    yield* page.items;
-    left -= page.items.length;
-    if (page.next === undefined) return;
-    after = page.next;
-  }
 }
 
 /** The drivers of the `citadel` that this library is a part of, and of the plugins installed or linked there. */

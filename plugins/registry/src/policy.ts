@@ -27,7 +27,7 @@ export const from = string({
 /** A command that changes the policy as the operating-system user. */
 export abstract class PolicyCommand extends CitadelCommand {
   protected async apply(event: PolicyEvent, options: { readonly dryRun: boolean }) {
-    const { policies } = await this.citadel();
+    const policies = await (await this.citadel()).policies();
     return this.changed(await policies.apply(commandLine, event, options), options);
   }
 
@@ -97,7 +97,7 @@ export function grantTerms(flags: {
 
 /** An open request. @throws E_NOT_FOUND */
 export async function requestOf({ policies }: Citadel, id: string) {
-  const { requests } = await policies.read();
+  const { requests } = await (await policies()).read();
   const found = requests.find((one) => one.id === id);
   if (found) return found;
   throw new CitadelError("E_NOT_FOUND", `there is no request ${JSON.stringify(id.slice(0, 40))}`, {

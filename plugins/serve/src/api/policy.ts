@@ -20,11 +20,15 @@ export function policyRoutes(): Hono<Env> {
 
 /** Who is no administrator sees the rules and what they asked for themselves. */
 const getPolicy: Handler = async (c) => {
-  const { policies, refusals } = c.env.shared.citadel;
+  const { citadel } = c.env.shared;
+  const policies = await citadel.policies();
   const { principal } = await callerOf(c);
   const policy = policyItem(await policies.read());
   if (principal.admin)
-    return c.json({ ...policy, refused: { items: (await refusals.list()).map(refusedItem) } });
+    return c.json({
+      ...policy,
+      refused: { items: (await (await citadel.refusals()).list()).map(refusedItem) },
+    });
   return c.json({
     ...policy,
     requests: policy.requests.filter(({ by }) => by === principal.name),
@@ -32,7 +36,7 @@ const getPolicy: Handler = async (c) => {
 };
 
 const postPolicy: Handler = async (c) => {
-  const { policies } = c.env.shared.citadel;
+  const policies = await c.env.shared.citadel.policies();
   const caller = await callerOf(c);
   const { dryRun, ...change } = check(changeSchema, await readJson(c.req.raw, largest));
   const changed =
@@ -43,7 +47,7 @@ const postPolicy: Handler = async (c) => {
 };
 
 const postRequest: Handler = async (c) => {
-  const { policies } = c.env.shared.citadel;
+  const policies = await c.env.shared.citadel.policies();
   const caller = await callerOf(c);
   const request = check(requestSchema, await readJson(c.req.raw, largest));
   const event = { type: "request", request } as PolicyEvent;

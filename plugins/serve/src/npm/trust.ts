@@ -9,17 +9,19 @@ import { check, trustSchema } from "./schemas.ts";
 export const getTrust: Handler = async (c) => {
   const { asked, shared } = c.env;
   const caller = await signedIn(shared, asked);
-  return c.json((await shared.citadel.trust.list(param(c, "name"), caller)).map(shown));
+  const trust = await shared.citadel.trust();
+  return c.json((await trust.list(param(c, "name"), caller)).map(shown));
 };
 
 /** `POST /-/package/<name>/trust`, a list of configurations */
 export const postTrust: Handler = async (c) => {
   const { asked, shared } = c.env;
   const caller = await signedIn(shared, asked);
+  const trust = await shared.citadel.trust();
   const made: TrustConfig[] = [];
   for (const { type, ...input } of check(trustSchema, await readJson(c.req.raw, 64 * 1024))) {
     const issuer = input.issuer ?? type;
-    made.push(await shared.citadel.trust.add(param(c, "name"), { ...input, issuer }, caller));
+    made.push(await trust.add(param(c, "name"), { ...input, issuer }, caller));
   }
   return c.json(made.map(shown), 201);
 };
@@ -28,7 +30,8 @@ export const postTrust: Handler = async (c) => {
 export const deleteTrust: Handler = async (c) => {
   const { asked, shared } = c.env;
   const caller = await signedIn(shared, asked);
-  await shared.citadel.trust.remove(param(c, "name"), param(c, "id"), caller);
+  const trust = await shared.citadel.trust();
+  await trust.remove(param(c, "name"), param(c, "id"), caller);
   return c.body(null, 204);
 };
 
@@ -36,7 +39,8 @@ export const deleteTrust: Handler = async (c) => {
 export const exchangeToken: Handler = async (c) => {
   const { asked, shared, site } = c.env;
   try {
-    const { token, expires } = await shared.citadel.trust.exchange(
+    const trust = await shared.citadel.trust();
+    const { token, expires } = await trust.exchange(
       param(c, "name"),
       idTokenOf(asked.header("authorization")),
       audiencesOf(site.base),

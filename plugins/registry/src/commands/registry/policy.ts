@@ -22,7 +22,8 @@ export default class RegistryPolicy extends CitadelCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(RegistryPolicy);
-    const { policies, refusals } = await this.citadel();
+    const citadel = await this.citadel();
+    const policies = await citadel.policies();
     if (flags.history) {
       const items = await policyHistory(policies);
       await this.table(items, [
@@ -34,7 +35,7 @@ export default class RegistryPolicy extends CitadelCommand {
       return { items };
     }
     const policy = policyItem(await policies.read());
-    const refused = (await refusals.list()).map(refusedItem);
+    const refused = (await (await citadel.refusals()).list()).map(refusedItem);
     await this.#rules(policy);
     await this.#exceptions(policy);
     await this.#refused(refused.slice(0, most));

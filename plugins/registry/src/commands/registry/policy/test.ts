@@ -41,7 +41,7 @@ export default class RegistryPolicyTest extends CitadelCommand {
             license: flags.license,
             hasInstallScript: flags.scripts,
           });
-    const { policies } = citadel;
+    const policies = await citadel.policies();
     const told = await explain(await policies.read(), { name, candidate }, Date.now());
     await this.table(told.rules, [
       { name: "rule", value: ({ id }) => id, importance: 0 },

@@ -21,7 +21,7 @@ export default class RegistryPolicyUndo extends PolicyCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(RegistryPolicyUndo);
-    const { policies } = await this.citadel();
+    const policies = await (await this.citadel()).policies();
     const options = { dryRun: flags["dry-run"] };
     const rev = flags.to === undefined ? {} : { rev: flags.to };
     return this.changed(await policies.undo(commandLine, { ...rev, ...options }), options);

@@ -28,7 +28,7 @@ export default class RegistryTrustAdd extends CitadelCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(RegistryTrustAdd);
-    const { trust } = await this.citadel();
+    const trust = await (await this.citadel()).trust();
     const permissions = [
       ...(flags["allow-publish"] ? ["createPackage"] : []),
       ...(flags["allow-stage-publish"] ? ["createStagedPackage"] : []),

@@ -10,7 +10,7 @@ export default class RegistryTrustList extends CitadelCommand {
 
   async run(): Promise<object> {
     const { args } = await this.parse(RegistryTrustList);
-    const { trust } = await this.citadel();
+    const trust = await (await this.citadel()).trust();
     const items = await trust.list(args.package, commandLine);
     await this.table(items, [
       { name: "id", value: ({ id }) => id, importance: 0 },

@@ -18,7 +18,7 @@ export default class RegistryTrustRemove extends CitadelCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(RegistryTrustRemove);
-    const { trust } = await this.citadel();
+    const trust = await (await this.citadel()).trust();
     const dryRun = flags["dry-run"];
     await trust.remove(args.package, args.id, commandLine, { dryRun });
     if (dryRun) this.note(`would be gone: ${args.id}; nothing was changed`);

@@ -23,7 +23,9 @@ export default class RegistryTrustTest extends CitadelCommand {
   async run(): Promise<object> {
     const { args, flags } = await this.parse(RegistryTrustTest);
     const token = await readToken(flags["token-file"]);
-    const { trust, settings } = await this.citadel();
+    const citadel = await this.citadel();
+    const { settings } = citadel;
+    const trust = await citadel.trust();
     const { publicUrl, port } = settings.server;
     const url = flags.url ?? publicUrl ?? `http://localhost:${port}/`;
     if (!URL.canParse(url))

@@ -1,0 +1,86 @@
+import type { Settings } from "./config/index.ts";
+import { mask } from "./config/mask.ts";
+import type { Capabilities, Driver } from "./driver/driver.ts";
+import { compressed, observe, openDriver, split, type Observed } from "./driver/index.ts";
+import { CitadelError } from "./errors.ts";
+
+/** A configured backend, with the counters of this process. */
+export interface Backend {
+  readonly role: "documents" | "blobs";
+  /** URL without credentials */
+  readonly url: string;
+  readonly driver: Driver;
+  readonly observed: Observed;
+}
+
+/** The data below which a blob lies with the documents: one store, one fsync. */
+const SMALL = 64 * 1024;
+
+/** URL scheme without colon → absolute path of the driver's module */
+export type Schemes = ReadonlyMap<string, string>;
+
+/** Where a registry lies. */
+export type Stores = Pick<Settings["store"], "documents" | "blobs" | "compression">;
+
+/** The stores of a registry as one driver, for what works below it; the caller closes it. Throws like {@link openBackends}. */
+export const openStores = async (stores: Stores, schemes: Schemes): Promise<Driver> =>
+  joined(...(await openBackends(stores, schemes)));
+
+/** Both stores as one driver. */
+export const joined = (documents: Backend, blobs?: Backend): Driver =>
+  blobs ? split({ docs: documents.driver, blobs: blobs.driver, small: SMALL }) : documents.driver;
+
+/** @throws E_CONFIG for an unknown scheme or a store that cannot keep its promises, E_STORE_UNAVAILABLE */
+export async function openBackends(
+  { documents, blobs, compression }: Stores,
+  schemes: Schemes,
+): Promise<[Backend, Backend?]> {
+  const docs = await openDriver(documents, schemes);
+  if (docs.caps.cas !== "full" && docs.caps.cas !== "process") {
+    await docs.close();
+    throw cannotHoldDocuments(documents, docs);
+  }
+  if (blobs === documents) return [backend("documents", documents, docs)];
+  try {
+    // tarballs are compressed already and are left as they are; documents are small and hot
+    const big = compressed(await openDriver(blobs, schemes), { algorithm: compression });
+    return [backend("documents", documents, docs), backend("blobs", blobs, big)];
+  } catch (error) {
+    await docs.close();
+    throw error;
+  }
+}
+
+/** Changes of documents need compare-and-set; without it two publishers would silently undo each other's work. */
+function cannotHoldDocuments(url: string, { name, caps }: Driver): CitadelError {
+  const keeps =
+    caps.cas === "create"
+      ? "only keeps writers from making a key twice"
+      : "does not keep that reliably";
+  return new CitadelError(
+    "E_CONFIG",
+    `${mask(url)} cannot hold documents: they change by compare-and-set, and this store ${keeps} (${name}, cas: ${caps.cas})`,
+    {
+      hint: [
+        "keep only tarballs here, and documents in SQLite, Redis or PostgreSQL: CITADEL_STORE_DOCUMENTS=sqlite:./registry.db",
+        "a bucket that one process alone uses: add concurrency=single-writer to its URL",
+        "or take a server that keeps conditions: citadel driver:test <url> says which does",
+      ],
+    },
+  );
+}
+
+/**
+ * How far glances may be behind. A look costs less than a millisecond on this machine and in a store that pushes its changes;
+ * other stores on the network are object stores, where it costs a request.
+ */
+export function boundOf(freshness: Settings["store"]["freshness"], caps: Capabilities): number {
+  if (freshness === "strict") return 0;
+  if (freshness !== "auto") return freshness;
+  return caps.shared === "network" && caps.watch !== "push" ? 1000 : 0;
+}
+
+function backend(role: Backend["role"], url: string, driver: Driver): Backend {
+  const observing = observe(driver);
+  return { role, url: mask(url), driver: observing, observed: observing.observed };
+}
