@@ -259,7 +259,6 @@ export async function openCitadel({
         import("./registry/signatures.ts"),
       ]);
       for await (const problem of store.verify({ kinds: kinds(), counted })) items.push(problem);
-      const { verifySignatures } = await import("./registry/signatures.ts");
       for await (const problem of verifySignatures({ registry, keys, counted }))
         items.push(problem);
       return { items, checked };

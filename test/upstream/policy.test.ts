@@ -10,7 +10,8 @@ test("H3: an exception shows a version at once and hides it again when it ends; 
   const published = new Date(Date.now() - day).toISOString();
   stock(there, "one", { versions: { "1.0.0": {}, "1.1.0": {} }, time: { "1.1.0": published } });
   const here = await behind(there);
-  const { policies, refusals } = here.citadel;
+  const policies = await here.citadel.policies();
+  const refusals = await here.citadel.refusals();
   const token = await here.signIn("dev");
   const seen = async () => {
     const got = await here.ask("/one");
