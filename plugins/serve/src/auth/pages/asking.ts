@@ -6,7 +6,7 @@ export function asking(id: string, { asking: from, code }: Approval): Html {
   const rows = [
     ["Request", code ? describe(code.action) : "Log in on a command line"],
     ["Account", code?.user],
-    ["Command", from.command && `npm ${from.command}`],
+    ["Command", from.command],
     ["From", from.address],
     ["Machine", from.hostname],
     ["Client", from.client],
