@@ -67,9 +67,15 @@ const compress = {
         [constants.BROTLI_PARAM_SIZE_HINT]: plain.length,
       },
     }),
-  // RFC 9659: a window of at most 8 MiB
   zstd: (plain: Uint8Array): Promise<Uint8Array> =>
     zstd(plain, {
-      params: { [constants.ZSTD_c_compressionLevel]: 9, [constants.ZSTD_c_windowLog]: 23 },
+      params: {
+        [constants.ZSTD_c_compressionLevel]: 9,
+        [constants.ZSTD_c_windowLog]: windowFor(plain.length),
+      },
     }),
 };
+
+/** RFC 9659: a window of at most 8 MiB; one that is larger than the content would only take memory. */
+const windowFor = (size: number): number =>
+  Math.min(23, Math.max(16, Math.ceil(Math.log2(size + 1))));
