@@ -26,7 +26,9 @@ export default class RegistryKeysRotate extends CitadelCommand {
       throw new CitadelError("E_USAGE", `${flags.overlap} is not a duration such as 24h`);
     const dryRun = flags["dry-run"];
     const citadel = await this.citadel();
-    if (!dryRun && !flags.yes) await this.confirm("Make a new signing key?", "--yes");
+    // the first one takes the place of nothing
+    const [inUse] = await citadel.keys.list("registry");
+    if (inUse && !dryRun && !flags.yes) await this.confirm("Make a new signing key?", "--yes");
     const rotated = await rotateKey(citadel, commandLine, { overlap, dryRun });
     if (dryRun) this.note("would make a new key; nothing was changed");
     else this.success(`packages are signed with ${rotated.keyid ?? ""} from now on`);
