@@ -6,6 +6,7 @@ import { pack, publishDocument, put, signIn } from "../support/packages.ts";
 import { bin } from "../cli/cli.ts";
 import { run } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
+import { authenticator } from "../support/totp.ts";
 
 const folder = await tempFolder("registry-people");
 const home = join(folder.path, "home");
@@ -67,6 +68,17 @@ describe("people and tokens at the command line", () => {
     expect(await whoami(token)).toBe(401);
     await ask(["registry:user:disable", "ada", "--undo"]);
     expect(await whoami(token)).toBe("ada");
+
+    const profile = async (tfa: unknown) => {
+      const body = JSON.stringify({ tfa });
+      const url = `${server.url}/-/npm/v1/user`;
+      return (await request(url, { method: "POST", token, body })).json() as { tfa: string };
+    };
+    const begun = await profile({ mode: "auth-only", password: made.json["password"] });
+    await profile([authenticator(begun.tfa).code()]);
+    await expect(signIn(server.url, "ada", made.json["password"] as string)).rejects.toThrow(/401/);
+    await ask(["registry:user:end-2fa", "ada"]);
+    await signIn(server.url, "ada", made.json["password"] as string);
 
     const secret = "a secret that nobody sees";
     const given = ["registry:user:passwd", "ada", "--password-file", "-"];
@@ -168,6 +180,7 @@ describe("people and tokens at the command line", () => {
     ["no name", ["registry:user:create", "../x", "--generate"], "E_INVALID_NAME"],
     ["twice", ["registry:user:create", "ci", "--generate"], "E_USER_EXISTS"],
     ["nobody to ask", ["registry:user:passwd", "ci"], "E_USAGE"],
+    ["no second factor of nobody", ["registry:user:end-2fa", "nobody"], "E_USER_NOT_FOUND"],
     ["nobody to lock out", ["registry:user:disable", "nobody"], "E_USER_NOT_FOUND"],
   ])("%s", async (_, args, code) => {
     expect((await ask(args)).json).toMatchObject({ error: { code } });
