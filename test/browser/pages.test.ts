@@ -67,8 +67,8 @@ const press = (page: Page, name: string) => page.getByRole("button", { name }).c
 const heading = (page: Page) => page.getByRole("heading").innerText();
 
 describe("B3 web login", () => {
-  test("sign-up, confirmation, a token handed out once", async () => {
-    if (!browser) return;
+  test("sign-up, confirmation, a token handed out once", async ({ skip }) => {
+    if (!browser) return skip("no chromium here");
     const { loginUrl, doneUrl } = await begin();
     const pending = await done(doneUrl);
     expect(pending.status).toBe(202);
@@ -105,8 +105,8 @@ describe("B3 web login", () => {
     await page.context().close();
   });
 
-  test("a wrong password, a code, a refusal", async () => {
-    if (!browser) return;
+  test("a wrong password, a code, a refusal", async ({ skip }) => {
+    if (!browser) return skip("no chromium here");
     const token = await signIn(server.url, "bob", "correct horse 2");
     const profile = (body: object) =>
       request(`${server.url}/-/npm/v1/user`, { method: "POST", token, body: JSON.stringify(body) });
