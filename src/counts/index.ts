@@ -1,1 +1,2 @@
-export { dayOf, type Counts, type Downloads } from "./downloads.ts";
+export { countDays, dayOf } from "./days.ts";
+export type { Counts, Downloads } from "./downloads.ts";

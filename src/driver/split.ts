@@ -3,7 +3,7 @@ import type { Capabilities, Change, Driver, Key, ListEntry, OpOptions, Page } fr
 import { incoming } from "./incoming.ts";
 
 export interface SplitOptions {
-  /** everything but large blobs and caches: `d/`, `m/`, `h/`, `f/`, blobs up to `small` */
+  /** everything but large blobs and caches: `d/`, `m/`, `h/`, counts (`n/`), `f/`, blobs up to `small` */
   readonly docs: Driver;
   /** blobs above `small` (`b/`) and caches (`c/`) */
   readonly blobs: Driver;

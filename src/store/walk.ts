@@ -1,8 +1,11 @@
 import type { Driver, Key, ListEntry } from "../driver/index.ts";
 
-/** Everything below `prefix`, in key order, a page at a time. */
-export async function* walk(driver: Driver, prefix: string): AsyncGenerator<ListEntry, void, void> {
-  let after: Key | undefined;
+/** Everything below `prefix` and behind `after`, in key order, a page at a time. */
+export async function* walk(
+  driver: Driver,
+  prefix: string,
+  after?: Key,
+): AsyncGenerator<ListEntry, void, void> {
   do {
     const page = await driver.list({ prefix, ...(after === undefined ? {} : { after }) });
     yield* page.entries;
