@@ -12,6 +12,7 @@ import { errorCode, type CitadelError } from "../errors.ts";
 import type { Actor, Store } from "../store/types.ts";
 import {
   keyKind,
+  purposes,
   type KeyAlgorithm,
   type KeyRecord,
   type Purpose,
@@ -42,6 +43,8 @@ export interface Keys {
   list(purpose: Purpose): Promise<readonly PublicKey[]>;
   /** The key in use, made when there is none yet. @throws E_SERVER_KEY */
   current(purpose: Purpose): Promise<{ readonly keyid: string; readonly key: KeyObject }>;
+  /** Whether this server can use the keys that there are; makes none. @throws E_SERVER_KEY */
+  check(): Promise<void>;
   /** Signs a package version with the key in use. @throws E_SERVER_KEY */
   signVersion(name: string, version: string, integrity: string): Promise<Signature>;
   /** A new key takes over. What the ones before signed, until `overlap` ms from now, stays valid. @throws E_SERVER_KEY */
@@ -126,6 +129,12 @@ export function createKeys({ store, ...options }: KeysOptions): Keys {
     current,
     async list(purpose) {
       return ((await ledger.read(purpose))?.state.keys ?? []).map(publicHalf);
+    },
+    async check() {
+      for (const purpose of purposes) {
+        const ring = (await ledger.read(purpose))?.state;
+        if (ring) await privateKey(purpose, newestOf(purpose, ring));
+      }
     },
     async signVersion(name, version, integrity) {
       const { keyid, key } = await current("registry");

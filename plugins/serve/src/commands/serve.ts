@@ -64,6 +64,7 @@ export default class Serve extends CitadelCommand {
     const { url, registry } = serving;
     if (serving.primary) {
       this.#say(serving);
+      void this.#checkKey();
       if (flags.open) {
         const { openInBrowser } = await import("../server/browser.ts");
         if (!(await openInBrowser(url))) this.note("there is no browser to open here");
@@ -106,10 +107,27 @@ export default class Serve extends CitadelCommand {
     this.note("Ctrl-C stops it; how to set up pnpm, yarn, bun and deno: docs/clients.md");
   }
 
+  /** A server that cannot sign serves all the same, and would say so at the first publish only. */
+  async #checkKey(): Promise<void> {
+    const { errorObject, logger } = await import("@citadel/core");
+    try {
+      const { keys } = await this.citadel();
+      await keys.check();
+    } catch (error) {
+      const { code, message, hint } = errorObject(error);
+      // a store that is away for now says so to whoever asks
+      if (code !== "E_SERVER_KEY") return logger("serve")("the keys are not checked", { error });
+      if (this.terminal.json) return this.emit({ event: "warning", code, message, hint });
+      this.warn(`this server cannot sign, so nothing can be published here: ${message} (${code})`);
+      for (const line of hint) this.note(`  ${line}`);
+    }
+  }
+
   /** Ends `run()`, and with it the command, in the ordinary way: a server that was told to stop has not failed. */
   protected override async stopping(): Promise<void> {
     if (!this.#serving) return;
-    this.note("stopping: requests in flight finish; Ctrl-C again cuts them off");
+    if (this.#serving.primary)
+      this.note("stopping: requests in flight finish; Ctrl-C again cuts them off");
     await this.#serving.stop(grace);
     this.#stopped.resolve();
     await new Promise(() => {});
