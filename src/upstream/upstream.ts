@@ -175,13 +175,26 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
     },
   };
 
+  const passed = passOn({ remotes, remoteOf, isPrivate, rules });
+
   return {
     view: (...asked) => counting(asked[3], () => packagesFor.view(...asked)),
     manifest: (...asked) => counting(asked[4], () => packagesFor.manifest(...asked)),
     tags: (...asked) => counting(asked[2], () => packagesFor.tags(...asked)),
     tarball: (...asked) => counting(asked[2], () => packagesFor.tarball(...asked)),
 
-    ...passOn({ remotes, remoteOf, isPrivate, rules }),
+    ...passed,
+    attestations: (name, version, caller) =>
+      counting(caller, async () => {
+        const remote = await remoteOf(name, caller);
+        if (!remote) return undefined;
+        const held = await any(remote, name);
+        const release = held.outline.releases.get(version);
+        if (!release) return undefined;
+        const { refusal } = await packages.judge(held, release);
+        if (refusal) throw new PolicyError(aboutOf(held, version), refusal);
+        return passed.attestations(name, version, caller);
+      }),
 
     async candidate(name, wanted, caller) {
       const remote = await remoteOf(name, caller);

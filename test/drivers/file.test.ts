@@ -64,7 +64,7 @@ const failing = (code: string, syscall: string): Error =>
 const files = async (folder: string): Promise<string[]> =>
   (await readdir(folder, { recursive: true })).toSorted();
 
-test("file: names on disk are lower case, short, and none that Windows keeps for itself", async () => {
+test("attack 5: names on disk are lower case, short, and none that Windows keeps for itself", async () => {
   const { driver, root, done } = await store();
   const long = (end: string) => `d/${"L".repeat(250)}${end}/${"x".repeat(200)}${end}`;
   const keys = ["d/Foo", "d/foo", "d/FOO", "d/con", "d/con.txt", "d/COM1", "d/lpt9", "d/.hidden", "d/end.",

@@ -232,7 +232,7 @@ test("B9, H2: audits, attestations and keys pass through; names of ours do not",
   expect(there.count("/-/npm/v1/keys")).toBe(1);
 });
 
-test("H3: a version that upstream takes back is hidden everywhere, says who had it, and an exception lets it through", async () => {
+test("H3, attack 18: a version that upstream takes back is hidden everywhere, says who had it, and an exception lets it through", async () => {
   const there = await server();
   stock(there, "one", {
     versions: { "1.0.0": {}, "1.0.1": {} },
@@ -285,7 +285,7 @@ test("H3: a version that upstream takes back is hidden everywhere, says who had 
   });
 });
 
-test("H3: a package that upstream takes back as a whole is gone, with every version in quarantine", async () => {
+test("H3, attack 18: a package that upstream takes back as a whole is gone, with every version in quarantine", async () => {
   const there = await server();
   stock(there, "one", { versions: { "1.0.0": {}, "2.0.0": {} } });
   const here = await behind(there);

@@ -42,8 +42,9 @@ function routeOf(path: string): Route {
   }
   const [first, second, third] = segments;
   if (first === "-" && second === "ping" && segments.length === 2) return { kind: "ping" };
-  // no package is called so
-  if (first !== undefined && first !== "-" && first !== "_changes") {
+  // no package is called so; one is called "-", below which lies what belongs to none
+  const own = first === "-" && segments.length > 1 && !(second === "-" && third?.endsWith(".tgz"));
+  if (first !== undefined && !own && first !== "_changes") {
     if (segments.length === 1) return { kind: "packument", name: first };
     if (second === "-" && third !== undefined && segments.length === 3)
       return { kind: "tarball", name: first, file: third };

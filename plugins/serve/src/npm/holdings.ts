@@ -1,17 +1,21 @@
-import { CitadelError } from "@citadel/core";
 import { teamOf, type Principal } from "@citadel/core/access";
 import type { Holding } from "@citadel/core/catalog";
 import { callerOf, signedIn } from "../context.ts";
 import { bare, param, type Handler, type Visit } from "./room.ts";
+import { noSuchUser } from "./users.ts";
 
 /** `GET /-/org/<org>/package`: everything below its scope. npm asks here first, and for a user only after a 404. */
 export const getOrgPackages: Handler = async (c) => {
   const { asked, shared } = c.env;
+  const { orgs } = shared.citadel;
   const name = bare(param(c, "org"));
-  const { principal } = await callerOf(shared, asked);
-  if (!(await shared.citadel.orgs.read(name)))
-    throw new CitadelError("E_ORG_NOT_FOUND", `there is no organisation ${JSON.stringify(name)}`);
-  return c.json(await holdings(c.env, { scopes: [name] }, principal));
+  const caller = await callerOf(shared, asked);
+  const found = (await orgs.read(name))
+    ? await holdings(c.env, { scopes: [name] }, caller.principal)
+    : {};
+  // an organisation of which a stranger sees nothing is not there
+  if (Object.keys(found).length === 0) await orgs.visit(name, caller);
+  return c.json(found);
 };
 
 /** `GET /-/team/<org>/<team>/package` */
@@ -28,10 +32,13 @@ export const getUserPackages: Handler = async (c) => {
   const { asked, shared } = c.env;
   const name = bare(param(c, "user"));
   const { principal } = await callerOf(shared, asked);
-  if (!(await shared.citadel.accounts.user(name)))
-    throw new CitadelError("E_USER_NOT_FOUND", `there is no user ${JSON.stringify(name)}`);
   const by = name === principal.name ? holdingOf(principal) : { owner: name };
-  return c.json(await holdings(c.env, by, principal));
+  const found = await holdings(c.env, by, principal);
+  const nothing = Object.keys(found).length === 0;
+  // who is not signed in learns of accounts only what packages tell
+  if (nothing && (principal.kind === "anonymous" || !(await shared.citadel.accounts.user(name))))
+    throw noSuchUser(name);
+  return c.json(found);
 };
 
 /** `GET /-/-/package` (pnpm): one's own */

@@ -22,8 +22,19 @@ export async function createRequestLog(): Promise<RequestLog> {
   };
 }
 
-/** A request target that may be kept: logout carries a token in its path, approvals what opens them. */
+/** A request target that may be kept: logout carries a token in its path, approvals what opens them, a proxy's client a password. */
 export function redacted(target: string): string {
-  const [path = ""] = target.split("?", 1);
-  return path.replace(/(\/token\/|%2ftoken%2f|\/auth\/|npm_|ctdl_)[^/]+/gi, "$1***").slice(0, 500);
+  const [sent = ""] = target.split("?", 1);
+  // a secret that is spelled with percent signs is the same secret
+  const path = decoded(sent).replace(/^(\w*:\/\/)[^/]*@/, "$1***@");
+  const kept = path.replace(/(\/token\/|\/auth\/|npm_|ctdl_)[^/]+/gi, "$1***");
+  return encodeURI(kept).slice(0, 500);
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
