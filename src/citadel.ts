@@ -85,11 +85,13 @@ export interface Citadel {
     readonly items: readonly Problem[];
     readonly checked: Readonly<Record<Counted, number>>;
   }>;
-  /** Removes what nothing refers to and is older than `grace` ms @default store.grace */
+  /** Removes what nothing refers to and is older than `grace` ms, and tokens that have expired @default store.grace */
   collect(options?: { readonly dryRun?: boolean; readonly grace?: number }): Promise<{
     readonly removed: number;
     readonly bytes: number;
     readonly keys: readonly Key[];
+    /** tokens whose time was over for a day */
+    readonly expiredTokens: number;
   }>;
   /** Called at the points of a publish; does nothing outside of fault tests. */
   crash(point: CrashPoint): void;
@@ -266,8 +268,9 @@ export async function openCitadel({
     async collect({ dryRun = false, grace = settings.store.grace } = {}) {
       if (!dryRun) await registry.tidyBatches(grace);
       if (!dryRun) await registry.stages.expire();
+      const expiredTokens = await accounts.sweepTokens({ dryRun });
       const { kinds } = await import("./kinds.ts");
-      return store.collect({ kinds: kinds(), grace, dryRun });
+      return { ...(await store.collect({ kinds: kinds(), grace, dryRun })), expiredTokens };
     },
     async close() {
       await following?.stop();

@@ -124,6 +124,8 @@ export function createAccounts({
       });
     },
 
+    sweepTokens: async (options) => (await import("./sweep.ts")).sweepTokens(context, options),
+
     close: () => uses.close(),
   };
 }

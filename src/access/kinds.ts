@@ -98,8 +98,9 @@ const nobody = (name: string, at: number): UserState => ({
 });
 
 export type TokenEvent =
-  | ({ readonly type: "create" } & Omit<TokenState, "created" | "revoked">)
-  | { readonly type: "revoke" };
+  | ({ readonly type: "create" } & Omit<TokenState, "created" | "revoked" | "expired">)
+  | { readonly type: "revoke" }
+  | { readonly type: "expire" };
 
 /** Tokens: `d/token/<SHA-256 of the token, hex>`; the token itself is nowhere. */
 export function tokenKind(): Kind<TokenState, TokenEvent> {
@@ -110,9 +111,10 @@ export function tokenKind(): Kind<TokenState, TokenEvent> {
         const { type: _, ...token } = event;
         return { ...token, created: at, revoked: false };
       }
-      if (!before) throw new Error("a token is revoked before it was made");
-      return { ...before, revoked: true };
+      if (!before) throw new Error("a token ends before it was made");
+      return event.type === "revoke" ? { ...before, revoked: true } : { ...before, expired: true };
     },
+    ended: ({ expired }) => expired === true,
   };
 }
 

@@ -76,12 +76,14 @@ export interface TokenState {
   readonly expires?: number;
   readonly automation: boolean;
   readonly revoked: boolean;
+  /** `expires` was over when a sweep came by: whatever clocks say, it is dead and will be removed */
+  readonly expired?: true;
   /** the first characters, for lists */
   readonly prefix: string;
 }
 
 /** A token as lists show it. */
-export interface TokenInfo extends Omit<TokenState, "revoked"> {
+export interface TokenInfo extends Omit<TokenState, "revoked" | "expired"> {
   /** by which it is revoked; says nothing of the token itself */
   readonly key: string;
   /** ms since 1970, whole minutes; undefined while it was not used */
@@ -205,4 +207,10 @@ export interface Accounts {
   keyOf(token: string): string;
   /** The same for a token of this user by the key that lists show. */
   revokeKey(name: string, key: string, who: Actor): Promise<boolean>;
+  /**
+   * Takes away tokens that have expired, of users and of jobs: marked at the first sweep, so that no clock makes them valid again,
+   * and removed by one that runs a day later.
+   * @returns how many were removed, or would be
+   */
+  sweepTokens(options: { readonly dryRun: boolean }): Promise<number>;
 }

@@ -134,10 +134,11 @@ export function createTokenBook(context: TokenContext): TokenBook {
       if (id === undefined || !found)
         throw new CitadelError("E_AUTH_INVALID", "the token is unknown here");
       if (found.revoked) throw revoked();
-      if (found.expires !== undefined && found.expires <= Date.now())
+      const { expires = Infinity, expired } = found;
+      if (expired || expires <= Date.now())
         throw new CitadelError(
           "E_TOKEN_EXPIRED",
-          `the token has expired on ${new Date(found.expires).toISOString()}`,
+          `the token has expired on ${new Date(expires).toISOString()}`,
         );
       const principal =
         found.kind === "job"
@@ -161,7 +162,7 @@ export function createTokenBook(context: TokenContext): TokenBook {
         uses.lastUsed(page),
       ]);
       const items = states.flatMap(([id, state]) => {
-        if (!state || state.revoked) return [];
+        if (!state || state.revoked || state.expired) return [];
         const lastUsed = used.get(id);
         return [{ ...infoOf(id, state), ...(lastUsed !== undefined && { lastUsed }) }];
       });
@@ -214,7 +215,7 @@ export function createTokenBook(context: TokenContext): TokenBook {
 
 const revoked = (): CitadelError => new CitadelError("E_TOKEN_REVOKED", "the token was revoked");
 
-function infoOf(key: string, { revoked: _, ...state }: TokenState): TokenInfo {
+function infoOf(key: string, { revoked: _, expired: __, ...state }: TokenState): TokenInfo {
   return { key, ...state };
 }
 

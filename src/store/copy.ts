@@ -15,6 +15,7 @@ import { checked, hashOf, nameOf, type Hash } from "./hashes.ts";
 import { keep } from "./immutable.ts";
 import { pairs, pool, walkOthers, type Pair } from "./pairs.ts";
 import { conflictOf, relation, sameBytes, type CopyConflict } from "./relation.ts";
+import type { Kind } from "./types.ts";
 import { walk } from "./walk.ts";
 
 /** Bytes up to which an object is copied in one piece of memory. */
@@ -60,11 +61,18 @@ interface Watching {
   readonly at?: (bytes: number) => void;
 }
 
-/** Compares two stores by their lists and documents; writes nothing. Throws TOO_LARGE for what the target cannot take. */
+/**
+ * Compares two stores by their lists and documents; writes nothing. Throws TOO_LARGE for what the target cannot take.
+ * @param kinds what is known of documents: one of the target that has ended is in nobody's way when the source has removed it
+ */
 export async function planCopy(
   from: Driver,
   to: Driver,
-  { signal, phase = () => {} }: Watching = {},
+  {
+    signal,
+    phase = () => {},
+    kinds = [],
+  }: Watching & { readonly kinds?: readonly Kind<unknown, unknown>[] } = {},
 ): Promise<CopyPlan> {
   const all = tally();
   const missing = tally();
@@ -78,7 +86,7 @@ export async function planCopy(
         if (target?.size !== source.size) missing.add(source.size);
       }
       if (prefix !== "d/" || !target) return;
-      const why = await conflictOf(from, to, key);
+      const why = await conflictOf(from, to, key, kinds);
       if (why) conflicts.push({ key, why });
     });
   conflicts.sort((a, b) => (a.key < b.key ? -1 : 1));

@@ -3,8 +3,9 @@ import { update, type Driver, type Key, type Loaded, type OpOptions } from "../d
 import { chain } from "./chain.ts";
 import { documentCodec, encodeEntry, sha256, type Stored } from "./codec.ts";
 import { keep } from "./immutable.ts";
-import { documentKey, entryKey, segmentPrefix } from "./keys.ts";
+import { documentKey, entriesOf, entryKey, segmentPrefix } from "./keys.ts";
 import type { Actor, Change, Crash, Document, Kind, Ledger, LedgerEntry } from "./types.ts";
+import { walk } from "./walk.ts";
 
 /** Changes folded into one move at most. */
 const MOST = 256;
@@ -253,6 +254,18 @@ export function openLedger<S, E>(
       for await (const entry of history(name))
         changes.push(...entry.changes.filter(({ at }) => at <= time).toReversed());
       return fold(kind, name, changes.toReversed());
+    },
+
+    async remove({ name, etag }) {
+      const key = documentKey(kind.name, name);
+      const held = await load(name, key);
+      if (held?.etag !== etag || kind.ended?.(held.document.state) !== true) return false;
+      for await (const entry of walk(driver, entriesOf(kind.name, name)))
+        await driver.delete(entry.key);
+      await driver.delete(key, driver.caps.casDelete ? { ifMatch: etag } : {});
+      cache.delete(key);
+      announce(key);
+      return true;
     },
 
     async list({ prefix = "", after, limit } = {}) {

@@ -1,4 +1,7 @@
 import type { Driver, Item, Key } from "../driver/index.ts";
+import { documentCodec } from "./codec.ts";
+import { documentKey } from "./keys.ts";
+import type { Kind } from "./types.ts";
 
 /** A document of the target that is in the way of the source's. */
 export interface CopyConflict {
@@ -12,10 +15,17 @@ export async function conflictOf(
   from: Driver,
   to: Driver,
   key: Key,
+  kinds: readonly Kind<unknown, unknown>[],
 ): Promise<CopyConflict["why"] | undefined> {
   const [item, there] = await Promise.all([from.get(key), to.get(key)]);
   if (!there) return undefined;
-  return item ? relation(from, to, key, item, there) : "extra";
+  if (item) return relation(from, to, key, item, there);
+  return hasEnded(key, there, kinds) ? undefined : "extra";
+}
+
+function hasEnded(key: Key, { body }: Item, kinds: readonly Kind<unknown, unknown>[]): boolean {
+  const kind = kinds.find(({ name }) => key.startsWith(documentKey(name)));
+  return kind?.ended?.(documentCodec(kind, key).parse(body).state) === true;
 }
 
 /** The same for documents that are at hand. */

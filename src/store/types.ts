@@ -46,6 +46,8 @@ export interface Kind<S, E> {
   decode?(json: unknown): S;
   /** Keys of blobs and manifests that the state refers to; the collector keeps them. @default none */
   references?(state: S): Iterable<Key>;
+  /** States that no event changes any more: their documents may be removed, history first. @default none */
+  ended?(state: S): boolean;
 }
 
 /** A document as read: the state and where it stands. */
@@ -94,6 +96,12 @@ export interface Ledger<S, E> {
   history(name: string): AsyncIterable<LedgerEntry<E>>;
   /** The state as it was at `time` (ms since 1970), undefined when there was none. */
   asOf(name: string, time: number): Promise<S | undefined>;
+  /**
+   * Takes a document away for good, with its history, when it is in an end state ({@link Kind.ended}). A crash on the way leaves
+   * a document without the beginning of its history, which `verify` allows for such a state.
+   * @returns false when it has changed since it was read, or has not ended
+   */
+  remove(document: Document<S>): Promise<boolean>;
   /** Names in key order with the etag of their documents, where the driver lists etags. */
   list(options?: {
     readonly prefix?: string;

@@ -10,6 +10,8 @@ export interface CleanedUp {
   readonly temporary: { readonly removed: number; readonly bytes: number };
   /** entries of caches that have expired */
   readonly cache: { readonly removed: number; readonly bytes: number };
+  /** tokens whose time was over for a day */
+  readonly tokens: { readonly removed: number };
   /** bytes of all */
   readonly bytes: number;
   /** what was removed: keys of the store and paths */
@@ -22,7 +24,7 @@ export interface CleanedUp {
  * @param dryRun finds and counts, removes nothing
  */
 export async function cleanUp(citadel: Citadel, dryRun = false): Promise<CleanedUp> {
-  const { removed, bytes, keys } = await citadel.collect({ dryRun });
+  const { removed, bytes, keys, expiredTokens } = await citadel.collect({ dryRun });
   const old = await leftovers(join(citadel.dirs.cache, "tmp"), citadel.settings.store.grace);
   if (!dryRun) {
     for (const { path } of old) await rm(path, { recursive: true, force: true });
@@ -34,6 +36,7 @@ export async function cleanUp(citadel: Citadel, dryRun = false): Promise<Cleaned
     objects: { removed, bytes },
     temporary: { removed: old.length, bytes: spare },
     cache,
+    tokens: { removed: expiredTokens },
     bytes: bytes + spare + cache.bytes,
     items: [...keys, ...old.map(({ path }) => path)],
     dryRun,

@@ -44,10 +44,13 @@ export default class StoreCopy extends CitadelCommand {
     const source = await this.#open(from, fromBlobs);
     const target = await this.#open(to, toBlobs);
 
-    const { copyStore, planCopy } = await import("@citadel/core/store");
+    const [{ copyStore, planCopy }, { kinds }] = await Promise.all([
+      import("@citadel/core/store"),
+      import("@citadel/core/kinds"),
+    ]);
     const progress = await this.progress("comparing the stores");
     const watching = { signal: this.signal, phase: progress.phase, at: progress.at };
-    const plan = await this.#work(planCopy(source, target, watching));
+    const plan = await this.#work(planCopy(source, target, { ...watching, kinds: kinds() }));
     progress.stop();
     await this.#refuseConflicts(plan, flags.force);
     const head = { from: mask(from), to: mask(to), dryRun: flags["dry-run"] };

@@ -5,7 +5,7 @@ import { boolean, string } from "@oclif/core/flags";
 export default class StoreGc extends CitadelCommand {
   static override summary = "Remove objects of the store that nothing refers to";
   static override description =
-    "Blobs, manifests and history entries that no document needs, expired entries, and what killed writers left behind. Only what is older than the setting store.grace goes, so that publishes under way are safe.";
+    "Blobs, manifests and history entries that no document needs, expired entries and tokens, and what killed writers left behind. Only what is older than the setting store.grace goes, so that publishes under way are safe.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> --dry-run",
     "<%= config.bin %> <%= command.id %> --grace 1h --yes",
@@ -32,12 +32,12 @@ export default class StoreGc extends CitadelCommand {
       );
     const citadel = await this.citadel();
     const progress = await this.progress("looking for what nothing refers to");
-    const { removed, bytes, keys } = await citadel.collect({ dryRun, grace });
+    const { removed, bytes, keys, expiredTokens } = await citadel.collect({ dryRun, grace });
     progress.stop();
     for (const key of keys) this.out(key);
-    const what = `${removed} objects, ${formatSize(bytes)}`;
+    const what = `${removed} objects and ${expiredTokens} expired tokens, ${formatSize(bytes)}`;
     if (dryRun) this.note(`would remove ${what}; nothing was changed`);
     else this.success(`removed ${what}`);
-    return { removed, bytes, items: keys, dryRun };
+    return { removed, bytes, items: keys, expiredTokens, dryRun };
   }
 }
