@@ -16,7 +16,10 @@ export function stageKind(): Kind<StageState, StageEvent> {
         case "stage":
           return { items: [...items, event.item] };
         case "claim":
-          return change((item) => ({ ...item, claim: { by: who.name, until: event.until } }));
+          return change((item) => ({
+            ...item,
+            claim: { by: who.name, until: event.until, attempt: event.attempt },
+          }));
         case "release":
           return change(({ claim: _, ...item }) => item);
         case "remove":

@@ -151,12 +151,13 @@ export function createStages({ store, context, publishing, limits }: StagesOptio
         throw new CitadelError("E_FORBIDDEN", "a job may stage a version, a person approves it", {
           hint: [`log in and approve it yourself: npm stage approve ${id}`],
         });
+      const attempt = randomUUID();
       let until = 0;
       const claim = async (): Promise<void> => {
         until = Date.now() + lease;
         await change(item, caller, (now) => {
           mustBeFree(now);
-          return [{ type: "claim", id, until }];
+          return [{ type: "claim", id, until, attempt }];
         });
       };
       const stands = (): void => {
@@ -173,7 +174,7 @@ export function createStages({ store, context, publishing, limits }: StagesOptio
       } catch (error) {
         if (until > 0)
           await change(item, caller, ({ claim: held }) =>
-            held?.until === until ? [{ type: "release", id }] : [],
+            held?.attempt === attempt ? [{ type: "release", id }] : [],
           ).catch(() => {}); // the claim ends by itself
         throw error;
       }

@@ -24,7 +24,7 @@ export interface StagedItem {
   /** name of the stored rest of what was to be published: the {@link PublishInput} but for its tarball */
   readonly input: string;
   /** somebody is publishing it; until then (ms since 1970) nobody else touches it */
-  readonly claim?: { readonly by: string; readonly until: number };
+  readonly claim?: { readonly by: string; readonly until: number; readonly attempt: string };
 }
 
 /** State of `d/stage/<8 hex digits>`: what waits, of all packages whose names have this hash, oldest first. */
@@ -34,7 +34,13 @@ export interface StageState {
 
 export type StageEvent =
   | { readonly type: "stage"; readonly item: StagedItem }
-  | { readonly type: "claim"; readonly id: string; readonly until: number }
+  | {
+      readonly type: "claim";
+      readonly id: string;
+      readonly until: number;
+      /** tells two of the same moment apart */
+      readonly attempt: string;
+    }
   | { readonly type: "release"; readonly id: string }
   | {
       readonly type: "remove";

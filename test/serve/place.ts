@@ -39,6 +39,9 @@ export interface Place extends AsyncDisposable {
   publish(token: string, manifest: Manifest, tarball?: Buffer, tag?: string): Promise<Got>;
 }
 
+/** one for all, as servers of one store need it */
+const serverKey = Buffer.alloc(32, 9).toString("base64");
+
 export async function place(
   settings: Readonly<Record<string, unknown>> = {},
   scheme: "memory" | "sqlite" = "memory",
@@ -60,6 +63,7 @@ export async function place(
       ]),
     ),
     dirs,
+    serverKey,
   });
   const app = createApp({ citadel });
 

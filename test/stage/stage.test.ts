@@ -398,7 +398,7 @@ describe("H6 who may", () => {
     const ledger = here.citadel.store.ledger(stageKind());
     const claim = (until: number) =>
       ledger.change(id.slice(0, 8), { name: "bob", via: "npm" }, () => [
-        { type: "claim", id, until },
+        { type: "claim", id, until, attempt: "other" },
       ]);
     await claim(Date.now() + 60_000);
     expect((await here.ask(`/-/stage/${id}`, { token: ann })).json().status).toBe("publishing");
