@@ -116,6 +116,6 @@ export async function stored(home: string): Promise<string[]> {
   const entries = await readdir(files, { recursive: true, withFileTypes: true }).catch(() => []);
   for (const entry of entries)
     if (entry.isFile()) keys.push(join(entry.parentPath, entry.name).slice(files.length + 1));
-  // counts are written when their time has come, whatever was asked for
-  return keys.filter((key) => !/^[cn]\//.test(key)).sort();
+  // counts, also of wrong passwords, are no part of what was asked for
+  return keys.filter((key) => !/^[cnt]\//.test(key)).sort();
 }
