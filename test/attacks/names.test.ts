@@ -6,57 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { base, place, type Got, type Place } from "../serve/place.ts";
 import { root } from "../support/citadel.ts";
 import { pack, publishDocument } from "../support/packages.ts";
-
-interface Route {
-  readonly method: string;
-  /** as the router has it: `/-/package/:name/dist-tags/:tag` */
-  readonly path: string;
-}
-
-/** The routes as they stand in the source, so that none is forgotten. */
-async function routesInSource(): Promise<Route[]> {
-  const found: Route[] = [
-    { method: "GET", path: "/:name" },
-    { method: "GET", path: "/:name/-/:file" },
-    { method: "HEAD", path: "/:name/-/:file" },
-  ];
-  const folder = join(root, "plugins/serve/src");
-  for (const file of await readdir(folder, { recursive: true })) {
-    if (!/^(npm|api)\/.*\.ts$/.test(file)) continue;
-    const text = await readFile(join(folder, file), "utf8");
-    const one = /\.(get|put|post|delete)\(\s*"(\/[^"]*)"/g;
-    for (const [, method = "", path = ""] of text.matchAll(one))
-      found.push({ method: method.toUpperCase(), path });
-    for (const [, methods = "", path = ""] of text.matchAll(/\.on\(\[([^\]]+)\],\s*"(\/[^"]*)"/g))
-      for (const [, method = ""] of methods.matchAll(/"(\w+)"/g)) found.push({ method, path });
-  }
-  return found;
-}
-
-const parameter = /:(\w+)(?:\{[^}]*\})?/g;
-const usual: Readonly<Record<string, string>> = {
-  form: "point",
-  period: "last-week",
-  rev: "1-x",
-  id: "org.couchdb.user:ann",
-  file: "one-1.0.0.tgz",
-  spec: "1.0.0",
-  org: "acme",
-  team: "developers",
-  scope: "@acme",
-};
-
-/** The addresses of a route with the word in each of its places in turn. */
-function* filled({ path }: Route, word: string): Generator<string> {
-  const places = Array.from(path.matchAll(parameter), ([, name = ""]) => name);
-  for (const hit of places.length === 0 ? [] : places.keys()) {
-    let n = 0;
-    yield path.replace(parameter, (_, name: string) =>
-      n++ === hit ? word : (usual[name] ?? "one"),
-    );
-  }
-  if (path.includes(":id")) yield path.replace(":id", `org.couchdb.user:${word}`);
-}
+import { addressesWith, routesInSource, type Route } from "../support/routes.ts";
 
 let here: Place;
 let token: string;
@@ -80,7 +30,7 @@ const keys = async () =>
 async function everywhere(word: string, check: (got: Got, what: string) => void): Promise<number> {
   let count = 0;
   for (const route of routes)
-    for (const path of filled(route, word)) {
+    for (const path of addressesWith(route, word)) {
       const body = route.method === "PUT" || route.method === "POST" ? "{}" : undefined;
       const { method } = route;
       const got = await here.ask(path, { method, token, body });

@@ -23,9 +23,10 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.onError((error, c) => toResponse(errorAnswer(error, c.env.requestId)));
   app.use(async (c, next) => {
     await next();
-    // answers here are small and whole; clients size their caches by the length
-    const bytes = c.res.body === null ? null : await c.res.arrayBuffer();
-    c.res = new Response(bytes, c.res);
+    // answers here are small and whole but for tarballs, which say their length; clients size their caches by it
+    const streams = c.res.body === null || c.res.headers.has("content-length");
+    const bytes = streams ? undefined : await c.res.arrayBuffer();
+    c.res = new Response(bytes ?? c.res.body, c.res);
     const { headers } = c.res;
     if (bytes) headers.set("content-length", String(bytes.byteLength));
     for (let n = 0; n < apiHeaders.length; n += 2) {

@@ -81,7 +81,8 @@ function linksOf(row: PackageRow, base: string): Record<string, string> {
   const links: Record<string, string> = { npm: base + row.name };
   for (const key of ["homepage", "repository", "bugs"] as const) {
     const url = row[key];
-    if (url !== undefined && /^https?:\/\//i.test(url) && URL.canParse(url)) links[key] = url;
+    if (url !== undefined && /^https?:\/\/[^\s"'<>`]+$/i.test(url) && URL.canParse(url))
+      links[key] = url;
   }
   return links;
 }

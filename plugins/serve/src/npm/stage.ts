@@ -2,6 +2,7 @@ import { revisionOf } from "@citadel/core/registry";
 import type { StagedItem } from "@citadel/core/stage";
 import { wantsCode } from "../auth/package-code.ts";
 import { signedIn } from "../context.ts";
+import { contentHeaders } from "../http/headers.ts";
 import { publishInput, uploadOptions } from "./publish.ts";
 import { param, type Handler } from "./room.ts";
 import { readUpload } from "./upload.ts";
@@ -42,8 +43,12 @@ export const getStagedTarball: Handler = async (c) => {
   const { asked, shared } = c.env;
   const caller = await signedIn(shared, asked);
   const { stages } = shared.citadel.registry;
-  const { stream } = await stages.open(idOf(param(c, "id")), caller);
-  return c.body(stream, 200, { "content-type": "application/octet-stream" });
+  const { item, stream } = await stages.open(idOf(param(c, "id")), caller);
+  return c.body(stream, 200, {
+    ...contentFields,
+    "content-type": "application/octet-stream",
+    "content-length": String(item.size),
+  });
 };
 
 /** `POST /-/stage/<id>/approve` */
@@ -79,6 +84,12 @@ function shown({ id, name, version, tags, created, by, kind, shasum, claim }: St
     status: claim && claim.until > Date.now() ? "publishing" : "pending",
   };
 }
+
+const contentFields = Object.fromEntries(
+  Array.from({ length: contentHeaders.length / 2 }, (_, n) =>
+    contentHeaders.slice(2 * n, 2 * n + 2),
+  ),
+) as Readonly<Record<string, string>>;
 
 const idOf = (id: string): string => id.toLowerCase();
 
