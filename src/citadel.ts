@@ -17,6 +17,7 @@ import type { Changes } from "./changes/changes.ts";
 import { createDownloads, type Downloads } from "./counts/downloads.ts";
 import { crashAt, type CrashPoint } from "./crash.ts";
 import type { Key } from "./driver/driver.ts";
+import type { Hooks } from "./hooks/types.ts";
 import { createKeys, type Keys } from "./keys/keys.ts";
 import { follow, type Following } from "./store/follow.ts";
 import { lazy, type Lazy } from "./lazy.ts";
@@ -63,6 +64,7 @@ export interface Citadel {
   /** counts of what it refused */
   readonly refusals: Lazy<Refusals>;
   readonly trust: Lazy<Trust>;
+  readonly hooks: Lazy<Hooks>;
   /** all changes of packages in one order */
   readonly changes: Lazy<Changes>;
   /** how often tarballs were fetched */
@@ -78,6 +80,8 @@ export interface Citadel {
   readonly cache: Lazy<Cache>;
   /** The catalog with what this process and, as far as the store tells, others have changed until now. */
   current(): Promise<Catalog>;
+  /** Calls back when a package or a hook has changed, as far as this process knows of it: a hint. @returns ends it */
+  heard(listener: () => void): () => void;
   /** From now on what others change is seen as soon as the store tells of it; until `close()`. */
   follow(): void;
   /** Recomputes every hash and chain of the store, and checks the signatures of packages. */
@@ -182,6 +186,10 @@ export async function openCitadel({
     const { createAdvisories } = await import("./advisories/advisories.ts");
     return createAdvisories({ store });
   });
+  const hooks = lazy(async () => {
+    const { createHooks } = await import("./hooks/hooks.ts");
+    return createHooks({ store, registry, accounts, keys, changes, settings: settings.hooks });
+  });
   const changes = lazy(async () => {
     const { createChanges } = await import("./changes/changes.ts");
     return createChanges(driver, registry);
@@ -197,11 +205,17 @@ export async function openCitadel({
   });
   let following: Following | undefined;
   const packages = documentKey("package");
+  const hookDocuments = documentKey("hook");
   const current = keepCurrent({
     open: catalog,
     told: () => following?.alive === true,
   });
+  const listeners = new Set<() => void>();
+  const tell = (): void => {
+    for (const listener of listeners) listener();
+  };
   const changed = (key: Key): void => {
+    if (key.startsWith(packages) || key.startsWith(hookDocuments)) tell();
     if (key.startsWith(packages)) current.changed(decodeURIComponent(key.slice(packages.length)));
   };
   const startFollowing = (): void => {
@@ -215,6 +229,7 @@ export async function openCitadel({
       reset() {
         store.doubt();
         current.changed();
+        tell();
       },
     });
   };
@@ -233,6 +248,7 @@ export async function openCitadel({
     trust,
     refusals,
     downloads,
+    hooks,
     changes,
     upstream,
     advisories,
@@ -244,6 +260,10 @@ export async function openCitadel({
     current() {
       startFollowing();
       return current.get();
+    },
+    heard(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
     },
     follow: startFollowing,
     async verify() {
@@ -282,6 +302,7 @@ export async function openCitadel({
       await upstream?.close();
       await (await cache.opened())?.close();
       await (await trust.opened())?.close();
+      await (await hooks.opened())?.close();
       await store.close();
     },
   };

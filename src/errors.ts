@@ -49,6 +49,11 @@ export const errors = {
     status: 409,
     hint: ["approve or reject some of them: npm stage list <package>"],
   },
+  E_HOOKS_FULL: {
+    exit: 5,
+    status: 409,
+    hint: ["remove one of them: npm hook ls, npm hook rm <id>"],
+  },
   E_USER_EXISTS: { exit: 5, status: 409, hint: ["choose another name"] },
   E_CONFLICT: {
     exit: 5,

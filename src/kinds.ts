@@ -2,6 +2,7 @@ import { siteKind, tokenKind, userKind } from "./access/kinds.ts";
 import { memberKind, orgKind } from "./access/org-kind.ts";
 import { rulesKind } from "./access/rules-kind.ts";
 import { advisoriesKind } from "./advisories/kind.ts";
+import { hookKind } from "./hooks/kind.ts";
 import { keyKind } from "./keys/kind.ts";
 import { policyKind } from "./policy/kind.ts";
 import { batchKind } from "./registry/batch/kind.ts";
@@ -30,5 +31,6 @@ export function kinds(): readonly Kind<any, any>[] {
     stageKind(),
     trustKind(),
     quarantineKind(),
+    hookKind(),
   ];
 }

@@ -101,6 +101,12 @@ export function createAccounts({
       return { token: await book.session(name, who), created: false };
     },
 
+    async principal(name) {
+      const found = await findUser(context, name);
+      if (!found || found.disabled) return undefined;
+      return { kind: "user", name, admin: found.admin, ...(await memberships(name)) };
+    },
+
     async byPassword(name, password, from = {}) {
       const { admin } = await verified(name, password, from);
       return { kind: "user", name, admin, ...(await memberships(name)) };

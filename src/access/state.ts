@@ -141,6 +141,8 @@ export interface Accounts {
   /** @throws E_AUTH_INVALID, E_RATE_LIMIT */
   byPassword(name: string, password: string, from?: From): Promise<Principal>;
   user(name: string): Promise<UserState | undefined>;
+  /** What a user may at this moment, without a credential that says less; undefined for one who could not sign in. */
+  principal(name: string): Promise<Principal | undefined>;
 
   /** Makes an account. @throws E_USER_EXISTS, E_INVALID_NAME, E_INVALID_DOCUMENT */
   create(

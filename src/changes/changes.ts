@@ -18,6 +18,15 @@ export interface ChangedPackage {
   readonly name: string;
 }
 
+/** What one number stands for: everything that became of a package after revision `after`, up to `rev`. */
+export interface NumberedChange {
+  readonly seq: number;
+  readonly name: string;
+  readonly rev: number;
+  /** revision at the number before of the same package; 0: there was none */
+  readonly after: number;
+}
+
 /**
  * All changes of packages in one order. Numbers are given out when somebody asks, and kept in the store: they are the same
  * on every server, never go back, and never change their meaning. A package that changes several times between two
@@ -28,6 +37,10 @@ export interface Changes {
   since(
     since: number,
   ): Promise<{ readonly last: number; readonly items: readonly ChangedPackage[] }>;
+  /** Gives out what numbers are missing. @returns the newest */
+  look(): Promise<number>;
+  /** The first change after `since` of a package that is wanted, among the numbers that were looked at last; asks no store. */
+  next(since: number, wanted: (name: string) => boolean): NumberedChange | undefined;
   /** Counts, at most a second old. */
   state(): Promise<{
     readonly last: number;
@@ -47,15 +60,18 @@ interface Page {
 
 export function createChanges(driver: Driver, { packages }: Pick<Registry, "packages">): Changes {
   const newest = new Map<string, { seq: number; rev: number; etag: ETag; kind: Row[3] }>();
-  /** package of each number, from 1 */
-  const names: string[] = [];
+  /** what each number stands for, from 1 */
+  const numbered: NumberedChange[] = [];
   let page: Page = { index: 0, etag: undefined, rows: [] };
   let turn: Promise<unknown> = Promise.resolve();
   let looked = -Infinity;
 
   const take = (rows: readonly Row[]): void => {
-    for (const [name, rev, etag, kind] of rows)
-      newest.set(name, { seq: names.push(name), rev, etag, kind });
+    for (const [name, rev, etag, kind] of rows) {
+      const seq = numbered.length + 1;
+      numbered.push({ seq, name, rev, after: newest.get(name)?.rev ?? 0 });
+      newest.set(name, { seq, rev, etag, kind });
+    }
   };
 
   /** Takes in what other processes have numbered. */
@@ -135,18 +151,27 @@ export function createChanges(driver: Driver, { packages }: Pick<Registry, "pack
     async since(since) {
       await catchUp();
       const items: ChangedPackage[] = [];
-      for (let seq = since + 1; seq <= names.length; seq++) {
-        const name = names[seq - 1] ?? "";
+      for (const { seq, name } of numbered.slice(since))
         if (newest.get(name)?.seq === seq) items.push({ seq, name });
+      return { last: numbered.length, items };
+    },
+    async look() {
+      await catchUp();
+      return numbered.length;
+    },
+    next(since, wanted) {
+      for (let n = since; n < numbered.length; n++) {
+        const change = numbered[n];
+        if (change && wanted(change.name)) return change;
       }
-      return { last: names.length, items };
+      return undefined;
     },
     async state() {
       if (performance.now() - looked > recent) await catchUp();
       const counts = [0, 0, 0];
       for (const { kind } of newest.values()) counts[kind] = (counts[kind] ?? 0) + 1;
       const [open = 0, restricted = 0] = counts;
-      return { last: names.length, packages: open + restricted, restricted };
+      return { last: numbered.length, packages: open + restricted, restricted };
     },
   };
 }

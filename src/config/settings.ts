@@ -1,3 +1,4 @@
+import type { HookSettings } from "../hooks/types.ts";
 import type { TrustSettings } from "../trust/types.ts";
 
 /** All settings of Citadel with their final values. Sizes are bytes, durations milliseconds, paths and URLs absolute. */
@@ -49,6 +50,7 @@ export interface Settings {
     readonly perPackage: number;
   };
   readonly trust: TrustSettings;
+  readonly hooks: HookSettings;
   readonly upstream: {
     /** other registries that are asked for what is not here */
     readonly registries: readonly UpstreamSetting[];

@@ -157,6 +157,16 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     default: 3_600_000,
     description: "age at which an ID token is too old to be exchanged",
   },
+  "hooks.allow": {
+    type: list(hostName),
+    default: [],
+    description: "hosts in private networks that hooks may call",
+  },
+  "hooks.perUser": {
+    type: integer(0, 10_000),
+    default: 100,
+    description: "most hooks of a user; 0: nobody makes any",
+  },
   "upstream.registries": {
     type: upstreams,
     default: [],

@@ -123,6 +123,7 @@ export function createEgress(options: EgressOptions = {}): Egress {
   }
 
   return {
+    check: (url) => check(new URL(url)),
     fetch,
     async close() {
       const opened = await loading?.catch(() => undefined);

@@ -61,6 +61,8 @@ export interface Reply {
 
 /** The only way out: requests that reach what they may, and nothing else. */
 export interface Egress {
+  /** What can be said of an address without a name server. @throws E_REMOTE_ADDRESS for one that is never asked */
+  check(url: string | URL): void;
   /**
    * Sends a request. An answer of any status is an answer.
    * @throws E_REMOTE_ADDRESS for an address that must not be reached; E_REMOTE_UNAVAILABLE when there is no connection or

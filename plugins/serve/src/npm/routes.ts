@@ -7,6 +7,7 @@ import { getCollaborators } from "./collaborators.ts";
 import { deletePackage, deleteTarball, putRevision } from "./document.ts";
 import { getAttestations } from "./attestations.ts";
 import { getOrgPackages, getOwnPackages, getTeamPackages, getUserPackages } from "./holdings.ts";
+import { deleteHook, getHook, listHooks, postHook, putHook } from "./hooks.ts";
 import { getKeys } from "./keys.ts";
 import { getManifest } from "./manifest.ts";
 import { deleteMember, getMembers, getTeams, putMember, putTeam } from "./orgs.ts";
@@ -93,6 +94,12 @@ export function npmRoutes(citadel: Citadel): Hono<Env> {
     .put("/-/team/:org/:team/package", putTeamPackage)
     .delete("/-/team/:org/:team/package", deleteTeamPackage)
     .get("/-/user/:user/package", getUserPackages)
+
+    .get("/-/npm/v1/hooks", listHooks)
+    .post("/-/npm/v1/hooks/hook", postHook)
+    .get("/-/npm/v1/hooks/hook/:id", getHook)
+    .put("/-/npm/v1/hooks/hook/:id", putHook)
+    .delete("/-/npm/v1/hooks/hook/:id", deleteHook)
 
     .get("/-/_view/starredByUser", getStarredView)
     .get("/-/user/v1/star", getOwnStars)

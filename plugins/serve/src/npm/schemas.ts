@@ -106,6 +106,11 @@ export const grantSchema = z.looseObject({
   package: text,
   permissions: z.enum(["read-only", "read-write"]),
 });
+export const hookUpdateSchema = z.looseObject({ endpoint: text, secret: text });
+export const hookSchema = hookUpdateSchema.extend({
+  type: z.enum(["package", "scope", "owner"]),
+  name: text,
+});
 export const accessSchema = z
   .looseObject({
     access: z.enum(["public", "restricted"]).optional(),

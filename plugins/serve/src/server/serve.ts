@@ -1,4 +1,5 @@
 import { CitadelError, type Citadel } from "@citadel/core";
+import { startDeliveries } from "@citadel/core/hooks";
 import { isLoopback, type Settings } from "@citadel/core/config";
 import { createApp } from "../app.ts";
 import { addressesOf, startServer } from "./listen.ts";
@@ -61,7 +62,14 @@ async function serveHere({ settings, citadel, log }: ServeOptions): Promise<Serv
   if (opened.staleness > 0) opened.follow();
   const app = createApp({ citadel: opened, hosts: addressesOf(host) });
   const requestLog = log ? await (await import("./log.ts")).createRequestLog() : undefined;
-  return startServer({ app, hosts: host, port, log: requestLog });
+  const server = await startServer({ app, hosts: host, port, log: requestLog });
+  const deliveries = startDeliveries(opened);
+  return {
+    port: server.port,
+    async stop(grace) {
+      await Promise.all([server.stop(grace), deliveries.stop()]);
+    },
+  };
 }
 
 /** Every worker opens the stores for itself. @throws E_CONFIG for one that works in a single process only */

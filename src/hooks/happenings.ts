@@ -1,0 +1,102 @@
+import { packageKind } from "../registry/kind.ts";
+import type { PackageEvent, PackageState } from "../registry/types.ts";
+import type { Ledger, LedgerEntry } from "../store/types.ts";
+
+/** Something that npm's hooks tell of. */
+export interface Happening {
+  /** where it stands in the history of its package */
+  readonly rev: number;
+  readonly n: number;
+  /** `package:publish` */
+  readonly event: string;
+  readonly change: Readonly<Record<string, string>>;
+  /** ms since 1970 */
+  readonly time: number;
+}
+
+type Told = Pick<Happening, "event" | "change">;
+
+/** What became of a package after revision `after`, up to `rev`, in order; from its history, so that nothing has to be remembered. */
+export async function happenings(
+  packages: Pick<Ledger<PackageState, PackageEvent>, "history">,
+  name: string,
+  after: number,
+  rev: number,
+): Promise<readonly Happening[]> {
+  const entries: LedgerEntry<PackageEvent>[] = [];
+  // some events say what is, not what has changed: then the state before them is needed
+  let whole = false;
+  for await (const entry of packages.history(name)) {
+    if (entry.rev > rev) continue;
+    if (entry.rev <= after && !whole) break;
+    entries.push(entry);
+    whole ||= entry.changes.some(({ events }) => events.some(needsState));
+  }
+  const { reduce } = packageKind();
+  const found: Happening[] = [];
+  let state: PackageState | undefined;
+  for (const { rev: at, changes } of entries.reverse()) {
+    let n = 0;
+    for (const { who, at: time, events } of changes)
+      for (const event of events) {
+        if (at > after)
+          for (const told of toldOf(event, state)) found.push({ rev: at, n: n++, ...told, time });
+        if (whole) state = reduce(state, event, { at: time, who, name });
+      }
+  }
+  return found;
+}
+
+const needsState = ({ type }: PackageEvent): boolean => type === "owners" || type === "settle";
+
+/** An event of the ledger in npm's words; nothing for what only concerns who may do what. */
+function toldOf(event: PackageEvent, before: PackageState | undefined): readonly Told[] {
+  switch (event.type) {
+    case "publish": {
+      const { version, tags } = event;
+      const [tag, ...more] = tags;
+      const change = { version, ...(tag !== undefined && { "dist-tag": tag }) };
+      return [{ event: "package:publish", change }, ...more.map((each) => tagged(each, version))];
+    }
+    case "tag":
+      return [tagged(event.tag, event.version)];
+    case "untag":
+      return [{ event: "package:dist-tag-rm", change: { "dist-tag": event.tag } }];
+    case "unpublish":
+      return event.versions.map((version) => ({ event: "package:unpublish", change: { version } }));
+    case "deprecate": {
+      const kind = event.message === "" ? "package:undeprecated" : "package:deprecated";
+      return event.versions.map((deprecated) => ({ event: kind, change: { deprecated } }));
+    }
+    case "owners": {
+      const [old, now] = [new Set(before?.owners), new Set(event.owners)];
+      return [
+        ...[...now.difference(old)].map((maintainer) => ({
+          event: "package:owner",
+          change: { maintainer },
+        })),
+        ...[...old.difference(now)].map((maintainer) => ({
+          event: "package:owner-rm",
+          change: { maintainer },
+        })),
+      ];
+    }
+    case "star":
+      return [
+        { event: event.on ? "package:star" : "package:unstar", change: { user: event.user } },
+      ];
+    case "settle": {
+      const held = event.commit ? before?.pending?.get(event.batch) : undefined;
+      return held?.flatMap((one) => toldOf(one, before)) ?? [];
+    }
+    case "import":
+      return [{ event: "package:change", change: {} }];
+    default:
+      return [];
+  }
+}
+
+const tagged = (tag: string, version: string): Told => ({
+  event: "package:dist-tag",
+  change: { "dist-tag": tag, version },
+});
