@@ -81,7 +81,7 @@ export interface Citadel {
   /** The catalog with what this process and, as far as the store tells, others have changed until now. */
   current(): Promise<Catalog>;
   /** Calls back when a package or a hook has changed, as far as this process knows of it: a hint. @returns ends it */
-  heard(listener: () => void): () => void;
+  heard(listener: (what: "package" | "hook") => void): () => void;
   /** From now on what others change is seen as soon as the store tells of it; until `close()`. */
   follow(): void;
   /** Recomputes every hash and chain of the store, and checks the signatures of packages. */
@@ -210,13 +210,15 @@ export async function openCitadel({
     open: catalog,
     told: () => following?.alive === true,
   });
-  const listeners = new Set<() => void>();
-  const tell = (): void => {
-    for (const listener of listeners) listener();
+  const listeners = new Set<(what: "package" | "hook") => void>();
+  const tell = (what: "package" | "hook"): void => {
+    for (const listener of listeners) listener(what);
   };
   const changed = (key: Key): void => {
-    if (key.startsWith(packages) || key.startsWith(hookDocuments)) tell();
-    if (key.startsWith(packages)) current.changed(decodeURIComponent(key.slice(packages.length)));
+    if (key.startsWith(hookDocuments)) tell("hook");
+    if (!key.startsWith(packages)) return;
+    current.changed(decodeURIComponent(key.slice(packages.length)));
+    tell("package");
   };
   const startFollowing = (): void => {
     following ??= follow({
@@ -229,7 +231,7 @@ export async function openCitadel({
       reset() {
         store.doubt();
         current.changed();
-        tell();
+        tell("package");
       },
     });
   };

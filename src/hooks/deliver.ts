@@ -129,7 +129,7 @@ export function createDeliver(options: DeliverOptions): DeliverHook {
     // somebody was faster: they see to it, and if they die we do
     if (!(await write({ ...progress, lease: lease() }))) return now + leased;
     try {
-      for (let calls = 0; change && calls < turn && !signal.aborted; ) {
+      for (let calls = 0; change && calls < turn && !signal.aborted;) {
         const { name, seq } = change;
         const known = await visible(username, hook, name);
         const all = known ? await happenings(registry.packages, name, change.after, change.rev) : []; // prettier-ignore

@@ -16,7 +16,7 @@ export interface DeliveryOptions {
   readonly store: Pick<Store, "ledger">;
   readonly hooks: () => Promise<Pick<Hooks, "deliver">>;
   /** Calls back when a package or a hook may have changed. @returns ends it */
-  heard(listener: () => void): () => void;
+  heard(listener: (what: "package" | "hook") => void): () => void;
   /** what other processes change is heard of from now on */
   follow(): void;
 }
@@ -81,9 +81,13 @@ export function startDeliveries({ store, hooks, heard, follow }: DeliveryOptions
       });
   };
 
-  const hear = (): void =>
-    plan(known ? gathering : Math.max(gathering, looked + looking - performance.now()));
-  const deaf = heard(hear);
+  const deaf = heard((what) =>
+    plan(
+      known || what === "hook"
+        ? gathering
+        : Math.max(gathering, looked + looking - performance.now()),
+    ),
+  );
   plan(0);
 
   return {
