@@ -1,4 +1,5 @@
-import { createHooks, startDeliveries, type Hooks, type HooksOptions } from "@citadel/core/hooks";
+import { startDeliveries } from "@citadel/core/deliveries";
+import { createHooks, type Hooks, type HooksOptions } from "@citadel/core/hooks";
 
 import { place, type Place } from "../serve/place.ts";
 import { receiver, type Receiver } from "../support/receiver.ts";

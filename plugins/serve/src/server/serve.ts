@@ -1,6 +1,6 @@
 import { CitadelError, type Citadel } from "@citadel/core";
-import { startDeliveries } from "@citadel/core/hooks";
 import { isLoopback, type Settings } from "@citadel/core/config";
+import { startDeliveries } from "@citadel/core/deliveries";
 import { createApp } from "../app.ts";
 import { addressesOf, startServer } from "./listen.ts";
 
