@@ -64,7 +64,9 @@ const picture = async (page: Page, name: string): Promise<void> => {
   if (path !== undefined) await page.screenshot({ path, fullPage: true });
 };
 const press = (page: Page, name: string) => page.getByRole("button", { name }).click();
-const heading = (page: Page) => page.getByRole("heading").innerText();
+/** Waits for the page with this heading. */
+const heading = (page: Page, name: string) =>
+  page.getByRole("heading", { name, exact: true }).waitFor({ timeout: 20_000 });
 
 describe("B3 web login", () => {
   test("sign-up, confirmation, a token handed out once", async ({ skip }) => {
@@ -76,7 +78,7 @@ describe("B3 web login", () => {
     expect(pending.text()).toBe("{}");
 
     const page = await open(loginUrl);
-    expect(await heading(page)).toBe("Sign in");
+    await heading(page, "Sign in");
     // compared with the address that the terminal shows
     const words = await page.locator("dd code").innerText();
     expect(loginUrl).toContain(`/-/auth/${words}-`);
@@ -87,11 +89,11 @@ describe("B3 web login", () => {
     await page.getByLabel("Password").fill("correct horse 1");
     await picture(page, "sign-up");
     await press(page, "Make the account");
-    expect(await heading(page)).toBe("Log in as ann?");
+    await heading(page, "Log in as ann?");
     expect((await done(doneUrl)).status).toBe(202);
     await picture(page, "confirm");
     await press(page, "Allow");
-    expect(await heading(page)).toBe("You are logged in as ann");
+    await heading(page, "You are logged in as ann");
     await picture(page, "allowed");
 
     const { token } = (await done(doneUrl)).json() as { token: string };
@@ -100,7 +102,7 @@ describe("B3 web login", () => {
     });
     expect((await done(doneUrl)).status).toBe(404);
     await page.goto(loginUrl);
-    expect(await heading(page)).toBe("This does not work");
+    await heading(page, "This does not work");
     await picture(page, "over");
     await page.context().close();
   });
@@ -126,17 +128,17 @@ describe("B3 web login", () => {
     expect(card).toMatchObject({ x: 16, width: 288 });
     await page.getByLabel("Password").fill("correct horse 2");
     await page.keyboard.press("Enter"); // goes on, and does not refuse
-    expect(await heading(page)).toBe("One-time password");
+    await heading(page, "One-time password");
     await page.getByLabel("Code").fill("000000");
     await press(page, "Continue");
     expect(await page.getByRole("alert").innerText()).toMatch(/one-time pass is wrong/);
     await picture(page, "code-dark-320");
     await page.getByLabel("Code").fill(app.code());
     await press(page, "Continue");
-    expect(await heading(page)).toBe("Log in as bob?");
+    await heading(page, "Log in as bob?");
     await picture(page, "confirm-dark-320");
     await press(page, "Refuse");
-    expect(await heading(page)).toBe("Refused");
+    await heading(page, "Refused");
     await picture(page, "refused-dark-320");
     expect((await done(doneUrl)).status).toBe(403);
     await page.context().close();
