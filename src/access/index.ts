@@ -9,6 +9,7 @@ export {
   judge,
   local,
   may,
+  operator,
   readOnly,
   type Verdict,
 } from "./may.ts";

@@ -1,4 +1,5 @@
 import { matches } from "../patterns.ts";
+import type { Actor } from "../store/types.ts";
 import { includes, names } from "./rules.ts";
 import type {
   AccessPolicy,
@@ -22,6 +23,8 @@ export const readOnly: Grant = { packages: "read", orgs: "read", manage: false }
 
 /** Who a command acts for. */
 export const commandLine: Caller = { principal: local, via: "cli" };
+/** The same as ledgers record it. */
+export const operator: Actor = { name: local.name, via: "cli" };
 
 /** May `principal` do `action` to `target`? The one rule that every door asks; pure, and cheap enough for every request. */
 export const may = (

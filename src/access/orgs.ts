@@ -2,6 +2,7 @@ import { CitadelError } from "../errors.ts";
 import { actorOf } from "../registry/context.ts";
 import type { Registry } from "../registry/types.ts";
 import type { Store } from "../store/types.ts";
+import { namesOf } from "../store/walk.ts";
 import { hint } from "./memberships.ts";
 import { isUserName } from "./names.ts";
 import { developers, orgKind, type OrgEvent } from "./org-kind.ts";
@@ -84,20 +85,12 @@ export function createOrgs({ store, accounts, scopes, packages }: OrgOptions): O
     const [heir = caller.principal.name] = Array.from(members)
       .filter(([other, role]) => role === "owner" && other !== user)
       .map(([other]) => other);
-    let after: string | undefined;
-    do {
-      const page = await packages.list({
-        prefix: `@${name}/`,
-        ...(after === undefined ? {} : { after }),
+    for await (const owned of namesOf(packages, { prefix: `@${name}/` }))
+      await packages.change(owned, actorOf(caller), (state) => {
+        if (!state?.owners.includes(user)) return [];
+        const others = state.owners.filter((owner) => owner !== user);
+        return [{ type: "owners", owners: others.length > 0 ? others : [heir] }];
       });
-      for (const item of page.items)
-        await packages.change(item.name, actorOf(caller), (state) => {
-          if (!state?.owners.includes(user)) return [];
-          const others = state.owners.filter((owner) => owner !== user);
-          return [{ type: "owners", owners: others.length > 0 ? others : [heir] }];
-        });
-      after = page.next;
-    } while (after !== undefined);
   }
 
   return {

@@ -1,4 +1,5 @@
 import type { Actor } from "../store/types.ts";
+import { namesOf } from "../store/walk.ts";
 import type { Context } from "./context.ts";
 
 const day = 86_400_000;
@@ -11,7 +12,6 @@ export async function sweepTokens(
 ): Promise<number> {
   const now = Date.now();
   let removed = 0;
-  let after: string | undefined;
 
   const mark = async (id: string, user: string | undefined): Promise<void> => {
     if (user !== undefined)
@@ -23,18 +23,14 @@ export async function sweepTokens(
     );
   };
 
-  do {
-    const page = await tokens.list({ ...(after !== undefined && { after }) });
-    for (const { name } of page.items) {
-      const document = await tokens.read(name);
-      if (!document) continue;
-      const { expires = Infinity, expired, kind, user } = document.state;
-      if (expired) {
-        if (document.modified > now - day) continue;
-        if (dryRun || (await tokens.remove(document))) removed++;
-      } else if (expires <= now && !dryRun) await mark(name, kind === "user" ? user : undefined);
-    }
-    after = page.next;
-  } while (after !== undefined);
+  for await (const id of namesOf(tokens)) {
+    const document = await tokens.read(id);
+    if (!document) continue;
+    const { expires = Infinity, expired, kind, user } = document.state;
+    if (expired) {
+      if (document.modified > now - day) continue;
+      if (dryRun || (await tokens.remove(document))) removed++;
+    } else if (expires <= now && !dryRun) await mark(id, kind === "user" ? user : undefined);
+  }
   return removed;
 }

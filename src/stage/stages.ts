@@ -5,6 +5,7 @@ import { actorOf, type Context } from "../registry/context.ts";
 import { mayPublish, type Publishing } from "../registry/publish.ts";
 import type { Published, PublishInput } from "../registry/types.ts";
 import type { Ledger, Store } from "../store/types.ts";
+import { namesOf } from "../store/walk.ts";
 import { nothingStaged, stageKind } from "./kind.ts";
 import type { StagedItem, StageEvent, StageLimits, Stages, StageState } from "./types.ts";
 
@@ -132,7 +133,7 @@ export function createStages({ store, context, publishing, limits }: StagesOptio
         if (!seen) known.set(key, (seen = sees(item, caller)));
         return seen;
       };
-      for await (const shard of name === undefined ? shards(ledger) : [digest(name)])
+      for await (const shard of name === undefined ? namesOf(ledger) : [digest(name)])
         for (const item of await itemsOf(shard))
           if ((name === undefined || item.name === name) && (await look(item))) visible.push(item);
       visible.sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1));
@@ -195,7 +196,7 @@ export function createStages({ store, context, publishing, limits }: StagesOptio
 
     async expire() {
       let dropped = 0;
-      for await (const shard of shards(ledger)) {
+      for await (const shard of namesOf(ledger)) {
         if ((await itemsOf(shard)).length === (await ledger.read(shard))?.state.items.length)
           continue;
         await ledger.change(shard, { name: "system", via: "system" }, (state = nothingStaged) => {
@@ -207,15 +208,6 @@ export function createStages({ store, context, publishing, limits }: StagesOptio
       return dropped;
     },
   };
-}
-
-async function* shards(ledger: Ledger<StageState, StageEvent>): AsyncGenerator<string> {
-  let after: string | undefined;
-  do {
-    const page = await ledger.list(after === undefined ? {} : { after });
-    for (const { name } of page.items) yield name;
-    after = page.next;
-  } while (after !== undefined);
 }
 
 const expired = (state: StageState, live: readonly StagedItem[]): readonly StageEvent[] =>

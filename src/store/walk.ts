@@ -1,4 +1,5 @@
 import type { Driver, Key, ListEntry } from "../driver/index.ts";
+import type { Ledger } from "./types.ts";
 
 /** Everything below `prefix` and behind `after`, in key order, a page at a time. */
 export async function* walk(
@@ -9,6 +10,19 @@ export async function* walk(
   do {
     const page = await driver.list({ prefix, ...(after === undefined ? {} : { after }) });
     yield* page.entries;
+    after = page.next;
+  } while (after !== undefined);
+}
+
+/** Names of documents in key order, a page at a time. */
+export async function* namesOf(
+  ledger: Pick<Ledger<unknown, unknown>, "list">,
+  options: { readonly prefix?: string } = {},
+): AsyncGenerator<string, void, void> {
+  let after: string | undefined;
+  do {
+    const page = await ledger.list({ ...options, ...(after === undefined ? {} : { after }) });
+    for (const { name } of page.items) yield name;
     after = page.next;
   } while (after !== undefined);
 }

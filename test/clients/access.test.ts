@@ -8,6 +8,7 @@ import { serve, type Server } from "../support/citadel.ts";
 import { clientTools, type ClientTools } from "../support/clients.ts";
 import { request } from "../support/http.ts";
 import { pack, publish, signIn } from "../support/packages.ts";
+import { ok, refused } from "../support/ok.ts";
 import type { Ran } from "../support/run.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { accessClients, type AccessCommands } from "./access-commands.ts";
@@ -29,16 +30,7 @@ afterAll(async () => {
   await temp?.remove();
 });
 
-function ok(ran: Ran): string {
-  expect(ran.code, `${ran.command}\n${ran.output}`).toBe(0);
-  return ran.output;
-}
-
-function refused(ran: Ran, why: RegExp): void {
-  expect(ran.code, `${ran.command}\n${ran.output}`).not.toBe(0);
-  // pnpm breaks lines and draws a bar before them
-  expect(ran.output.replaceAll(/[\s│]+/g, " ")).toMatch(why);
-}
+const said = (ran: Ran): string => ok(ran).output;
 
 describe.each(ids)("B2 H8 %s", (id) => {
   const org = `org-${id}`;
@@ -83,9 +75,9 @@ describe.each(ids)("B2 H8 %s", (id) => {
 
   check("org set, ls: the first makes it", hasOrg !== undefined, async () => {
     ok(await as(ann).org!.set(org, ann.name));
-    expect(ok(await as(ann).org!.set(org, bob.name))).toMatch(/as developer .*2 members/s);
+    expect(said(await as(ann).org!.set(org, bob.name))).toMatch(/as developer .*2 members/s);
     refused(await as(bob).org!.set(org, eve.name), /403|not an owner/);
-    const listed = ok(await as(bob).org!.ls(org));
+    const listed = said(await as(bob).org!.ls(org));
     expect(listed).toContain(`${ann.name} - owner`);
     expect(listed).toContain(`${bob.name} - developer`);
     refused(await as(eve).org!.ls(org), /404|no organisation/);
@@ -101,8 +93,8 @@ describe.each(ids)("B2 H8 %s", (id) => {
   });
 
   check("access get and set status", true, async () => {
-    expect(ok(await as(ann).access.status(name))).toMatch(/private|restricted/);
-    expect(ok(await as(ann).access.setStatus("public", name))).toContain("public");
+    expect(said(await as(ann).access.status(name))).toMatch(/private|restricted/);
+    expect(said(await as(ann).access.setStatus("public", name))).toContain("public");
     ok(await as(eve).view(name));
     refused(await as(eve).access.setStatus("restricted", name), /403|not an owner/i);
     ok(await as(ann).access.setStatus("restricted", name));
@@ -128,9 +120,9 @@ describe.each(ids)("B2 H8 %s", (id) => {
     refused(await as(ann).team.create(team), /409|conflict|already/i);
     ok(await as(ann).team.add(team, bob.name));
     refused(await as(ann).team.add(team, eve.name), /404|not in|not found/i);
-    const teams = ok(await as(bob).team.ls(org));
+    const teams = said(await as(bob).team.ls(org));
     for (const each of ["developers", "core"]) expect(teams).toContain(`${org}:${each}`);
-    expect(ok(await as(bob).team.ls(team))).toContain(bob.name);
+    expect(said(await as(bob).team.ls(team))).toContain(bob.name);
     refused(await as(eve).team.ls(org), /404|not found/i);
   });
 
@@ -143,9 +135,9 @@ describe.each(ids)("B2 H8 %s", (id) => {
   });
 
   check("access list packages, collaborators", true, async () => {
-    for (const of of [team, org]) expect(ok(await as(ann).access.packages(of))).toContain(name);
-    expect(ok(await as(bob).access.packages())).toMatch(/@org-\S+\/p: read/);
-    const people = ok(await as(ann).access.collaborators(name));
+    for (const of of [team, org]) expect(said(await as(ann).access.packages(of))).toContain(name);
+    expect(said(await as(bob).access.packages())).toMatch(/@org-\S+\/p: read/);
+    const people = said(await as(ann).access.collaborators(name));
     expect(people).toMatch(new RegExp(`${ann.name}.*: read-write`));
     expect(people).toMatch(new RegExp(`${bob.name}.*: read-only`));
     refused(await as(eve).access.collaborators(name), /404|not found/i);
@@ -153,10 +145,10 @@ describe.each(ids)("B2 H8 %s", (id) => {
 
   check("owner add, ls, rm; the last one stays", true, async () => {
     ok(await as(ann).owner.add(name, bob.name));
-    expect(ok(await as(bob).owner.ls(name))).toContain(`${bob.name} <`);
+    expect(said(await as(bob).owner.ls(name))).toContain(`${bob.name} <`);
     ok(await as(bob).owner.rm(name, ann.name));
     refused(await as(bob).owner.rm(name, bob.name), /remove all owners|at least one owner/i);
-    expect(ok(await as(bob).owner.ls(name))).not.toContain(ann.name);
+    expect(said(await as(bob).owner.ls(name))).not.toContain(ann.name);
     // still one of the organisation's owners
     ok(await as(ann).owner.add(name, ann.name));
   });
@@ -166,13 +158,13 @@ describe.each(ids)("B2 H8 %s", (id) => {
     const manifest = { name: open, version: "1.0.0" };
     await publish(server.url, tokens.get(ann) ?? "", manifest, pack(manifest));
     for (const each of [open, name]) ok(await as(ann).stars!.star(each));
-    const mine = ok(await as(ann).stars!.ls());
+    const mine = said(await as(ann).stars!.ls());
     for (const each of [open, name]) expect(mine).toContain(each);
-    const seen = ok(await as(eve).stars!.ls(ann.name));
+    const seen = said(await as(eve).stars!.ls(ann.name));
     expect(seen).toContain(open);
     expect(seen).not.toContain(name);
     ok(await as(ann).stars!.unstar(open));
-    expect(ok(await as(ann).stars!.ls())).not.toContain(open);
+    expect(said(await as(ann).stars!.ls())).not.toContain(open);
   });
 
   check("team rm, destroy: the right is gone", true, async () => {

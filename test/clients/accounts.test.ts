@@ -11,7 +11,7 @@ import { serve, type Server } from "../support/citadel.ts";
 import { clientTools, type ClientTools } from "../support/clients.ts";
 import { request } from "../support/http.ts";
 import { packument, signIn } from "../support/packages.ts";
-import type { Ran } from "../support/run.ts";
+import { ok } from "../support/ok.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { authenticator, type App } from "../support/totp.ts";
 import { seat, type ClientId } from "./client.ts";
@@ -33,11 +33,6 @@ afterAll(async () => {
   await server.stop();
   await temp.remove();
 });
-
-function ok(ran: Ran): Ran {
-  expect(ran.code, `${ran.command}\n${ran.output}`).toBe(0);
-  return ran;
-}
 
 const password = "correct horse 1";
 const asksPassword = [/npm password:\s*$/i, password] as const;

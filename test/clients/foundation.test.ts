@@ -21,7 +21,7 @@ import {
   type Packument,
   type PublishDocument,
 } from "../support/packages.ts";
-import type { Ran } from "../support/run.ts";
+import { ok, refused } from "../support/ok.ts";
 import { startStores, storeNames, type StoreName, type StoreVariables } from "../support/stores.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { until } from "../support/until.ts";
@@ -42,17 +42,6 @@ beforeAll(async () => {
   tools = await clientTools();
 }, 400_000);
 afterAll(() => stop());
-
-function ok(ran: Ran): Ran {
-  expect(ran.code, `${ran.command}\n${ran.output}`).toBe(0);
-  return ran;
-}
-
-/** It was refused, and said why. */
-function refused(ran: Ran, why: RegExp): void {
-  expect(ran.code, `${ran.command}\n${ran.output}`).not.toBe(0);
-  expect(ran.output).toMatch(why);
-}
 
 const taken = /cannot publish over/i;
 const stranger = /403|forbidden|not allowed|permission|owner|belongs to/i;

@@ -7,7 +7,7 @@ import { serve, type Server } from "../support/citadel.ts";
 import { clientTools, type ClientTools } from "../support/clients.ts";
 import { request } from "../support/http.ts";
 import { pack, publish, publishDocument, signIn } from "../support/packages.ts";
-import type { Ran } from "../support/run.ts";
+import { ok } from "../support/ok.ts";
 import { authenticator } from "../support/totp.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { seat, type ClientId, type Seat } from "./client.ts";
@@ -26,11 +26,6 @@ afterAll(async () => {
   await server?.stop();
   await temp?.remove();
 });
-
-function ok(ran: Ran): Ran {
-  expect(ran.code, `${ran.command}\n${ran.output}`).toBe(0);
-  return ran;
-}
 
 /** The commands of a client; each runs in the package's folder. */
 const dialects: Readonly<

@@ -10,7 +10,7 @@ import { startS3 } from "../servers/s3.ts";
 import { citadel, serve, type Server } from "../support/citadel.ts";
 import { clientTools } from "../support/clients.ts";
 import { packument, sha512, tarballOf } from "../support/packages.ts";
-import type { Ran } from "../support/run.ts";
+import { ok } from "../support/ok.ts";
 import { startStores, storeNames } from "../support/stores.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { until } from "../support/until.ts";
@@ -24,11 +24,6 @@ afterAll(async () => {
   console.log(`\n${results.table()}\n`);
   await stop();
 });
-
-function ok(ran: Ran): Ran {
-  expect(ran.code, `${ran.command}\n${ran.output}`).toBe(0);
-  return ran;
-}
 
 describe.each(Object.entries(stores))("H4 %s", (store, variables) => {
   let temp: Temp;

@@ -5,13 +5,20 @@ import {
   changeItem,
   describeRule,
   families,
+  parseSubject,
   type ChangeItem,
   type Changed,
   type Family,
   type PolicyEvent,
 } from "@citadel/core/policy";
+import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
 
+/** What a rule or an exception is about. */
+export const subject = text({
+  required: true,
+  description: "name, @scope/* or name*, with @range or without",
+});
 /** Flags of the commands that change the policy. */
 export const dryRun = boolean({ char: "n", description: "show what would change, change nothing" });
 export const reason = string({ helpValue: "<text>", description: "why, in one line" });
@@ -29,6 +36,17 @@ export abstract class PolicyCommand extends CitadelCommand {
   protected async apply(event: PolicyEvent, options: { readonly dryRun: boolean }) {
     const policies = await (await this.citadel()).policies();
     return this.changed(await policies.apply(commandLine, event, options), options);
+  }
+
+  /** A rule that blocks or allows what a {@link subject} names. */
+  protected list(
+    kind: "allow" | "block",
+    named: string,
+    flags: { readonly reason?: string | undefined; readonly "dry-run": boolean },
+  ) {
+    const why = flags.reason === undefined ? {} : { reason: flags.reason };
+    const rule = { kind, ...parseSubject(named), ...why };
+    return this.apply({ type: "rule", rule }, { dryRun: flags["dry-run"] });
   }
 
   /** Prints what has changed, or would. */

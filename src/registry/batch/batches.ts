@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Actor, Document, Ledger } from "../../store/types.ts";
+import { namesOf } from "../../store/walk.ts";
 import { isBorn } from "../kind.ts";
 import type { PackageDocument, PackageEvent, PackageState } from "../types.ts";
 import type { BatchEvent, BatchState } from "./kind.ts";
@@ -119,18 +120,13 @@ export function createBatches(
     async tidy(age) {
       const before = Date.now() - age;
       let count = 0;
-      let after: string | undefined;
-      do {
-        const page = await batches.list({ ...(after !== undefined && { after }) });
-        for (const { name } of page.items) {
-          const state = (await batches.read(name))?.state;
-          if (!state || state.settled || state.created > before) continue;
-          await end(name, "abort");
-          await settle(name);
-          count++;
-        }
-        after = page.next;
-      } while (after !== undefined);
+      for await (const id of namesOf(batches)) {
+        const state = (await batches.read(id))?.state;
+        if (!state || state.settled || state.created > before) continue;
+        await end(id, "abort");
+        await settle(id);
+        count++;
+      }
       return count;
     },
   };

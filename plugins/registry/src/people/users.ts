@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import type { Citadel } from "@citadel/core";
 import type { UserState } from "@citadel/core/access";
 import { askSecret, readSecretFile, type Terminal } from "@citadel/core/terminal";
+import { boolean, string } from "@oclif/core/flags";
 
 /** A user as `citadel registry:user:list --json` shows one. */
 export interface UserItem {
@@ -38,6 +39,16 @@ export async function* allUsers({ accounts }: Citadel): AsyncGenerator<UserState
   } while (after !== undefined);
 }
 
+/** Where {@link newPassword} gets it from, when nobody is asked. */
+export const passwordFlags = {
+  "password-file": string({
+    helpValue: "<file>",
+    description: "file with the password, - for standard input",
+    exclusive: ["generate"],
+  }),
+  generate: boolean({ description: "make up a password and print it" }),
+};
+
 export interface NewPassword {
   readonly password: string;
   /** nobody has seen it yet */
@@ -51,7 +62,10 @@ export interface NewPassword {
 export async function newPassword(
   terminal: Terminal,
   name: string,
-  { file, generate }: { readonly file: string | undefined; readonly generate: boolean },
+  {
+    "password-file": file,
+    generate,
+  }: { readonly "password-file"?: string | undefined; readonly generate: boolean },
 ): Promise<NewPassword> {
   if (generate) return { password: madeUp(), generated: true };
   const password =

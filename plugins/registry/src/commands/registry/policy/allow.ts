@@ -1,6 +1,4 @@
-import { parseSubject } from "@citadel/core/policy";
-import { string as text } from "@oclif/core/args";
-import { dryRun, PolicyCommand, reason } from "../../../policy.ts";
+import { dryRun, PolicyCommand, reason, subject } from "../../../policy.ts";
 
 export default class RegistryPolicyAllow extends PolicyCommand {
   static override summary = "Serve packages that a wider block rule would refuse";
@@ -10,21 +8,11 @@ export default class RegistryPolicyAllow extends PolicyCommand {
     "<%= config.bin %> <%= command.id %> 'lodash@<4.17.21' --reason reviewed",
     "<%= config.bin %> <%= command.id %> @acme/*",
   ];
-  static override args = {
-    package: text({
-      required: true,
-      description: "name, @scope/* or name*, with @range or without",
-    }),
-  };
+  static override args = { package: subject };
   static override flags = { reason, "dry-run": dryRun };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(RegistryPolicyAllow);
-    const rule = {
-      kind: "allow",
-      ...parseSubject(args.package),
-      ...(flags.reason === undefined ? {} : { reason: flags.reason }),
-    } as const;
-    return this.apply({ type: "rule", rule }, { dryRun: flags["dry-run"] });
+    return this.list("allow", args.package, flags);
   }
 }

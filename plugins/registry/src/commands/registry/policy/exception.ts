@@ -1,7 +1,6 @@
 import { parseSubject } from "@citadel/core/policy";
-import { string as text } from "@oclif/core/args";
 import { string } from "@oclif/core/flags";
-import { dryRun, from, grantTerms, PolicyCommand, until } from "../../../policy.ts";
+import { dryRun, from, grantTerms, PolicyCommand, subject, until } from "../../../policy.ts";
 
 export default class RegistryPolicyException extends PolicyCommand {
   static override summary = "Serve what rules refuse, for a while or for good";
@@ -9,12 +8,7 @@ export default class RegistryPolicyException extends PolicyCommand {
     "<%= config.bin %> <%= command.id %> left-pad@1.3.0 --until 30d --reason fix",
     "<%= config.bin %> <%= command.id %> esbuild --from scripts --reason native",
   ];
-  static override args = {
-    package: text({
-      required: true,
-      description: "name, @scope/* or name*, with @range or without",
-    }),
-  };
+  static override args = { package: subject };
   static override flags = {
     reason: string({ required: true, helpValue: "<text>", description: "why, in one line" }),
     until,

@@ -1,3 +1,4 @@
+import { operator } from "@citadel/core/access";
 import { CitadelCommand } from "@citadel/core/command";
 import { string as text } from "@oclif/core/args";
 import { boolean } from "@oclif/core/flags";
@@ -18,7 +19,7 @@ export default class RegistryUserAdmin extends CitadelCommand {
     const { name } = args;
     const admin = !flags.undo;
     const { accounts } = await this.citadel();
-    await accounts.setAdmin(name, admin, { name: "local", via: "cli" });
+    await accounts.setAdmin(name, admin, operator);
     this.success(
       admin ? `${name} is an administrator now` : `${name} is no administrator any more`,
     );

@@ -1,7 +1,8 @@
+import { operator } from "@citadel/core/access";
 import { CitadelCommand } from "@citadel/core/command";
 import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
-import { newPassword } from "../../../people/users.ts";
+import { newPassword, passwordFlags } from "../../../people/users.ts";
 
 export default class RegistryUserCreate extends CitadelCommand {
   static override summary = "Make an account";
@@ -16,23 +17,17 @@ export default class RegistryUserCreate extends CitadelCommand {
   static override flags = {
     email: string({ description: "address that is shown beside the name" }),
     admin: boolean({ description: "as an administrator" }),
-    "password-file": string({
-      helpValue: "<file>",
-      description: "file with the password, - for standard input",
-      exclusive: ["generate"],
-    }),
-    generate: boolean({ description: "make up a password and print it" }),
+    ...passwordFlags,
   };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(RegistryUserCreate);
     const { name } = args;
-    const { email, admin, generate } = flags;
+    const { email, admin } = flags;
     const citadel = await this.citadel();
-    const chosen = { file: flags["password-file"], generate };
-    const { password, generated } = await newPassword(this.terminal, name, chosen);
+    const { password, generated } = await newPassword(this.terminal, name, flags);
     const input = { name, password, admin, ...(email !== undefined && { email }) };
-    await citadel.accounts.create(input, { name: "local", via: "cli" });
+    await citadel.accounts.create(input, operator);
     if (generated) this.out(password);
     this.success(`made the ${admin ? "administrator" : "user"} ${name}`);
     return { name, admin, ...(generated && { password }) };

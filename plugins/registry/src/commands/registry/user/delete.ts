@@ -1,3 +1,4 @@
+import { operator } from "@citadel/core/access";
 import { CitadelCommand } from "@citadel/core/command";
 import { CitadelError } from "@citadel/core/errors";
 import { string as text } from "@oclif/core/args";
@@ -23,7 +24,7 @@ export default class RegistryUserDelete extends CitadelCommand {
     if (!(await accounts.user(name)))
       throw new CitadelError("E_USER_NOT_FOUND", `there is no user ${name}`);
     await this.confirmName(`This removes the user ${name}.`, name, flags.confirm);
-    await accounts.remove(name, { name: "local", via: "cli" });
+    await accounts.remove(name, operator);
     this.success(`removed the user ${name}`);
     return { name };
   }

@@ -1,3 +1,4 @@
+import { operator } from "@citadel/core/access";
 import { CitadelCommand } from "@citadel/core/command";
 import { string as text } from "@oclif/core/args";
 import { boolean } from "@oclif/core/flags";
@@ -18,7 +19,7 @@ export default class RegistryUserDisable extends CitadelCommand {
     const { name } = args;
     const disabled = !flags.undo;
     const { accounts } = await this.citadel();
-    await accounts.setDisabled(name, disabled, { name: "local", via: "cli" });
+    await accounts.setDisabled(name, disabled, operator);
     this.success(disabled ? `${name} is locked out` : `${name} may log in again`);
     return { name, disabled };
   }

@@ -1,3 +1,4 @@
+import { operator } from "@citadel/core/access";
 import { CitadelCommand } from "@citadel/core/command";
 import { string as text } from "@oclif/core/args";
 
@@ -12,7 +13,7 @@ export default class RegistryUserEnd2fa extends CitadelCommand {
     const { args } = await this.parse(RegistryUserEnd2fa);
     const { name } = args;
     const { accounts } = await this.citadel();
-    await accounts.endFactor(name, { name: "local", via: "cli" });
+    await accounts.endFactor(name, operator);
     this.success(`${name} logs in with the password alone, until they turn it on again`);
     return { name, secondFactor: false };
   }

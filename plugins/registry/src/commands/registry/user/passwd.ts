@@ -1,7 +1,7 @@
+import { operator } from "@citadel/core/access";
 import { CitadelCommand } from "@citadel/core/command";
 import { string as text } from "@oclif/core/args";
-import { boolean, string } from "@oclif/core/flags";
-import { newPassword } from "../../../people/users.ts";
+import { newPassword, passwordFlags } from "../../../people/users.ts";
 
 export default class RegistryUserPasswd extends CitadelCommand {
   static override summary = "Give a user a new password";
@@ -13,21 +13,13 @@ export default class RegistryUserPasswd extends CitadelCommand {
     "<%= config.bin %> <%= command.id %> ada --password-file - < secret",
   ];
   static override args = { name: text({ required: true, description: "user name" }) };
-  static override flags = {
-    "password-file": string({
-      helpValue: "<file>",
-      description: "file with the password, - for standard input",
-      exclusive: ["generate"],
-    }),
-    generate: boolean({ description: "make up a password and print it" }),
-  };
+  static override flags = passwordFlags;
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(RegistryUserPasswd);
     const citadel = await this.citadel();
-    const chosen = { file: flags["password-file"], generate: flags.generate };
-    const { password, generated } = await newPassword(this.terminal, args.name, chosen);
-    await citadel.accounts.setPassword(args.name, password, { name: "local", via: "cli" });
+    const { password, generated } = await newPassword(this.terminal, args.name, flags);
+    await citadel.accounts.setPassword(args.name, password, operator);
     if (generated) this.out(password);
     this.success(`changed the password of ${args.name} and revoked all tokens`);
     return { name: args.name, ...(generated && { password }) };
