@@ -56,6 +56,8 @@ export const secretUse = (id: string): string => `hook:${id}`;
 export function createDeliver(options: DeliverOptions): DeliverHook {
   const { registry, accounts, keys, marks, egress } = options;
   const me = randomUUID();
+  /** number up to which a hook has nothing to tell of; saves looks at the store, and is not needed to be right */
+  const quiet = new Map<string, number>();
   const log = logger("hooks");
   const lease = () => ({ by: me, until: Date.now() + (options.leased ?? leased) });
 
@@ -70,7 +72,7 @@ export function createDeliver(options: DeliverOptions): DeliverHook {
       accounts.user(username),
     ]);
     // somebody else may have the name by now
-    if (!principal || !user || user.created > hook.created) return undefined;
+    if (!principal || user?.created !== hook.account) return undefined;
     const document = await registry.known(name, { principal, via: "system" });
     return hook.type !== "owner" || document?.state.owners.includes(hook.name)
       ? document
@@ -104,6 +106,7 @@ export function createDeliver(options: DeliverOptions): DeliverHook {
   return async (username, hook, feed, signal) => {
     const { id } = hook;
     const about = wanted(hook);
+    if (!feed.next(quiet.get(id) ?? 0, about)) return Infinity;
     const found = await marks.read(id);
     if (!found) return Infinity;
     const now = Date.now();
@@ -119,6 +122,7 @@ export function createDeliver(options: DeliverOptions): DeliverHook {
     };
     let change = feed.next(progress.seq, about);
     if (!change) {
+      quiet.set(id, progress.seq);
       const last = feed.next(progress.seq + behind, () => true);
       if (last) await write({ ...progress, seq: last.seq - 1 });
       return Infinity;

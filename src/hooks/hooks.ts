@@ -54,8 +54,7 @@ export function createHooks(options: HooksOptions): Hooks {
   /** Hooks of a user, without those of somebody who had the name before. */
   const ofUser = async (username: string): Promise<readonly Owned[]> => {
     const [document, user] = await Promise.all([ledger.read(username), accounts.user(username)]);
-    const since = user?.created ?? Infinity;
-    const hooks = document?.state.hooks.filter(({ created }) => created >= since) ?? [];
+    const hooks = document?.state.hooks.filter(({ account }) => account === user?.created) ?? [];
     return hooks.map((hook) => ({ username, hook }));
   };
 
@@ -81,7 +80,7 @@ export function createHooks(options: HooksOptions): Hooks {
   };
 
   const shown = async ({ username, hook }: Owned): Promise<HookInfo> => {
-    const { secret: _, ...plain } = hook;
+    const { secret: _, account: __, ...plain } = hook;
     const mark = await marks.read(hook.id);
     const progress = mark && current(mark.progress, hook.updated);
     return {
@@ -101,13 +100,16 @@ export function createHooks(options: HooksOptions): Hooks {
       demandAccount(caller);
       const { type, name, endpoint, secret } = checked(input, egress);
       const username = caller.principal.name;
+      const user = await accounts.user(username);
+      if (!user) throw new CitadelError("E_USER_NOT_FOUND", "this account is gone");
       const id = randomBytes(8).toString("hex");
       const full = (count: number): void => {
         if (count < settings.perUser) return;
         throw new CitadelError("E_HOOKS_FULL", `${username} has ${count} hooks, and may have ${settings.perUser}`); // prettier-ignore
       };
       full((await ofUser(username)).length);
-      const hook = { id, type, name, endpoint, secret: await sealed(id, secret) };
+      const account = user.created;
+      const hook = { id, type, name, endpoint, secret: await sealed(id, secret), account };
       // what happens from now on is told; without a hook that points to it this is a note about nothing
       const seq = await (await changes()).look();
       await marks.write(id, { v: 1, seq, of: 0, tries: 0 }, undefined);

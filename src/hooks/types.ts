@@ -12,6 +12,8 @@ export interface HookRecord {
   readonly endpoint: string;
   /** what the calls are signed with, sealed under the key of the server */
   readonly secret: string;
+  /** `created` of its owner's account: whoever has the name later on is somebody else */
+  readonly account: number;
   /** ms since 1970 */
   readonly created: number;
   readonly updated: number;
@@ -36,7 +38,7 @@ export type HookEvent =
   | { readonly type: "remove"; readonly id: string };
 
 /** A hook as people see it. */
-export interface HookInfo extends Omit<HookRecord, "secret"> {
+export interface HookInfo extends Omit<HookRecord, "secret" | "account"> {
   /** whose it is */
   readonly username: string;
   /** ms since 1970 of the newest call; undefined: none yet */

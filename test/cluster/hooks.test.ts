@@ -46,7 +46,6 @@ async function hook(at: Server, token: string): Promise<void> {
 const told = () => to.got.map(({ json }) => json.change.version as string);
 
 test("H12: a server that is killed between a publish and its call loses none", async () => {
-  // SIGKILL at the second move of a document's chain that a publish makes: the package is there, nobody was told
   const first = await server();
   const token = await signIn(first.url, "ann", "correct horse 1");
   await hook(first, token);
@@ -54,6 +53,7 @@ test("H12: a server that is killed between a publish and its call loses none", a
   await to.count(1);
   await first.kill();
 
+  // SIGKILL right after the document was moved: the version is there, and nobody was told
   const dying = await server({ CITADEL_CRASH_AT: "document:1" });
   await publish(dying.url, token, { name: "one", version: "1.0.1" }).catch(() => {});
   await dying.ended;

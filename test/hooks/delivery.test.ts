@@ -192,6 +192,44 @@ describe("H12: a hook is called", () => {
     ]);
   });
 
+  test("no more after five days in which every call failed", async () => {
+    await using all = await hooked();
+    const { here, to } = all;
+    const token = await here.signIn("ann");
+    const { id } = await all.hook(token, "one");
+    const hooks = all.other({ pauses: [1] });
+    to.react(() => 500);
+    await here.publish(token, one);
+    await hooks.deliver(never);
+    // as it is stored after these days
+    const { driver } = here.citadel.store;
+    const stored = JSON.parse(Buffer.from((await driver.get(`n/hooks/${id}`))!.body).toString());
+    const aged = { ...stored, failing: stored.failing - 5 * 24 * 3_600_000, next: 0 };
+    await driver.put(`n/hooks/${id}`, Buffer.from(JSON.stringify(aged)));
+    await hooks.deliver(never);
+    expect(await all.look(token, id)).toMatchObject({ status: "disabled", response_code: 500 });
+    await sleep(5);
+    await hooks.deliver(never);
+    expect(to.got.length).toBe(2);
+  });
+
+  test("not for somebody else who got the name of its owner", async () => {
+    await using all = await hooked();
+    const { here, to } = all;
+    const { accounts } = here.citadel;
+    const who = { name: "local", via: "cli" } as const;
+    await all.hook(await here.signIn("ann"), "one");
+    const bob = await here.signIn("bob");
+    await accounts.remove("ann", who);
+    await sleep(2);
+    await accounts.create({ name: "ann", password: "correct horse 1" }, who);
+    const { token } = await accounts.issue("ann", {}, who);
+    expect((await here.ask("/-/npm/v1/hooks", { token })).json()).toEqual({ objects: [] });
+    await here.publish(bob, one);
+    await all.other().deliver(never);
+    expect(to.got).toEqual([]);
+  });
+
   test("by one server at a time; by another when that one dies in the middle", async () => {
     await using all = await hooked();
     const { here, to } = all;
