@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { base, host, place, type Got, type Place, type Sent } from "../serve/place.ts";
 import { serve } from "../support/citadel.ts";
 import { request } from "../support/http.ts";
-import { signIn } from "../support/packages.ts";
+import { pack, publishDocument, signIn } from "../support/packages.ts";
 import { tempFolder } from "../support/temp.ts";
 import { authenticator } from "../support/totp.ts";
 
@@ -111,6 +111,36 @@ describe("attack 37: who has an account", () => {
     );
     const shown = looks.map((got, n) => got.text.replaceAll(["ann", "nobody", "gone"][n]!, "x"));
     expect(new Set(shown).size).toBe(1);
+  });
+
+  test("lists tell who is not signed in of no account and no organisation without a package they may read", async () => {
+    await using here = await place();
+    const [ann, bob] = [await here.signIn("ann"), await here.signIn("bob")];
+    await here.signIn("cleo");
+    const org = { user: "bob", role: "developer" };
+    await here.ask("/-/org/acme/user", { method: "PUT", token: ann, body: org });
+    const restricted = { name: "@acme/secret", version: "1.0.0" };
+    const document = publishDocument(base, restricted, pack(restricted), "latest");
+    const body = { ...document, access: "restricted" };
+    const made = await here.ask("/@acme%2fsecret", { method: "PUT", token: ann, body });
+    expect(made.status, made.text).toBe(201);
+    const seen = async (path: string, name: string, token?: string) =>
+      JSON.stringify(told(await here.ask(path, { token }))).replaceAll(name, "NAME");
+    for (const name of ["ann", "bob", "cleo"])
+      for (const path of ["package", "stars"])
+        expect(await seen(`/-/user/${name}/${path}`, name), name).toBe(
+          await seen(`/-/user/nobody/${path}`, "nobody"),
+        );
+    const cleo = await here.signIn("dora");
+    for (const token of [undefined, cleo])
+      expect(await seen("/-/org/acme/package", "acme", token)).toBe(
+        await seen("/-/org/other/package", "other", token),
+      );
+    expect((await here.ask("/-/org/acme/package", { token: bob })).json()).toEqual({
+      "@acme/secret": "write",
+    });
+    await here.publish(ann, { name: "open", version: "1.0.0" });
+    expect((await here.ask("/-/user/ann/package")).json()).toEqual({ open: "read" });
   });
 
   test("over many tries, known and unknown names cost the same number of hashes", async () => {
