@@ -140,7 +140,7 @@ describe("attack 37: who has an account", () => {
       "@acme/secret": "write",
     });
     await here.publish(ann, { name: "open", version: "1.0.0" });
-    expect((await here.ask("/-/user/ann/package")).json()).toEqual({ open: "read" });
+    expect((await here.ask("/-/user/ann/package")).json()).toEqual({ open: "write" });
   });
 
   test("over many tries, known and unknown names cost the same number of hashes", async () => {
