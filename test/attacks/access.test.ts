@@ -463,3 +463,16 @@ describe("attack 45: what a token may is what its user may at that moment", () =
     expect(await status(adam)).toBe(404);
   });
 });
+
+test("attack 36: how many packages there are is how many the caller may read", async () => {
+  await using closed = await place();
+  const ann = await closed.signIn("ann");
+  for (const name of ["one", "two"]) await closed.publish(ann, { name, version: "1.0.0" });
+  const count = async (token?: string) => (await closed.ask("/", { token })).json().doc_count;
+  expect([await count(), await count(ann)]).toEqual([2, 2]);
+  const operator = { principal: local, via: "cli" } as const;
+  await closed.citadel.access.set({ pattern: "two", read: ["$authenticated"] }, operator);
+  expect([await count(), await count(ann)]).toEqual([1, 2]);
+  await closed.citadel.access.set({ pattern: "*", read: ["$authenticated"] }, operator);
+  expect([await count(), await count(ann)]).toEqual([0, 2]);
+});

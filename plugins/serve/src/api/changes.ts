@@ -19,12 +19,14 @@ export function changeRoutes(): Hono<Env> {
 /** `GET /`: what this is, and how far the feed has come. */
 const getRoot: Handler = async (c) => {
   const { asked, shared, site } = c.env;
+  const { access, changes, current } = shared.citadel;
   const { principal } = await callerOf(shared, asked);
-  const { last, packages, restricted } = await (await shared.citadel.changes()).state();
+  const [catalog, policy] = await Promise.all([current(), access.policy()]);
+  const { last } = await (await changes()).state();
   return c.json({
     registry: site.base,
     db_name: "registry",
-    doc_count: principal.admin ? packages : packages - restricted,
+    doc_count: catalog.search({ text: "", size: 0, from: 0 }, { principal, policy }).total,
     update_seq: last,
   });
 };
