@@ -239,15 +239,15 @@ test.each(["npm12", "pnpm", "yarn4"] as const)(
   patience,
 );
 
-describe("H6 npm 12", () => {
+describe.each(["npm11", "npm12"] as const)("H6 %s", (id) => {
   test(
-    "H6: npm trust github, gitlab, circleci, list and revoke",
+    "trust github, gitlab, circleci, list, revoke",
     async () => {
-      const user = { name: "truster", password: "correct horse 1" };
+      const user = { name: `truster-${id}`, password: "correct horse 1" };
       const token = await signIn(server.url, user.name, user.password);
-      const name = "trusts";
+      const name = `trusts-${id}`;
       await publish(server.url, token, { name, version: "1.0.0" });
-      const here = await seat(tools, "npm12", { folder: temp.path, url: server.url }, user);
+      const here = await seat(tools, id, { folder: temp.path, url: server.url }, user);
       await here.client.configure(token);
       const trust = (...args: readonly string[]) => here.run(["trust", ...args]);
       const repo = ["--repo", "acme/ui", "--file", "release.yml", "--env", "production"];
@@ -280,7 +280,7 @@ describe("H6 npm 12", () => {
         id: string;
       }[];
       expect(configs).toHaveLength(2);
-      for (const { id } of configs) ok(await trust("revoke", name, "--id", id));
+      for (const one of configs) ok(await trust("revoke", name, "--id", one.id));
       expect(ok(await trust("list", name)).output).toMatch(/No trust configurations/);
       const unknown = await trust("revoke", name, "--id", uuid);
       expect(unknown.output).toMatch(/no such trusted publisher/);

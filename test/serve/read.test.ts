@@ -166,8 +166,9 @@ describe("B2 reading packages", () => {
     const brief = await here.ask(path, {
       headers: { accept: `${short}; q=1.0, application/json; q=0.8` },
     });
-    expect(brief.headers.get("content-type")).toBe(short);
-    expect(brief.json()._npmUser).toBeUndefined();
+    // pnpm bugs asks so and reads what the short form lacks
+    expect(brief.headers.get("content-type")).toBe("application/json");
+    expect(brief.json()).toEqual(got.json());
     const again = await here.ask(path, {
       headers: { "if-none-match": got.headers.get("etag") ?? "" },
     });

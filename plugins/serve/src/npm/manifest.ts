@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { distOf, shortManifest, type JsonObject, type Resolved } from "@citadel/core/registry";
+import { distOf, type JsonObject, type Resolved } from "@citadel/core/registry";
 import type { UpstreamManifest } from "@citadel/core/upstream";
 import type { Context } from "hono";
 import { isShared, readAs } from "../context.ts";
@@ -8,13 +8,16 @@ import { formOf } from "../http/negotiate.ts";
 import { orElsewhere } from "./elsewhere.ts";
 import { param, type Env, type Handler } from "./room.ts";
 
-/** `GET /<name>/<version, tag or range>`: one manifest, in either form. */
+/**
+ * `GET /<name>/<version, tag or range>`: one manifest, whole whatever form is asked for, as the public registry does it: `pnpm bugs`
+ * asks for the short one and reads what that lacks. What is elsewhere is taken from the form asked for: for one manifest no full
+ * document is fetched that nothing else needs.
+ */
 export const getManifest: Handler = async (c) => {
   const { asked, shared, site } = c.env;
   const { registry, upstream } = shared.citadel;
   const [wanted, spec] = [param(c, "name"), param(c, "spec")];
   const form = formOf(asked.header("accept") ?? "");
-  const short = form === "short";
   let open = true;
   const found = await readAs(shared, asked, (caller) => {
     open = isShared(caller);
@@ -23,16 +26,17 @@ export const getManifest: Handler = async (c) => {
       upstream && (() => upstream.manifest(wanted, spec, form, site.base, caller)),
     );
   });
-  if ("bytes" in found) return sent(c, { etag: found.etag, short, open }, () => found.bytes);
+  if ("bytes" in found)
+    return sent(c, { etag: found.etag, short: form === "short", open }, () => found.bytes);
 
   const { name, version, record } = found;
   const base = new URL(site.base).host.replaceAll(/[^\w.-]/g, "-");
   const { deprecated, signature, attestations } = record;
   const said = createHash("sha256").update(JSON.stringify([deprecated, signature, attestations]));
   const mark = said.digest("base64url").slice(0, 16);
-  const etag = [short ? "s" : "f", base, version, record.manifest, mark].join("-");
-  return sent(c, { etag, short, open }, () => {
-    const manifest: JsonObject = short ? shortManifest(found.manifest) : { ...found.manifest };
+  const etag = ["f", base, version, record.manifest, mark].join("-");
+  return sent(c, { etag, short: false, open }, () => {
+    const manifest: JsonObject = { ...found.manifest };
     manifest["dist"] = {
       ...(manifest["dist"] as JsonObject),
       ...distOf(site.base, name, version, record),
