@@ -59,7 +59,7 @@ const whoami = async (token: string) => (await request(`${server.url}/-/whoami`,
 
 describe.each(["npm10", "npm11", "npm12"] as const)("B3 %s", (id) => {
   test(
-    "npm token create, list, revoke by key and by value",
+    "token create, list, revoke",
     async () => {
       const ann = await sit(id, `ann-${id}`);
       const create = async (...flags: string[]) => {
@@ -111,7 +111,7 @@ describe.each(["npm10", "npm11", "npm12"] as const)("B3 %s", (id) => {
   );
 
   test(
-    "npm profile get, set, set password, enable-2fa, disable-2fa; publish asks for the code",
+    "profile get, set, 2fa on and off; publish asks for the code",
     async () => {
       const bob = await sit(id, `bob-${id}`);
       ok(await bob.run(["profile", "set", "fullname", "Bob Example"]));
@@ -168,7 +168,7 @@ describe.each(["npm10", "npm11", "npm12"] as const)("B3 %s", (id) => {
   );
 
   test(
-    "npm login by browser, and a publish that is approved in the browser",
+    "login by browser, publish approved there",
     async ({ skip }) => {
       if (!browser) return skip("no chromium here");
       const cal = await sit(id, `cal-${id}`);
@@ -226,9 +226,9 @@ describe.each(["npm10", "npm11", "npm12"] as const)("B3 %s", (id) => {
   );
 });
 
-describe("B3 pnpm and yarn 4", () => {
+describe("B3", () => {
   test(
-    "pnpm token, profile and second factor",
+    "pnpm: token, profile and 2fa",
     async () => {
       const dan = await sit("pnpm", "dan");
       const { output: created } = ok(
@@ -270,7 +270,7 @@ describe("B3 pnpm and yarn 4", () => {
   );
 
   test(
-    "yarn npm login --web-login",
+    "yarn4: login by browser",
     async () => {
       const user = { name: "eve", password };
       const eve = await seat(tools, "yarn4", { folder: temp.path, url: server.url }, user);

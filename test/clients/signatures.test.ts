@@ -111,7 +111,7 @@ describe("H2 pnpm audit signatures", () => {
     return pnpm.run(["audit", "signatures"], { cwd: folder });
   }
 
-  test("verifies packages published here, and asks nobody else", async () => {
+  test("verifies packages published here", async () => {
     const ran = await project("good", server.url);
     expect(ran.code, ran.output).toBe(0);
     expect(ran.output).toMatch(/2 packages have verified registry signatures/);

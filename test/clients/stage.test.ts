@@ -98,7 +98,7 @@ test(
 
 describe.each(Object.entries(dialects))("H6 %s", (id, { stage, verb, looks }) => {
   test(
-    `H6: ${id} stages, lists, ${looks ? "views, downloads, " : ""}approves and rejects`,
+    `H6: ${id} stage publish, list, approve, reject`,
     async () => {
       const name = `staged-${id}`;
       const user = { name: `user-${id}`, password: "correct horse 1" };

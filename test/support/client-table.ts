@@ -11,8 +11,10 @@ const named = new RegExp(`\\b(${clients.join("|")})\\b`);
 export default class ClientTable implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const rows = new Map<string, Map<Client, "ok" | "FAILED">>();
-    for (const module of modules) {
-      if (!module.relativeModuleId.startsWith("test/clients/")) continue;
+    const driving = modules
+      .filter(({ relativeModuleId: id }) => id.startsWith("test/clients/"))
+      .toSorted((one, other) => placeOf(one) - placeOf(other));
+    for (const module of driving) {
       for (const one of module.children.allTests()) {
         const { state } = one.result();
         const client = clientOf(one);
@@ -25,6 +27,13 @@ export default class ClientTable implements Reporter {
     if (rows.size > 0) process.stdout.write(`\n${table(rows)}\n`);
   }
 }
+
+/** The everyday commands first. */
+const order = ["foundation", "commands", "accounts", "access"];
+const placeOf = ({ relativeModuleId: id }: TestModule): number => {
+  const place = order.findIndex((name) => id.endsWith(`/${name}.test.ts`));
+  return place < 0 ? order.length : place;
+};
 
 const clientOf = ({ fullName }: TestCase): Client | undefined =>
   named.exec(fullName)?.[1] as Client | undefined;
@@ -45,6 +54,10 @@ function table(rows: ReadonlyMap<string, ReadonlyMap<Client, string>>): string {
   const line = (first: string, cells: readonly string[]): string =>
     `| ${first.padEnd(width)} | ${cells.map((cell) => cell.padEnd(6)).join(" | ")} |`;
   const cells = [...rows.values()].flatMap((row) => [...row.values()]);
+  const passed = shown.map((client) => {
+    const own = [...rows.values()].flatMap((row) => row.get(client) ?? []);
+    return `${own.filter((cell) => cell === "ok").length}/${own.length}`;
+  });
   return [
     line("case", shown),
     line(
@@ -57,6 +70,7 @@ function table(rows: ReadonlyMap<string, ReadonlyMap<Client, string>>): string {
         shown.map((client) => row.get(client) ?? ""),
       ),
     ),
+    line("passed", passed),
     `${cells.filter((cell) => cell === "ok").length} of ${cells.length} cells ok`,
   ].join("\n");
 }
