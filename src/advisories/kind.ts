@@ -1,4 +1,4 @@
-import { manifestKey } from "../store/index.ts";
+import { manifestKey } from "../store/keys.ts";
 import type { Kind } from "../store/types.ts";
 
 /** State of `d/advisories/default`: where the advisories lie. */

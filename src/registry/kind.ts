@@ -1,5 +1,5 @@
 import type { Signature } from "../keys/keys.ts";
-import { blobKey, manifestKey } from "../store/index.ts";
+import { blobKey, manifestKey } from "../store/keys.ts";
 import type { Kind } from "../store/types.ts";
 import type {
   HeldBack,

@@ -1,4 +1,4 @@
-import { blobKey, manifestKey } from "../store/index.ts";
+import { blobKey, manifestKey } from "../store/keys.ts";
 import type { Kind } from "../store/types.ts";
 import type { StagedItem, StageEvent, StageState } from "./types.ts";
 

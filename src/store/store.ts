@@ -1,11 +1,9 @@
 import { LRUCache } from "lru-cache";
 import type { Driver, Key } from "../driver/index.ts";
 import { openBlobs } from "./blobs.ts";
-import { collect } from "./collect.ts";
 import { openLedger, type Held, type OpenLedger } from "./ledger.ts";
 import { openManifests } from "./manifests.ts";
 import type { Crash, Kind, Ledger, Store } from "./types.ts";
-import { verify } from "./verify.ts";
 
 export interface StoreOptions {
   /** opened already; the store closes it */
@@ -54,8 +52,10 @@ export function openStore({
       ledgers.set(kind.name, ledger);
       return ledger;
     },
-    collect: (options) => collect(driver, options),
-    verify: (options) => verify(driver, options),
+    collect: async (options) => (await import("./collect.ts")).collect(driver, options),
+    async *verify(options) {
+      yield* (await import("./verify.ts")).verify(driver, options);
+    },
     async close() {
       await Promise.all([...ledgers.values()].map((ledger) => ledger.idle()));
       await driver.close();
