@@ -133,7 +133,7 @@ export function createDeliver(options: DeliverOptions): DeliverHook {
     // somebody was faster: they see to it, and if they die we do
     if (!(await write({ ...progress, lease: lease() }))) return now + leased;
     try {
-      for (let calls = 0; change && calls < turn && !signal.aborted;) {
+      for (let calls = 0; change && progress.lease && calls < turn && !signal.aborted;) {
         const { name, seq } = change;
         const known = await visible(username, hook, name);
         const all = known ? await happenings(registry.packages, name, change.after, change.rev) : []; // prettier-ignore
@@ -147,7 +147,12 @@ export function createDeliver(options: DeliverOptions): DeliverHook {
           const what = { hook, username, id: callId, secret, happening, document };
           const outcome = await call(egress, signal, what);
           calls++;
-          const to = after(progress, [rev, n], outcome);
+          let to = after(progress, [rev, n], outcome);
+          // the last one for now: one write says so, and lets the hook go
+          if (outcome.done && happening === all.at(-1) && !feed.next(seq, about)) {
+            const { lease: _, told: __, ...rest } = to;
+            to = { ...rest, seq };
+          }
           const { host } = new URL(hook.endpoint);
           log("called", { hook: id, host, event: happening.event, ...outcome });
           if (!(await write(to))) return now + leased;

@@ -8,6 +8,7 @@ import { request } from "../support/http.ts";
 import { publish, signIn } from "../support/packages.ts";
 import { receiver, type Receiver } from "../support/receiver.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
+import { until } from "../support/until.ts";
 
 let temp: Temp;
 let to: Receiver;
@@ -50,7 +51,12 @@ test("H12: a server that is killed between a publish and its call loses none", a
   const token = await signIn(first.url, "ann", "correct horse 1");
   await hook(first, token);
   await publish(first.url, token, { name: "one", version: "1.0.0" });
-  await to.count(1);
+  // noted, so that nothing is under way when it dies
+  await until(async () => {
+    const answer = await request(`${first.url}/-/npm/v1/hooks`, { token });
+    const { objects } = answer.json() as { objects: { last_delivery: unknown }[] };
+    return objects[0]?.last_delivery !== null;
+  });
   await first.kill();
 
   // SIGKILL right after the document was moved: the version is there, and nobody was told
