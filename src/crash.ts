@@ -1,5 +1,5 @@
-/** Moments of a publish at which a fault test may kill the process. */
-export type CrashPoint = "blob" | "manifest" | "entry" | "document" | "answer";
+/** Moments of a publish, or of a change of the vault, at which a fault test may kill the process. */
+export type CrashPoint = "blob" | "manifest" | "entry" | "document" | "answer" | "slot" | "pin";
 
 /**
  * Kills this process with SIGKILL at the n-th passing of a point; for the tests that prove what a crash leaves behind.

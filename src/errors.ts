@@ -15,6 +15,7 @@ export interface ErrorRow {
 /** Every error code of Citadel, once. `docs/errors.md` has a section for each; a test compares both ways. */
 export const errors = {
   E_FAILED: { exit: 1, status: 500, hint: ["run again with --verbose, and report it if it stays"] },
+  E_ACCESS_LOG: { exit: 1, status: 500, hint: ["see that the file can be written"] },
   E_USAGE: { exit: 2, status: 400, hint: ["see --help"] },
   E_CONFIG: { exit: 2, status: 500, hint: ["see where each value comes from: citadel config"] },
 
@@ -42,6 +43,17 @@ export const errors = {
     hint: ["make it, or ask one of its owners to take you in: npm org set <org> <user>"],
   },
   E_NOT_FOUND: { exit: 4, status: 404, hint: ["check the address"] },
+  E_VAULT_NOT_FOUND: { exit: 4, status: 404, hint: ["make one: citadel secrets:init"] },
+  E_SECRET_NOT_FOUND: {
+    exit: 4,
+    status: 404,
+    hint: ["list what there is: citadel secrets:list"],
+  },
+  E_SECRET_GONE: {
+    exit: 4,
+    status: 410,
+    hint: ["see the versions: citadel secrets:versions <name>"],
+  },
 
   E_VERSION_EXISTS: { exit: 5, status: 409, hint: ["publish under a new version number"] },
   E_STAGE_FULL: {
@@ -55,6 +67,7 @@ export const errors = {
     hint: ["remove one of them: npm hook ls, npm hook rm <id>"],
   },
   E_USER_EXISTS: { exit: 5, status: 409, hint: ["choose another name"] },
+  E_VAULT_EXISTS: { exit: 5, status: 409, hint: ["use it: citadel secrets:set <name>"] },
   E_CONFLICT: {
     exit: 5,
     status: 409,
@@ -72,6 +85,12 @@ export const errors = {
 
   E_INTEGRITY: { exit: 6, status: 500, hint: ["find the damage: citadel verify"] },
   E_HISTORY: { exit: 6, status: 500, hint: ["find the damage: citadel verify"] },
+  E_VAULT_DAMAGED: { exit: 6, status: 500, hint: ["bring the store back from a copy"] },
+  E_VAULT_ROLLBACK: {
+    exit: 6,
+    status: 500,
+    hint: ["bring the newest state of the store back", "ask who changed the store, and when"],
+  },
 
   E_STORE_UNAVAILABLE: {
     exit: 7,
@@ -155,6 +174,11 @@ export const errors = {
     hint: ["give the code of your authenticator app: --otp=123456"],
   },
   E_RATE_LIMIT: { exit: 8, status: 429, retryable: true, hint: ["wait, then try again"] },
+  E_VAULT_LOCKED: {
+    exit: 8,
+    status: 403,
+    hint: ["look where the key file is: docs/secrets.md"],
+  },
   E_FORBIDDEN: {
     exit: 8,
     status: 403,
@@ -167,6 +191,7 @@ export const errors = {
     hint: ["see the rules for package names: docs/publishing.md"],
   },
   E_INVALID_VERSION: { exit: 2, status: 400, hint: ["use a semantic version such as 1.2.3"] },
+  E_INVALID_SECRET: { exit: 2, status: 400, hint: ["see the rules: docs/secrets.md"] },
   E_INVALID_TAG: {
     exit: 2,
     status: 400,

@@ -11,6 +11,7 @@ import { stageKind } from "./stage/kind.ts";
 import type { Kind } from "./store/types.ts";
 import { trustKind } from "./trust/kind.ts";
 import { quarantineKind } from "./upstream/quarantine.ts";
+import { vaultKind } from "./vault/kind.ts";
 
 /** Every kind of document that the core keeps, for the store's `verify` and `collect`. */
 // oxlint-disable-next-line no-explicit-any -- each kind has states and events of its own
@@ -32,5 +33,6 @@ export function kinds(): readonly Kind<any, any>[] {
     trustKind(),
     quarantineKind(),
     hookKind(),
+    vaultKind(),
   ];
 }

@@ -1,0 +1,40 @@
+import { environment } from "@citadel/core";
+import { CitadelCommand } from "@citadel/core/command";
+import { CitadelError } from "@citadel/core/errors";
+import { askSecret, readSecretFile } from "@citadel/core/terminal";
+import type { Vault } from "@citadel/core/vault";
+import { string } from "@oclif/core/flags";
+import { openSecrets } from "./open.ts";
+
+/** The base of the commands that open the vault. */
+export abstract class SecretsCommand extends CitadelCommand {
+  static override baseFlags = {
+    ...CitadelCommand.baseFlags,
+    "passphrase-file": string({
+      helpGroup: "GLOBAL",
+      helpValue: "<file>",
+      description: "file with the passphrase of the key file",
+    }),
+  };
+
+  /** @param file value of --passphrase-file @param stdin whether standard input holds something else */
+  protected async vault(file: string | undefined, stdin = false): Promise<Vault> {
+    const path = file ?? environment()["CITADEL_PASSPHRASE_FILE"];
+    if (stdin && path === "-")
+      throw new CitadelError("E_USAGE", "standard input holds the value, not the passphrase", {
+        hint: ["pass --passphrase-file <file>"],
+      });
+    return openSecrets({
+      citadel: await this.citadel(),
+      passphrase: async (use) => {
+        if (path) return readSecretFile(path, "passphrase");
+        const flag = "--passphrase-file <file>";
+        if (use === "known") return askSecret(this.terminal, "Passphrase of the vault:", flag);
+        const chosen = await askSecret(this.terminal, "New passphrase for the vault:", flag);
+        if ((await askSecret(this.terminal, "The same again:", flag)) !== chosen)
+          throw new CitadelError("E_USAGE", "the two are not the same");
+        return chosen;
+      },
+    });
+  }
+}

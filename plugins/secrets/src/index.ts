@@ -1,0 +1,1 @@
+export { openSecrets, type OpenSecretsOptions } from "./open.ts";

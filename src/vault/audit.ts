@@ -1,0 +1,46 @@
+import type { AccessLog } from "./access-log.ts";
+import { timeOf, type Audit, type AuditItem } from "./api.ts";
+import type { Contents } from "./contents.ts";
+import { all } from "./lookup.ts";
+import type { Event, Identity, VaultState } from "./types.ts";
+
+/** Everything that a look back needs: the verified history, and what opens its names. */
+interface Opened {
+  readonly state: VaultState;
+  readonly events: readonly Event[];
+  readonly identity: Identity;
+  readonly contents: Contents;
+  readonly log: AccessLog;
+}
+
+/** All changes, and what this machine has handed out, by time. @param verify open every version too */
+export async function audit(
+  { state, events, identity, contents, log }: Opened,
+  verify: boolean,
+): Promise<Audit> {
+  const problems: string[] = [];
+  const names = new Map<string, { scope: string; name?: string }>();
+  for (const scope of state.scopes.values())
+    names.set(scope.id, { scope: (await contents.scopeOf(state, scope)).name });
+  for await (const { secret, scope, label, name } of all(state, contents)) {
+    names.set(secret.id, { scope: label.name, name });
+    if (!verify) continue;
+    for (const { record, state: now } of secret.versions) {
+      if (now === "destroyed") continue;
+      const value = await contents.get(record, scope).catch((error: unknown) => error);
+      if (value instanceof Buffer) value.fill(0);
+      else problems.push(value instanceof Error ? value.message : String(value));
+    }
+  }
+  const { items, bad } = await log.read(identity);
+  if (bad !== undefined)
+    problems.push(`the access log of this machine is not what was written from entry ${bad} on`);
+  const lines: AuditItem[] = [
+    ...events.map((event): AuditItem => {
+      const about = event.op === "genesis" ? undefined : "id" in event ? event.id : event.s;
+      return { kind: "change", event, ...(about !== undefined && names.get(about)) };
+    }),
+    ...items.map((entry): AuditItem => ({ kind: "access", entry, ...names.get(entry.id) })),
+  ];
+  return { items: lines.sort((a, b) => timeOf(a) - timeOf(b)), problems };
+}

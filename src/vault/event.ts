@@ -1,0 +1,91 @@
+import { CompactSign, compactVerify, importJWK, type JWK } from "jose";
+import { isDeepStrictEqual } from "node:util";
+import { damaged } from "./problems.ts";
+import type { Event, Identity, Member } from "./types.ts";
+
+const typ = "citadel-vault";
+
+/** The event as a compact JWS, signed with Ed25519. */
+export async function signEvent(event: Event, { sign, member }: Identity): Promise<string> {
+  return new CompactSign(Buffer.from(JSON.stringify(event)))
+    .setProtectedHeader({ alg: "EdDSA", kid: member.kid, typ })
+    .sign(await importJWK(sign, "EdDSA"));
+}
+
+/** What a JWS says, unchecked: to know whose key it has to be checked with. @throws E_VAULT_DAMAGED */
+export function readEvent(jws: string): Event {
+  try {
+    const payload = Buffer.from(jws.split(".")[1] ?? "", "base64url").toString();
+    const event: unknown = JSON.parse(payload);
+    if (isEvent(event)) return event;
+  } catch (error) {
+    throw damaged("an event of the vault's history cannot be read", error);
+  }
+  throw damaged("an event of the vault's history has another form");
+}
+
+/** @throws E_VAULT_DAMAGED unless `member` signed exactly this */
+export async function verifyEvent(jws: string, { kid, sign }: Member): Promise<void> {
+  try {
+    const key = await importJWK(sign, "EdDSA");
+    const { protectedHeader } = await compactVerify(jws, key, { algorithms: ["EdDSA"] });
+    if (!isDeepStrictEqual({ ...protectedHeader }, { alg: "EdDSA", kid, typ }))
+      throw new Error("another header");
+  } catch (error) {
+    throw damaged("an event of the vault's history is not signed by an administrator", error);
+  }
+}
+
+type Check = (value: unknown) => boolean;
+const isText: Check = (value) =>
+  typeof value === "string" && value.length > 0 && value.length <= 200;
+const isHash: Check = (value) => typeof value === "string" && /^[\w-]{43}$/.test(value);
+const isNumber: Check = (value) => Number.isSafeInteger(value) && (value as number) > 0;
+const isNumbers: Check = (value) =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  new Set(value).size === value.length &&
+  value.every(isNumber);
+const isKey: Check = (value) => {
+  const { kty, crv, x, ...more } = (value ?? {}) as JWK;
+  return kty === "OKP" && crv === "Ed25519" && isHash(x) && Object.keys(more).length === 0;
+};
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+
+const every = {
+  seq: isNumber,
+  prev: (value: unknown) => value === null || isHash(value),
+  at: isNumber,
+  by: isHash,
+};
+const versions = { id: isText, ns: isNumbers };
+const shapes: Readonly<Record<Event["op"], Readonly<Record<string, Check>>>> = {
+  genesis: { sign: isKey, age: isText, s: isText, slot: isHash },
+  scope: { s: isText, slot: isHash, rec: isHash },
+  set: {
+    s: isText,
+    id: isText,
+    n: isNumber,
+    rec: isHash,
+    meta: optional(isHash),
+    rf: optional(isNumber),
+  },
+  delete: versions,
+  undelete: versions,
+  destroy: versions,
+};
+
+/** Exactly the fields of its operation: what is not understood is not guessed at. */
+function isEvent(value: unknown): value is Event {
+  if (typeof value !== "object" || value === null) return false;
+  const { op, ...fields } = value as Record<string, unknown> & { op?: unknown };
+  if (typeof op !== "string" || !Object.hasOwn(shapes, op)) return false;
+  const shape: Readonly<Record<string, Check>> = { ...every, ...shapes[op as Event["op"]] };
+  return (
+    Object.keys(fields).every((field) => Object.hasOwn(shape, field)) &&
+    Object.entries(shape).every(([field, check]) => check(fields[field]))
+  );
+}

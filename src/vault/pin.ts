@@ -1,0 +1,60 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { damaged } from "./problems.ts";
+
+/** The newest state of a vault that this machine has seen. An older or another one is not taken from the store. */
+export interface Pin {
+  readonly vault: string;
+  readonly seq: number;
+  readonly head: string;
+}
+
+export interface Pins {
+  read(): Promise<Pin | undefined>;
+  /** Durable when it resolves; never goes back. */
+  write(pin: Pin): Promise<void>;
+}
+
+/** The pin of one store, in a folder of this machine's own. @param store names the store, a file name */
+export function openPins(folder: string, store: string): Pins {
+  const path = join(folder, `pin-${store}.json`);
+  const read = async (): Promise<Pin | undefined> => {
+    let text: string;
+    try {
+      text = await readFile(path, "utf8");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw damaged(`${path} cannot be read`, error);
+    }
+    try {
+      const { vault, seq, head } = JSON.parse(text) as Record<keyof Pin, unknown>;
+      if (typeof vault === "string" && Number.isSafeInteger(seq) && typeof head === "string")
+        return { vault, seq: seq as number, head };
+    } catch {
+      // as below
+    }
+    throw damaged(`${path} is damaged`);
+  };
+  return {
+    read,
+    async write(pin) {
+      const known = await read();
+      if (known && known.vault === pin.vault && known.seq >= pin.seq) return;
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const draft = `${path}.${randomUUID()}`;
+      try {
+        const file = await open(draft, "wx", 0o600);
+        try {
+          await file.writeFile(`${JSON.stringify(pin)}\n`);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await rename(draft, path);
+      } finally {
+        await rm(draft, { force: true });
+      }
+    },
+  };
+}

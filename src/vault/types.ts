@@ -1,0 +1,131 @@
+import type { JWK } from "jose";
+
+/** What a record says about itself, in the clear: ids only, see `docs/secrets.md`. */
+export interface RecordPlace {
+  /** format */
+  readonly f: 1;
+  /** vault */
+  readonly v: string;
+  /** scope */
+  readonly s: string;
+  /** generation of the scope's key */
+  readonly g: number;
+  /** secret; the scope itself for the record of its name */
+  readonly id: string;
+  /** version */
+  readonly n: number;
+  readonly k: "value" | "meta";
+  /** key id of the signer */
+  readonly by: string;
+  /** ms since 1970 */
+  readonly at: number;
+  /** version that the value was restored from */
+  readonly rf?: number;
+}
+
+/** A sealed object that the signed history introduced: its SHA-256 (base64url), and what it has to say of itself. */
+export interface RecordRef {
+  readonly hash: string;
+  readonly place: RecordPlace;
+}
+
+export type VersionState = "live" | "deleted" | "destroyed";
+
+export interface SecretVersion {
+  readonly record: RecordRef;
+  readonly state: VersionState;
+  /** ms since 1970 of the deletion or destruction */
+  readonly since?: number;
+}
+
+/** One secret as the history has it: numbers and times, neither name nor value. */
+export interface SecretState {
+  readonly id: string;
+  readonly scope: string;
+  readonly meta: RecordRef;
+  /** version n at n - 1 */
+  readonly versions: readonly SecretVersion[];
+}
+
+/** A compartment: the sealed key of its newest generation. */
+export interface Compartment {
+  readonly id: string;
+  readonly generation: number;
+  /** SHA-256 (base64url) of the age file */
+  readonly slot: string;
+}
+
+export interface ScopeState extends Compartment {
+  /** name and environment, sealed in the compartment `meta` */
+  readonly record: RecordRef;
+}
+
+/** Who may sign and open: the public halves of an identity. */
+export interface Member {
+  /** RFC 7638 thumbprint of the signing key */
+  readonly kid: string;
+  /** Ed25519 */
+  readonly sign: JWK;
+  /** `age1…` */
+  readonly age: string;
+}
+
+/** What a verified history adds up to. */
+export interface VaultState {
+  /** SHA-256 (base64url) of the first event */
+  readonly id: string;
+  readonly seq: number;
+  /** SHA-256 (base64url) of the newest event */
+  readonly head: string;
+  /** ms since 1970 of the newest event */
+  readonly at: number;
+  readonly administrator: Member;
+  readonly meta: Compartment;
+  readonly scopes: ReadonlyMap<string, ScopeState>;
+  readonly secrets: ReadonlyMap<string, SecretState>;
+}
+
+/** The private halves. Only ever in the memory of one command, and in a sealed key file. */
+export interface Identity {
+  /** `AGE-SECRET-KEY-1…` */
+  readonly age: string;
+  /** Ed25519, with `d` */
+  readonly sign: JWK;
+  readonly member: Member;
+}
+
+/** One change as it is signed; what is in it besides depends on `op`. */
+export type Operation =
+  | {
+      readonly op: "genesis";
+      readonly sign: JWK;
+      readonly age: string;
+      readonly s: string;
+      readonly slot: string;
+    }
+  | { readonly op: "scope"; readonly s: string; readonly slot: string; readonly rec: string }
+  | {
+      readonly op: "set";
+      readonly s: string;
+      readonly id: string;
+      readonly n: number;
+      readonly rec: string;
+      /** with version 1: the record of the name */
+      readonly meta?: string;
+      readonly rf?: number;
+    }
+  | {
+      readonly op: "delete" | "undelete" | "destroy";
+      readonly id: string;
+      readonly ns: readonly number[];
+    };
+
+export type Event = Operation & {
+  readonly seq: number;
+  /** SHA-256 (base64url) of the event before; null for the first */
+  readonly prev: string | null;
+  /** ms since 1970, never less than before */
+  readonly at: number;
+  /** key id of the signer */
+  readonly by: string;
+};
