@@ -1,9 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { CitadelError } from "../errors.ts";
 import type { Actor, Store } from "../store/types.ts";
 import { createTurns } from "../turns.ts";
 import { readEvent, signEvent } from "./event.ts";
-import { vaultKind, vaultName } from "./kind.ts";
+import { vaultKind, vaultName, type VaultDocument, type VaultEvent } from "./kind.ts";
 import type { Pin, Pins } from "./pin.ts";
 import { damaged } from "./problems.ts";
 import { replay } from "./replay.ts";
@@ -48,20 +49,22 @@ export interface HistoryOptions {
 const ATTEMPTS = 200;
 
 export function openHistory({ store, pins, who, crash }: HistoryOptions): History {
-  const ledger = store.ledger(vaultKind());
+  const kind = vaultKind();
+  const ledger = store.ledger(kind);
   const turns = createTurns(1);
   let known: { readonly rev: number; readonly state: VaultState } | undefined;
   let events: Event[] = [];
+  let folded: VaultDocument | undefined;
   let pinned: Pin | undefined;
 
-  /** JWS after what is known, oldest first, and the revision that they lead to. */
-  const newer = async (): Promise<{ rev: number; list: string[] }> => {
-    const entries: string[][] = [];
+  /** Events after what is known, oldest first, and the revision that they lead to. */
+  const newer = async (): Promise<{ rev: number; list: VaultEvent[] }> => {
+    const entries: VaultEvent[][] = [];
     let rev = 0;
     for await (const entry of ledger.history(vaultName)) {
       rev ||= entry.rev;
       if (known && entry.rev <= known.rev) break;
-      entries.push(entry.changes.flatMap((change) => change.events.map(({ jws }) => jws)));
+      entries.push(entry.changes.flatMap((change) => change.events));
     }
     return { rev, list: entries.reverse().flat() };
   };
@@ -81,18 +84,21 @@ export function openHistory({ store, pins, who, crash }: HistoryOptions): Histor
     if (known && rev < known.rev) throw rollback(known.state, 0);
     let now = known?.state;
     const added: Event[] = [];
-    for (const jws of list) {
+    let fold = folded;
+    for (const event of list) {
+      const { jws } = event;
       now = await replay(now, jws);
+      fold = kind.reduce(fold, event, { at: now.at, who, name: vaultName });
       if (pinned && now.id !== pinned.vault) throw otherVault(pinned, now);
       if (now.seq === pinned?.seq && now.head !== pinned.head) throw fork(pinned, now);
       added.push(readEvent(jws));
     }
     if (pinned && (now?.seq ?? 0) < pinned.seq) throw rollback(pinned, now?.seq ?? 0);
     if (!now) throw new CitadelError("E_VAULT_NOT_FOUND", "there is no vault in this store");
-    if (rev === document?.rev && document.state.head !== now.head)
-      throw damaged(
-        "the newest event of the vault's history is not the one that its document names",
-      );
+    // what the collector may take is said there, and nowhere else
+    if (rev === document?.rev && !isDeepStrictEqual(document.state, fold))
+      throw damaged("the vault's document is not what its history adds up to");
+    folded = fold;
     known = { rev, state: now };
     events = [...events, ...added];
     await pin(now);
