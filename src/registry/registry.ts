@@ -64,6 +64,10 @@ export function createRegistry(options: RegistryOptions): Registry {
     tidyBatches: batches.tidy,
     stages: createStages({ store, context, publishing, limits: options.stage }),
     ...tagger(context),
+    rollback: async (...given) =>
+      (await import("./rollback.ts")).roller(context).rollback(...given),
+    undoRollback: async (...given) =>
+      (await import("./rollback.ts")).roller(context).undoRollback(...given),
     deprecate: deprecator(context),
     unpublish: unpublisher(context),
     setOwners: ownership(context),

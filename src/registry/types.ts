@@ -79,7 +79,13 @@ export interface PublishEvent {
 
 export type PackageEvent =
   | PublishEvent
-  | { readonly type: "tag"; readonly tag: string; readonly version: string }
+  | {
+      readonly type: "tag";
+      readonly tag: string;
+      readonly version: string;
+      /** `latest` was taken back, or the newest such step was undone */
+      readonly rollback?: { readonly from: string; readonly reason?: string; readonly undo?: true };
+    }
   | { readonly type: "untag"; readonly tag: string }
   /** an empty message takes the deprecation back */
   | { readonly type: "deprecate"; readonly versions: readonly string[]; readonly message: string }
@@ -180,6 +186,38 @@ export interface Resolved {
   readonly manifest: JsonObject;
 }
 
+export interface RollbackInput {
+  /** the version that `latest` shall point to again */
+  readonly to: string;
+  /** what `latest` must point to still; E_CONFLICT otherwise */
+  readonly expect?: string;
+  /** kept in the history; one line */
+  readonly reason?: string;
+  /** message to deprecate the version with that `latest` leaves, unless it has one */
+  readonly deprecate?: string;
+  /** only says what would be */
+  readonly dryRun?: boolean;
+}
+
+/** How `latest` was, or would be, moved. */
+export interface Rollback {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  readonly undo: boolean;
+  /** false: it was there already */
+  readonly changed: boolean;
+  readonly reason?: string;
+  /** the message that the version left behind gets */
+  readonly deprecate?: string;
+  /** undo took the message back */
+  readonly undeprecated?: boolean;
+  /** the version that `latest` goes to is deprecated itself */
+  readonly deprecated?: string;
+  /** versions between the two */
+  readonly skipped: readonly string[];
+}
+
 export interface RegistryLimits {
   /** bytes of a tarball @default 100 MB */
   readonly tarball: number;
@@ -216,6 +254,17 @@ export interface Registry {
   tag(name: string, tag: string, version: string, caller: Caller): Promise<PackageDocument>;
   /** `latest` is refused. @throws E_TAG_NOT_FOUND */
   untag(name: string, tag: string, caller: Caller): Promise<PackageDocument>;
+  /**
+   * Takes `latest` back to an older version, in one move of the document; nothing is removed.
+   * @throws E_USAGE for a newer version, E_VERSION_NOT_FOUND, E_CONFLICT, E_FORBIDDEN
+   */
+  rollback(name: string, input: RollbackInput, caller: Caller): Promise<Rollback>;
+  /** Undoes the newest rollback, the deprecation that came with it included. @throws E_NOT_FOUND when `latest` was moved otherwise since */
+  undoRollback(
+    name: string,
+    caller: Caller,
+    options?: { readonly dryRun?: boolean },
+  ): Promise<Rollback>;
   /** version → message; an empty message takes it back; versions left out stay as they are. */
   deprecate(
     name: string,

@@ -1,0 +1,15 @@
+export type { AsciiOptions } from "./ascii.ts";
+export type { Comparison } from "./compare.ts";
+export type {
+  GraphOptions,
+  VersionGraph,
+  VersionLink,
+  VersionNode,
+  VersionStatus,
+} from "./graph.ts";
+export type { HistoryVersion, PackageHistory } from "./history.ts";
+export { VersionManager } from "./manager.ts";
+export type { ParsedRange, ParsedVersion } from "./parse.ts";
+export type { NextOptions, ReleaseType } from "./recommend/next.ts";
+export type { ApiChange, Level } from "./recommend/change.ts";
+export type { TreeComparison } from "./recommend/compare-trees.ts";

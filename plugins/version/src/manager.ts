@@ -1,0 +1,27 @@
+import { generateAsciiGraph } from "./ascii.ts";
+import { compareVersions } from "./compare.ts";
+import { buildVersionGraph } from "./graph.ts";
+import { historyOfPackument } from "./history.ts";
+import { generateMermaid } from "./mermaid.ts";
+import type { TreeComparison } from "./recommend/compare-trees.ts";
+import { parseVersion } from "./parse.ts";
+import { bumpFor } from "./recommend/bump.ts";
+import { choices, nextVersion } from "./recommend/next.ts";
+
+/** Loads the compiler only when it is called. */
+const compareTarballs = async (old: Uint8Array, now: Uint8Array): Promise<TreeComparison> =>
+  (await import("./recommend/compare-tarballs.ts")).compareTarballs(old, now);
+
+/** The library behind the `version:` commands: functions of values, without a registry. `docs/versions.md` shows them. */
+export const VersionManager = {
+  parseVersion,
+  compareVersions,
+  buildVersionGraph,
+  generateAsciiGraph,
+  generateMermaid,
+  historyOfPackument,
+  nextVersion,
+  choices,
+  bumpFor,
+  compareTarballs,
+} as const;

@@ -1,0 +1,84 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import { realpath } from "node:fs/promises";
+import type { Citadel } from "@citadel/core";
+import type { Caller } from "@citadel/core/access";
+import { CitadelError } from "@citadel/core/errors";
+import { listFiles, readPackageJson } from "@citadel/core/pack";
+import { tarballFile } from "@citadel/core/registry";
+import type { Tree } from "./change.ts";
+
+/** bytes of declarations, code and JSON that are unpacked to be compared */
+const most = 256 * 2 ** 20;
+const wanted = /\.(?:[cm]?js|[cm]?ts|json)$/;
+
+/**
+ * Unpacks what can be compared of a published version: code, declarations and package.json, no links.
+ * @param folder an empty one
+ * @throws E_INTEGRITY, E_TOO_LARGE, E_INVALID_DOCUMENT
+ */
+export async function unpackVersion(
+  citadel: Citadel,
+  caller: Caller,
+  version: { readonly name: string; readonly version: string; readonly origin: string },
+  folder: string,
+): Promise<Tree> {
+  return unpack(await tarballOf(citadel, caller, version), folder);
+}
+
+/** The same of any gzipped tarball. */
+export async function unpack(source: AsyncIterable<Uint8Array>, folder: string): Promise<Tree> {
+  const { Unpack } = await import("tar");
+  const files: string[] = [];
+  let sum = 0;
+  const to = new Unpack({
+    cwd: folder,
+    strip: 1,
+    strict: false,
+    filter(path, entry) {
+      const file = path.slice(path.indexOf("/") + 1);
+      if (!("type" in entry) || entry.type !== "File") return false;
+      files.push(file);
+      if (!wanted.test(file)) return false;
+      sum += entry.size;
+      if (sum > most)
+        throw new CitadelError("E_TOO_LARGE", `more than ${most} bytes would have to be unpacked`);
+      return true;
+    },
+  });
+  await pipeline(source, createGunzip(), to);
+  return { root: await realpath(folder), manifest: readPackageJson(folder), files };
+}
+
+async function tarballOf(
+  { registry, store, upstream }: Citadel,
+  caller: Caller,
+  { name, version, origin }: { name: string; version: string; origin: string },
+): Promise<AsyncIterable<Uint8Array>> {
+  if (origin !== "here" && upstream) {
+    const found = await upstream.tarball(name, tarballFile(name, version), caller);
+    const body = await found.body();
+    return body instanceof Uint8Array ? Readable.from([body]) : readable(body);
+  }
+  const { record } = await registry.resolve(name, version, caller);
+  const stream = await store.blobs.open({ integrity: record.integrity, size: record.size });
+  if (stream) return readable(stream);
+  throw new CitadelError(
+    "E_INTEGRITY",
+    `the tarball of ${name}@${version} (${record.integrity}) is missing from the store`,
+  );
+}
+
+const readable = (stream: ReadableStream<Uint8Array>): Readable =>
+  Readable.fromWeb(stream as Parameters<typeof Readable.fromWeb>[0]);
+
+/**
+ * A package folder, as far as npm would pack it.
+ * @throws E_USAGE without a package.json
+ */
+export async function readFolder(path: string): Promise<Tree> {
+  const manifest = readPackageJson(path);
+  const root = await realpath(path);
+  return { root, manifest, files: (await listFiles(root, manifest)).files };
+}
