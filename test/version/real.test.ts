@@ -57,7 +57,9 @@ describe("E1 graphs of real packages", () => {
     await mermaid.parse(text);
     expect(text).not.toMatch(/^\s*click/m);
     expect(text).not.toContain("<script");
-    await expect(mermaid.parse('flowchart LR\n n0["a"][[Archived]]')).rejects.toThrow(/Parse error/);
+    await expect(mermaid.parse('flowchart LR\n n0["a"][[Archived]]')).rejects.toThrow(
+      /Parse error/,
+    );
   });
 });
 
