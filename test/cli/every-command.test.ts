@@ -2,7 +2,7 @@ import { errors } from "@citadel/core/errors";
 import { afterAll, describe, expect, test } from "vitest";
 import { citadel } from "../support/citadel.ts";
 import { tempFolder } from "../support/temp.ts";
-import { commands, endless, onTerminal, shell, toNobody } from "./cli.ts";
+import { asking, commands, endless, onTerminal, shell, toNobody } from "./cli.ts";
 
 // New commands are covered as soon as they are in a manifest. Each runs without arguments: it either does its work on an
 // empty store or says which argument is missing; the rules hold for both.
@@ -38,7 +38,9 @@ describe.concurrent.each(commands.filter(({ id }) => !endless.has(id)).map(({ id
     });
 
     test("12: NO_COLOR on a terminal prints no colour", async () => {
-      const ran = await onTerminal(home.path, [id, ...store], { NO_COLOR: "1", CI: "1" });
+      const quiet = asking.has(id) ? ["--no-input"] : [];
+      const args = [id, ...store, ...quiet];
+      const ran = await onTerminal(home.path, args, { NO_COLOR: "1", CI: "1" });
       expect(ran.stdout).not.toMatch(steering);
     });
 
