@@ -3,7 +3,7 @@ import { CitadelError } from "../errors.ts";
 /** Most bytes of a name in UTF-8. */
 const MOST = 200;
 // controls, formats (bidi, joiners), halves of characters, line ends: none of them can be seen or typed
-const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /**
  * The one spelling of a name: NFC, segments joined by "/", none empty, "." or "..", no spaces at the ends.
@@ -12,7 +12,7 @@ const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
  */
 export function checkName(name: string, what: string): string {
   const plain = name.normalize("NFC");
-  const problem = unseen.test(plain)
+  const problem = plain.search(unseen) >= 0
     ? "has characters that cannot be seen"
     : plain.trim() !== plain
       ? "begins or ends with a space"
@@ -24,7 +24,7 @@ export function checkName(name: string, what: string): string {
   if (problem)
     throw new CitadelError(
       "E_INVALID_SECRET",
-      `the name of the ${what} ${problem}: ${JSON.stringify(plain.slice(0, 80)).replaceAll(new RegExp(unseen, "gu"), "?")}`,
+      `the name of the ${what} ${problem}: ${JSON.stringify(plain.slice(0, 80)).replaceAll(unseen, "?")}`,
     );
   return plain;
 }

@@ -2,11 +2,12 @@
  * What standing in front of another registry costs: `npm run bench:proxy`. Prints figures, asserts nothing.
  *
  * 1. npm installs a project of about 400 real packages directly, then through a registry that has none of them, then again.
- * 2. Twenty pnpm at once, each with nothing of its own, install packages with very large packuments, while somebody pings.
+ * 2. Twenty pnpm at once, each with nothing of its own, install packages with very large packuments, while somebody pings. The
+ *    server, and who pings it, have one core; the clients and the registry behind it the other.
  *
  * `node test/bench/proxy.ts real` or `large` runs one of them.
  */
-import { execFileSync, fork } from "node:child_process";
+import { execFileSync, fork, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { Agent, createServer } from "node:http";
@@ -24,6 +25,7 @@ const project = { express: "4.21.2", jest: "29.7.0", webpack: "5.97.1" };
 const packages = 25;
 const versions = 3000;
 const clients = 20;
+const [serverCore, clientsCore] = ["0", "1"] as const;
 
 const [what, url = ""] = process.argv.slice(2);
 const temp = await tempFolder("bench-proxy");
@@ -66,9 +68,11 @@ async function real(): Promise<void> {
 
 async function large(): Promise<void> {
   const { pnpm } = await clientTools();
+  pin(process.pid, clientsCore);
   const upstream = await largePackuments();
   const server = await serve({
     home: join(temp.path, "large"),
+    prefix: ["taskset", "-c", serverCore],
     env: {
       CITADEL_UPSTREAM: upstream.url,
       NODE_OPTIONS: `--import=${join(import.meta.dirname, "stretch.js")}`,
@@ -89,7 +93,7 @@ async function large(): Promise<void> {
         const cwd = await projectIn(`${round}-${n}`, names);
         const [file = "", ...args] = pnpm;
         return run(
-          file,
+          file, // inherits our core
           [
             ...[...args, "install", "--registry", server.url, "--ignore-scripts", "--no-lockfile"],
             ...["--store-dir", join(cwd, "store"), "--cache-dir", join(cwd, "cache")],
@@ -194,6 +198,7 @@ function pinging(url: string) {
   const child = fork(import.meta.filename, ["ping", url], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
+  pin(child.pid, serverCore);
   return async () => {
     const answer = once(child, "message");
     child.send("end");
@@ -217,6 +222,10 @@ async function ping(url: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   process.send?.(times, () => process.exit());
+}
+
+function pin(pid: number | undefined, core: string): void {
+  spawnSync("taskset", ["-a", "-p", "-c", core, String(pid)]);
 }
 
 async function memory({ pid }: Server): Promise<string> {
