@@ -35,9 +35,12 @@ export default class VersionRecommend extends CitadelCommand {
   async run(): Promise<Recommendation> {
     const { args, flags } = await this.parse(VersionRecommend);
     const { isFolder, recommend } = await import("../../recommend/recommend.ts");
-    if (isFolder(args.what)) await this.progress("comparing with what is published");
+    const progress = isFolder(args.what)
+      ? await this.progress("comparing with what is published")
+      : undefined;
     const asked = { ...args, ...flags };
     const answer = await recommend(() => this.citadel(), commandLine, asked, this.#scratch);
+    progress?.stop();
     const { found, next, base } = answer;
     if (found) await this.#changes(found);
     if (next === null) await this.table(facts(Object.entries(answer.choices)), factColumns);
