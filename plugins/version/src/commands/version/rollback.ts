@@ -10,7 +10,7 @@ export default class VersionRollback extends CitadelCommand {
     "Nothing is removed: who asks for the newer version, or for a range that only it fits, still gets it. --undo takes the newest rollback back, with the deprecation that came with it.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> @acme/ui 1.4.2 --dry-run",
-    '<%= config.bin %> <%= command.id %> @acme/ui 1.4.2 --reason "broken on Windows" --deprecate "use 1.4.2"',
+    '<%= config.bin %> <%= command.id %> @acme/ui 1.4.2 --deprecate "use 1.4.2"',
     "<%= config.bin %> <%= command.id %> @acme/ui --undo",
   ];
   static override args = {

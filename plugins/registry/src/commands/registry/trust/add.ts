@@ -9,8 +9,8 @@ export default class RegistryTrustAdd extends CitadelCommand {
   static override description =
     "For every issuer of the setting trust.issuers, with any claims; npm trust has commands for GitHub, GitLab and CircleCI only. Every claim must be in the ID token with exactly this value: name=value, name.file=ci.yml for the workflow file of GitHub and GitLab, name[]=value for an item of a list.";
   static override examples = [
-    "<%= config.bin %> <%= command.id %> @acme/ui --issuer github --claim repository=acme/ui --claim workflow_ref.file=release.yml --allow-stage-publish",
-    "<%= config.bin %> <%= command.id %> @acme/ui --issuer kubernetes --claim sub=system:serviceaccount:ci:release --allow-publish",
+    "<%= config.bin %> <%= command.id %> ui --issuer github --claim repository=acme/ui \\\n  --claim workflow_ref.file=release.yml --allow-stage-publish",
+    "<%= config.bin %> <%= command.id %> ui --issuer kube --claim sub=ci --allow-publish",
   ];
   static override args = { package: text({ required: true, description: "name of the package" }) };
   static override flags = {
