@@ -12,15 +12,16 @@ const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
  */
 export function checkName(name: string, what: string): string {
   const plain = name.normalize("NFC");
-  const problem = plain.search(unseen) >= 0
-    ? "has characters that cannot be seen"
-    : plain.trim() !== plain
-      ? "begins or ends with a space"
-      : Buffer.byteLength(plain) > MOST
-        ? `is longer than ${MOST} bytes`
-        : plain.split("/").some((part) => part === "" || part === "." || part === "..")
-          ? 'has a segment that is empty, "." or ".."'
-          : undefined;
+  const problem =
+    plain.search(unseen) >= 0
+      ? "has characters that cannot be seen"
+      : plain.trim() !== plain
+        ? "begins or ends with a space"
+        : Buffer.byteLength(plain) > MOST
+          ? `is longer than ${MOST} bytes`
+          : plain.split("/").some((part) => part === "" || part === "." || part === "..")
+            ? 'has a segment that is empty, "." or ".."'
+            : undefined;
   if (problem)
     throw new CitadelError(
       "E_INVALID_SECRET",
