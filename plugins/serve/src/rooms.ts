@@ -1,5 +1,6 @@
 import { CitadelError } from "@citadel/core";
 import { Hono } from "hono";
+import { accessRoutes } from "./api/access.ts";
 import { policyRoutes } from "./api/policy.ts";
 import { batchRoutes } from "./api/batch.ts";
 import { changeRoutes } from "./api/changes.ts";
@@ -40,6 +41,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
     await demandCode(c.env, needOf(c.req.method, c.env.path));
     await next();
   });
+  app.route("/", accessRoutes());
   app.route("/", policyRoutes());
   app.route("/", batchRoutes());
   app.route("/", downloadRoutes());
