@@ -52,9 +52,21 @@ export function openPins(folder: string, store: string): Pins {
           await file.close();
         }
         await rename(draft, path);
+        await syncFolder(folder);
       } finally {
         await rm(draft, { force: true });
       }
     },
   };
+}
+
+/** Without it a power cut may take the rename back. Windows cannot open a folder. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const opened = await open(folder, "r");
+  try {
+    await opened.sync();
+  } finally {
+    await opened.close();
+  }
 }
