@@ -1,5 +1,5 @@
 import { timeOf, type AuditItem } from "@citadel/core/vault";
-import { iso } from "./words.ts";
+import { iso } from "@citadel/core/secrets";
 
 /** An entry of the audit as `--json` prints it. */
 export interface AuditLine {

@@ -1,1 +1,1 @@
-export { openSecrets, type OpenSecretsOptions } from "./open.ts";
+export { openSecrets, type OpenSecretsOptions } from "@citadel/core/secrets";

@@ -1,7 +1,6 @@
+import { SecretsCommand, scopeFlag, timeOfText } from "@citadel/core/secrets";
 import { boolean, string } from "@oclif/core/flags";
 import { auditItem } from "../../audit.ts";
-import { SecretsCommand } from "../../command.ts";
-import { scopeFlag, timeOfText } from "../../words.ts";
 
 export default class SecretsAudit extends SecretsCommand {
   static override summary = "Show who changed the vault, and what was read from here";

@@ -1,6 +1,5 @@
+import { SecretsCommand, keyArg, scopeFlag, versionList } from "@citadel/core/secrets";
 import { string } from "@oclif/core/flags";
-import { SecretsCommand } from "../../command.ts";
-import { keyArg, scopeFlag, versionList } from "../../words.ts";
 
 export default class SecretsDelete extends SecretsCommand {
   static override summary = "Hand out a secret no longer";

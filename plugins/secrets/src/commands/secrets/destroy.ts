@@ -1,6 +1,5 @@
+import { SecretsCommand, keyArg, scopeFlag, versionList } from "@citadel/core/secrets";
 import { boolean, string } from "@oclif/core/flags";
-import { SecretsCommand } from "../../command.ts";
-import { keyArg, scopeFlag, versionList } from "../../words.ts";
 
 export default class SecretsDestroy extends SecretsCommand {
   static override summary = "Remove versions of a secret for good";

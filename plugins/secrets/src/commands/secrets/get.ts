@@ -1,8 +1,7 @@
 import { CitadelError } from "@citadel/core/errors";
 import { clean } from "@citadel/core/terminal";
+import { SecretsCommand, keyArg, scopeFlag, versionNumber } from "@citadel/core/secrets";
 import { boolean, string } from "@oclif/core/flags";
-import { SecretsCommand } from "../../command.ts";
-import { keyArg, scopeFlag, versionNumber } from "../../words.ts";
 
 export default class SecretsGet extends SecretsCommand {
   static override summary = "Print the value of a secret";

@@ -1,4 +1,4 @@
-import { SecretsCommand } from "../../command.ts";
+import { SecretsCommand } from "@citadel/core/secrets";
 
 export default class SecretsInit extends SecretsCommand {
   static override summary = "Make the vault of this store";

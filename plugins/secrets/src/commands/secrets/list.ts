@@ -1,5 +1,4 @@
-import { SecretsCommand } from "../../command.ts";
-import { iso, scopeFlag } from "../../words.ts";
+import { SecretsCommand, iso, scopeFlag } from "@citadel/core/secrets";
 
 export default class SecretsList extends SecretsCommand {
   static override summary = "List the secrets, without their values";

@@ -1,7 +1,6 @@
+import { SecretsCommand, keyArg, scopeFlag, versionNumber } from "@citadel/core/secrets";
 import { string as text } from "@oclif/core/args";
 import { boolean } from "@oclif/core/flags";
-import { SecretsCommand } from "../../command.ts";
-import { keyArg, scopeFlag, versionNumber } from "../../words.ts";
 
 export default class SecretsRollback extends SecretsCommand {
   static override summary = "Go back to the value of an older version";

@@ -1,8 +1,6 @@
+import { SecretsCommand, keyArg, readValue, scopeFlag } from "@citadel/core/secrets";
 import { string as text } from "@oclif/core/args";
 import { boolean, integer } from "@oclif/core/flags";
-import { SecretsCommand } from "../../command.ts";
-import { readValue } from "../../value.ts";
-import { keyArg, scopeFlag } from "../../words.ts";
 
 export default class SecretsSet extends SecretsCommand {
   static override summary = "Keep a new value of a secret";

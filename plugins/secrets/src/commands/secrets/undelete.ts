@@ -1,6 +1,5 @@
+import { SecretsCommand, keyArg, scopeFlag, versionList } from "@citadel/core/secrets";
 import { string } from "@oclif/core/flags";
-import { SecretsCommand } from "../../command.ts";
-import { keyArg, scopeFlag, versionList } from "../../words.ts";
 
 export default class SecretsUndelete extends SecretsCommand {
   static override summary = "Take back a deletion";

@@ -1,5 +1,4 @@
-import { SecretsCommand } from "../../command.ts";
-import { iso, keyArg, scopeFlag } from "../../words.ts";
+import { SecretsCommand, iso, keyArg, scopeFlag } from "@citadel/core/secrets";
 
 export default class SecretsVersions extends SecretsCommand {
   static override summary = "Show the versions of a secret, without their values";

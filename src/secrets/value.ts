@@ -1,6 +1,7 @@
 import { buffer } from "node:stream/consumers";
-import { CitadelError } from "@citadel/core/errors";
-import { askSecret, type Terminal } from "@citadel/core/terminal";
+import { CitadelError } from "../errors.ts";
+import { askSecret } from "../terminal/prompt.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 
 /**
  * The value to keep: what is given, else what standard input holds without its last line end, else the answer to a question.

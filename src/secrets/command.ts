@@ -1,8 +1,9 @@
-import { environment } from "@citadel/core";
-import { CitadelCommand } from "@citadel/core/command";
-import { CitadelError } from "@citadel/core/errors";
-import { askSecret, readSecretFile } from "@citadel/core/terminal";
-import type { Vault } from "@citadel/core/vault";
+import { environment } from "../config/environment.ts";
+import { CitadelCommand } from "../command.ts";
+import { CitadelError } from "../errors.ts";
+import { askSecret } from "../terminal/prompt.ts";
+import { readSecretFile } from "../terminal/secret.ts";
+import type { Vault } from "../vault/index.ts";
 import { string } from "@oclif/core/flags";
 import { openSecrets } from "./open.ts";
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { type Citadel } from "@citadel/core";
-import { openVault, type Vault } from "@citadel/core/vault";
+import type { Citadel } from "../citadel.ts";
+import { openVault, type Vault } from "../vault/index.ts";
 
 export interface OpenSecretsOptions {
   readonly citadel: Pick<Citadel, "store" | "backends" | "dirs" | "crash">;

@@ -1,5 +1,5 @@
-import { parseDuration } from "@citadel/core";
-import { CitadelError } from "@citadel/core/errors";
+import { parseDuration } from "../config/units.ts";
+import { CitadelError } from "../errors.ts";
 import { string as text } from "@oclif/core/args";
 import { string } from "@oclif/core/flags";
 
