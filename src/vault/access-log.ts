@@ -6,13 +6,16 @@ import { CitadelError } from "../errors.ts";
 import { openRaw, sealSlot } from "./slot.ts";
 import type { Identity, Member } from "./types.ts";
 
+/** What a value is handed out for. */
+export type Use = "get" | "run" | "export";
+
 /** A value was handed out. Ids and numbers only. */
 export interface AccessEntry {
   /** 1, 2, … on this machine */
   readonly i: number;
   /** ms since 1970 */
   readonly at: number;
-  readonly op: "get";
+  readonly op: Use;
   readonly id: string;
   readonly n: number;
   /** key id of the reader */

@@ -1,4 +1,4 @@
-import type { AccessEntry } from "./access-log.ts";
+import type { AccessEntry, Use } from "./access-log.ts";
 import type { Env } from "./names.ts";
 import type { Event, VersionState } from "./types.ts";
 
@@ -87,7 +87,12 @@ export interface Vault {
   /** The value, once its access is on record. @throws E_SECRET_NOT_FOUND, E_SECRET_GONE, E_ACCESS_LOG */
   get(
     which: Which,
-    what?: { readonly version?: number; readonly label?: Label },
+    what?: {
+      readonly version?: number;
+      readonly label?: Label;
+      /** as it is on record @default "get" */
+      readonly use?: Use;
+    },
   ): Promise<{
     readonly scope: string;
     readonly name: string;

@@ -165,7 +165,7 @@ export function openVault(options: VaultOptions): Vault {
       return { vault: id, member: kid, keyFile: keyFileOf(folder), made: known === undefined };
     },
 
-    async get(which, { version, label } = {}) {
+    async get(which, { version, label, use: op = "get" } = {}) {
       const { state, identity, contents, log } = await use();
       const found = await find(state, contents, which);
       const { secret, scope, name } = found;
@@ -178,7 +178,7 @@ export function openVault(options: VaultOptions): Vault {
           `${shownAs(found)} has no version ${n || "before the first"}`,
         );
       if (wanted.state !== "live") throw gone(found, n);
-      await log.append({ op: "get", id: secret.id, n, by: identity.member.kid });
+      await log.append({ op, id: secret.id, n, by: identity.member.kid });
       const value = await contents.get(wanted.record, scope);
       return { scope: found.label.name, name, version: n, value };
     },
