@@ -1,6 +1,6 @@
 import type { AccessEntry, Use } from "./access-log.ts";
 import type { Env } from "./names.ts";
-import type { Event, VersionState } from "./types.ts";
+import type { Envelope, Operation, VersionState } from "./types.ts";
 
 /** Which secret: a name, and a scope where the name alone is not enough. */
 export interface Which {
@@ -56,7 +56,7 @@ export interface SetOptions {
 export type AuditItem =
   | {
       readonly kind: "change";
-      readonly event: Event;
+      readonly event: Operation & Envelope;
       readonly scope?: string;
       readonly name?: string;
     }

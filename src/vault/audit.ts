@@ -1,6 +1,7 @@
 import type { AccessLog } from "./access-log.ts";
 import { timeOf, type Audit, type AuditItem } from "./api.ts";
 import type { Contents } from "./contents.ts";
+import { operationsOf } from "./event.ts";
 import { all } from "./lookup.ts";
 import type { Event, Identity, VaultState } from "./types.ts";
 
@@ -36,8 +37,8 @@ export async function audit(
   if (bad !== undefined)
     problems.push(`the access log of this machine is not what was written from entry ${bad} on`);
   const lines: AuditItem[] = [
-    ...events.map((event): AuditItem => {
-      const about = event.op === "genesis" ? undefined : "id" in event ? event.id : event.s;
+    ...events.flatMap(operationsOf).map((event): AuditItem => {
+      const about = "id" in event ? event.id : "s" in event ? event.s : undefined;
       return { kind: "change", event, ...(about !== undefined && names.get(about)) };
     }),
     ...items.map((entry): AuditItem => ({ kind: "access", entry, ...names.get(entry.id) })),

@@ -1,7 +1,7 @@
 import { CompactSign, compactVerify, importJWK, type JWK } from "jose";
 import { isDeepStrictEqual } from "node:util";
 import { damaged } from "./problems.ts";
-import type { Event, Identity, Member } from "./types.ts";
+import type { Batch, Envelope, Event, Identity, Member, Operation } from "./types.ts";
 
 const typ = "citadel-vault";
 
@@ -62,7 +62,11 @@ const every = {
   by: isHash,
 };
 const versions = { id: isText, ns: isNumbers };
-const shapes: Readonly<Record<Event["op"], Readonly<Record<string, Check>>>> = {
+const oneOf =
+  (...values: unknown[]): Check =>
+  (value) =>
+    values.includes(value);
+const shapes: Readonly<Record<Operation["op"], Readonly<Record<string, Check>>>> = {
   genesis: { sign: isKey, age: isText, s: isText, slot: isHash },
   scope: { s: isText, slot: isHash, rec: isHash },
   set: {
@@ -72,20 +76,57 @@ const shapes: Readonly<Record<Event["op"], Readonly<Record<string, Check>>>> = {
     rec: isHash,
     meta: optional(isHash),
     rf: optional(isNumber),
+    r: optional(isText),
   },
+  meta: { id: isText, rec: isHash },
+  label: { s: isText, rec: isHash },
+  purge: { id: isText },
+  rotate: { id: isText, r: isText, step: oneOf("set", "test", "finish", "cancel") },
+  alert: { id: isText, n: isNumber },
+  policy: { rec: isHash },
   delete: versions,
   undelete: versions,
   destroy: versions,
 };
 
-/** Exactly the fields of its operation: what is not understood is not guessed at. */
+/** What may come about together with something else. */
+const together: ReadonlySet<unknown> = new Set<Operation["op"]>([
+  ...(["set", "meta", "delete", "undelete", "destroy", "purge", "rotate"] as const),
+]);
+
+/** The operations of an event, one after the other. */
+export function operationsOf(event: Event): readonly (Operation & Envelope)[] {
+  if (event.op !== "batch") return [event];
+  const { seq, prev, at, by } = event;
+  return event.ops.map((operation) => ({ ...operation, seq, prev, at, by }));
+}
+
+/** Several operations as the one that an event holds. @throws when there are none */
+export function joined(operations: readonly Operation[]): Operation | Batch {
+  const [first, ...more] = operations;
+  if (!first) throw new Error("no operation");
+  return more.length === 0 ? first : { op: "batch", ops: operations };
+}
+
 function isEvent(value: unknown): value is Event {
+  const { op, ops } = (value ?? {}) as { op?: unknown; ops?: unknown };
+  if (op !== "batch") return isShaped(value, every);
+  return (
+    Array.isArray(ops) &&
+    ops.length > 1 &&
+    ops.every((one: unknown) => isShaped(one, {}) && together.has((one as Operation).op)) &&
+    hasExactly(value as object, { ...every, op: oneOf("batch"), ops: Array.isArray })
+  );
+}
+
+/** Exactly the fields of its operation: what is not understood is not guessed at. */
+function isShaped(value: unknown, besides: Readonly<Record<string, Check>>): boolean {
   if (typeof value !== "object" || value === null) return false;
   const { op, ...fields } = value as Record<string, unknown> & { op?: unknown };
   if (typeof op !== "string" || !Object.hasOwn(shapes, op)) return false;
-  const shape: Readonly<Record<string, Check>> = { ...every, ...shapes[op as Event["op"]] };
-  return (
-    Object.keys(fields).every((field) => Object.hasOwn(shape, field)) &&
-    Object.entries(shape).every(([field, check]) => check(fields[field]))
-  );
+  return hasExactly(fields, { ...besides, ...shapes[op as Operation["op"]] });
 }
+
+const hasExactly = (value: object, shape: Readonly<Record<string, Check>>): boolean =>
+  Object.keys(value).every((field) => Object.hasOwn(shape, field)) &&
+  Object.entries(shape).every(([field, check]) => check((value as Record<string, unknown>)[field]));

@@ -8,11 +8,11 @@ import { vaultKind, vaultName, type VaultDocument, type VaultEvent } from "./kin
 import type { Pin, Pins } from "./pin.ts";
 import { damaged } from "./problems.ts";
 import { replay } from "./replay.ts";
-import type { Event, Identity, Operation, VaultState } from "./types.ts";
+import type { Batch, Event, Identity, Operation, VaultState } from "./types.ts";
 
 /** A change that is about to be signed: the operation, and the sealed objects that it brings or gives up. */
 export interface Plan {
-  readonly operation: Operation;
+  readonly operation: Operation | Batch;
   /** SHA-256 (base64url) */
   readonly keep?: readonly string[];
   readonly drop?: readonly string[];

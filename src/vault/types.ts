@@ -38,13 +38,28 @@ export interface SecretVersion {
   readonly since?: number;
 }
 
+/** A new value on its way: kept as `pending`, until what uses it has taken it. */
+export interface Rotation {
+  readonly id: string;
+  /** version */
+  readonly n: number;
+  /** the last step that is done */
+  readonly step: "create" | "set" | "test";
+}
+
 /** One secret as the history has it: numbers and times, neither name nor value. */
 export interface SecretState {
   readonly id: string;
   readonly scope: string;
+  /** name and what else is said of it; its version counts on its own */
   readonly meta: RecordRef;
   /** version n at n - 1 */
   readonly versions: readonly SecretVersion[];
+  /** version that is handed out when none is named */
+  readonly current: number;
+  /** the one that was current before */
+  readonly previous?: number;
+  readonly rotation?: Rotation;
 }
 
 /** A compartment: the sealed key of its newest generation. */
@@ -83,6 +98,10 @@ export interface VaultState {
   readonly meta: Compartment;
   readonly scopes: ReadonlyMap<string, ScopeState>;
   readonly secrets: ReadonlyMap<string, SecretState>;
+  /** ids that no secret may have again */
+  readonly purged: ReadonlySet<string>;
+  /** the rules of who may do what, sealed in the compartment `meta` */
+  readonly policy?: RecordRef;
 }
 
 /** The private halves. Only ever in the memory of one command, and in a sealed key file. */
@@ -110,17 +129,42 @@ export type Operation =
       readonly id: string;
       readonly n: number;
       readonly rec: string;
-      /** with version 1: the record of the name */
+      /** always with version 1: the record of the name and what else is said of the secret */
       readonly meta?: string;
       readonly rf?: number;
+      /** rotation that it begins: it is pending then, not current */
+      readonly r?: string;
     }
+  /** what is said of a secret, or of a scope, is sealed anew */
+  | { readonly op: "meta"; readonly id: string; readonly rec: string }
+  | { readonly op: "label"; readonly s: string; readonly rec: string }
   | {
       readonly op: "delete" | "undelete" | "destroy";
       readonly id: string;
       readonly ns: readonly number[];
-    };
+    }
+  /** frees the name; the id stays taken */
+  | { readonly op: "purge"; readonly id: string }
+  /** a step of a rotation is done */
+  | {
+      readonly op: "rotate";
+      readonly id: string;
+      readonly r: string;
+      readonly step: "set" | "test" | "finish" | "cancel";
+    }
+  /** a version was read that nobody reads */
+  | { readonly op: "alert"; readonly id: string; readonly n: number }
+  | { readonly op: "policy"; readonly rec: string };
 
-export type Event = Operation & {
+/** Several operations that come about together or not at all. */
+export interface Batch {
+  readonly op: "batch";
+  readonly ops: readonly Operation[];
+}
+
+export type Event = (Operation | Batch) & Envelope;
+
+export interface Envelope {
   readonly seq: number;
   /** SHA-256 (base64url) of the event before; null for the first */
   readonly prev: string | null;
@@ -128,4 +172,4 @@ export type Event = Operation & {
   readonly at: number;
   /** key id of the signer */
   readonly by: string;
-};
+}
