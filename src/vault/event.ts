@@ -101,11 +101,11 @@ export function operationsOf(event: Event): readonly (Operation & Envelope)[] {
   return event.ops.map((operation) => ({ ...operation, seq, prev, at, by }));
 }
 
-/** Several operations as the one that an event holds. @throws when there are none */
-export function joined(operations: readonly Operation[]): Operation | Batch {
-  const [first, ...more] = operations;
-  if (!first) throw new Error("no operation");
-  return more.length === 0 ? first : { op: "batch", ops: operations };
+/** What an event holds of one operation or several. */
+export function joined(given: Operation | readonly Operation[]): Operation | Batch {
+  if ("op" in given) return given;
+  const [first, ...more] = given;
+  return first && more.length === 0 ? first : { op: "batch", ops: given };
 }
 
 function isEvent(value: unknown): value is Event {

@@ -3,16 +3,17 @@ import { isDeepStrictEqual } from "node:util";
 import { CitadelError } from "../errors.ts";
 import type { Actor, Store } from "../store/types.ts";
 import { createTurns } from "../turns.ts";
-import { readEvent, signEvent } from "./event.ts";
+import { joined, readEvent, signEvent } from "./event.ts";
 import { vaultKind, vaultName, type VaultDocument, type VaultEvent } from "./kind.ts";
 import type { Pin, Pins } from "./pin.ts";
 import { damaged } from "./problems.ts";
 import { replay } from "./replay.ts";
-import type { Batch, Event, Identity, Operation, VaultState } from "./types.ts";
+import type { Event, Identity, Operation, VaultState } from "./types.ts";
 
 /** A change that is about to be signed: the operation, and the sealed objects that it brings or gives up. */
 export interface Plan {
-  readonly operation: Operation | Batch;
+  /** several come about together or not at all */
+  readonly operation: Operation | readonly Operation[];
   /** SHA-256 (base64url) */
   readonly keep?: readonly string[];
   readonly drop?: readonly string[];
@@ -126,7 +127,7 @@ export function openHistory({ store, pins, who, crash }: HistoryOptions): Histor
     exists: async () => (await ledger.read(vaultName)) !== undefined,
     async begin(identity, plan) {
       const event: Event = {
-        ...plan.operation,
+        ...joined(plan.operation),
         ...{ seq: 1, prev: null, at: Date.now(), by: identity.member.kid },
       };
       if (!(await move(await signEvent(event, identity), plan)))
@@ -141,7 +142,7 @@ export function openHistory({ store, pins, who, crash }: HistoryOptions): Histor
           const planned = await plan(before, at);
           if (!planned) return before;
           const event: Event = {
-            ...planned.operation,
+            ...joined(planned.operation),
             ...{ seq: before.seq + 1, prev: before.head, at, by: identity.member.kid },
           };
           const jws = await signEvent(event, identity);
