@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { boundOf, joined, openBackends, type Backend, type Schemes } from "./backends.ts";
 import { createAccess, type Access } from "./access/access.ts";
 import { createAccounts } from "./access/accounts.ts";
+import type { ApiKeys } from "./access/api-keys.ts";
 import { createMemberships } from "./access/memberships.ts";
 import { createOrgs, type Orgs } from "./access/orgs.ts";
 import { createScopes } from "./access/scopes.ts";
@@ -57,6 +58,7 @@ export interface Citadel {
   readonly registry: Registry;
   readonly views: Views;
   readonly accounts: Accounts;
+  readonly apiKeys: Lazy<ApiKeys>;
   readonly orgs: Orgs;
   readonly access: Access;
   /** the supply-chain policy */
@@ -141,6 +143,10 @@ export async function openCitadel({
     keys,
     memberships: createMemberships({ store }),
     jobs: createJobs(store),
+  });
+  const apiKeys = lazy(async () => {
+    const { createApiKeys } = await import("./access/api-keys.ts");
+    return createApiKeys(accounts, settings.security.apiKeyExpiry);
   });
   const scopes = createScopes({ store, accounts });
   const open = settings.server.host.every(isLoopback);
@@ -244,6 +250,7 @@ export async function openCitadel({
     registry,
     views,
     accounts,
+    apiKeys,
     orgs,
     access,
     policies,

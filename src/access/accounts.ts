@@ -75,6 +75,24 @@ export function createAccounts({
     return created;
   }
 
+  const identify: Accounts["identify"] = async (input, who) => {
+    const name = checkUserName(input.name);
+    const password = checkPassword(input.password);
+    const found = await verified(name, password, who);
+    if (found.secondFactor) {
+      if (input.code === undefined) throw codeNeeded();
+      await factor.checkCode(name, input.code, who);
+    }
+    if (passwords.outdated(found.password)) {
+      const renewed = await passwords.hash(password);
+      await users.change(name, who, (state) =>
+        // unless it was changed meanwhile
+        state?.password === found.password ? [{ type: "password", password: renewed }] : [],
+      );
+    }
+    return name;
+  };
+
   return {
     ...createPeople(context),
     ...book,
@@ -85,21 +103,11 @@ export function createAccounts({
       const password = checkPassword(input.password);
       const email = checkEmail(input.email);
       if (signup && !(await findUser(context, name)) && (await signUp(name, email, password, who)))
-        return { token: await book.session(name, who), created: true };
-      const found = await verified(name, password, who);
-      if (found.secondFactor) {
-        if (input.code === undefined) throw codeNeeded();
-        await factor.checkCode(name, input.code, who);
-      }
-      if (passwords.outdated(found.password)) {
-        const renewed = await passwords.hash(password);
-        await users.change(name, who, (state) =>
-          // unless it was changed meanwhile
-          state?.password === found.password ? [{ type: "password", password: renewed }] : [],
-        );
-      }
-      return { token: await book.session(name, who), created: false };
+        return { token: (await book.session(name, who)).token, created: true };
+      await identify({ name, password, code: input.code }, who);
+      return { token: (await book.session(name, who)).token, created: false };
     },
+    identify,
 
     async principal(name) {
       const found = await findUser(context, name);

@@ -100,7 +100,9 @@ const nobody = (name: string, at: number): UserState => ({
 export type TokenEvent =
   | ({ readonly type: "create" } & Omit<TokenState, "created" | "revoked" | "expired">)
   | { readonly type: "revoke" }
-  | { readonly type: "expire" };
+  | { readonly type: "expire" }
+  /** ends at this time, ms since 1970, if not before */
+  | { readonly type: "until"; readonly expires: number };
 
 /** Tokens: `d/token/<SHA-256 of the token, hex>`; the token itself is nowhere. */
 export function tokenKind(): Kind<TokenState, TokenEvent> {
@@ -112,7 +114,14 @@ export function tokenKind(): Kind<TokenState, TokenEvent> {
         return { ...token, created: at, revoked: false };
       }
       if (!before) throw new Error("a token ends before it was made");
-      return event.type === "revoke" ? { ...before, revoked: true } : { ...before, expired: true };
+      switch (event.type) {
+        case "revoke":
+          return { ...before, revoked: true };
+        case "expire":
+          return { ...before, expired: true };
+        case "until":
+          return { ...before, expires: Math.min(event.expires, before.expires ?? Infinity) };
+      }
     },
     ended: ({ expired }) => expired === true,
   };

@@ -4,7 +4,7 @@ import { changeUser, demandNoOrg, findUser, type Context } from "./context.ts";
 import type { SiteEvent, SiteState, UserEvent } from "./kinds.ts";
 import { checkEmail, checkPassword, checkProfile, checkUserName } from "./names.ts";
 import type { Passwords } from "./passwords.ts";
-import type { Accounts, UserState } from "./state.ts";
+import type { Accounts, TokenInfo, UserState } from "./state.ts";
 
 const site = "registry";
 
@@ -25,6 +25,31 @@ type People = Pick<
   | "list"
   | "administered"
 >;
+
+/** Every user, page by page. */
+export async function* allUsers(
+  accounts: Pick<Accounts, "list">,
+): AsyncGenerator<UserState, void, void> {
+  let after: string | undefined;
+  do {
+    const page = await accounts.list(after === undefined ? {} : { after });
+    yield* page.items;
+    after = page.next;
+  } while (after !== undefined);
+}
+
+/** Every live token of a user, newest first. */
+export async function* allTokens(
+  accounts: Pick<Accounts, "tokens">,
+  name: string,
+): AsyncGenerator<TokenInfo, void, void> {
+  let after: string | undefined;
+  do {
+    const page = await accounts.tokens(name, after === undefined ? {} : { after });
+    yield* page.items;
+    after = page.next;
+  } while (after !== undefined);
+}
 
 /** Users as the command line and administrators look after them. */
 export function createPeople(context: PeopleContext): People {

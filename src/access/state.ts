@@ -56,6 +56,8 @@ export interface TokenRequest {
   readonly expires?: number;
   /** made for machines: writes without a one-time password, and cannot change the account */
   readonly automation?: boolean;
+  /** shaped as an API key, `ctdl_…`, which tells a mistyped one @default false: `npm_…` */
+  readonly apiKey?: boolean;
 }
 
 export interface TokenState {
@@ -131,13 +133,28 @@ export interface Accounts {
     input: { name: string; password: string; email?: string; code?: string | undefined },
     options: { signup: boolean; who: Actor },
   ): Promise<{ token: string; created: boolean }>;
-  /** A token as log-in makes them, for somebody who has shown who they are. @throws E_USER_NOT_FOUND */
-  session(name: string, who: Actor): Promise<string>;
+  /**
+   * Name, password and, where the second factor is on, a code: what a log-in asks for.
+   * @returns the name of the user
+   * @throws E_AUTH_INVALID, E_OTP_REQUIRED after a right password without a right code, E_RATE_LIMIT
+   */
+  identify(
+    input: { name: string; password: string; code?: string | undefined },
+    who: Actor,
+  ): Promise<string>;
+  /**
+   * A token as log-in makes them, for somebody who has shown who they are.
+   * @param expires ms since 1970 @default never
+   * @throws E_USER_NOT_FOUND
+   */
+  session(name: string, who: Actor, expires?: number): Promise<Issued>;
   /**
    * The principal of a bearer token, with what token and user may at this moment. Two looks at the store, no hashing of passwords.
    * @throws E_AUTH_INVALID when it is unknown or its user is gone, E_TOKEN_REVOKED, E_TOKEN_EXPIRED, E_TOKEN_ADDRESS
    */
   byToken(token: string, from?: From): Promise<Principal>;
+  /** The same for the key of a token, as something else proves that it was shown. */
+  byKey(key: string, from?: From): Promise<Principal>;
   /** @throws E_AUTH_INVALID, E_RATE_LIMIT */
   byPassword(name: string, password: string, from?: From): Promise<Principal>;
   user(name: string): Promise<UserState | undefined>;
@@ -205,6 +222,10 @@ export interface Accounts {
   ): Promise<{ items: readonly TokenInfo[]; total: number; next?: string }>;
   /** Dead at once everywhere. @returns false when there was no such token */
   revoke(token: string, who: Actor): Promise<boolean>;
+  /** A live token of a user, by its key. */
+  token(name: string, key: string): Promise<TokenInfo | undefined>;
+  /** From `expires` on it works no more, if it does until then. @returns false when the user has no such token */
+  expireKey(name: string, key: string, expires: number, who: Actor): Promise<boolean>;
   /** The key of a token, given the token or its key. */
   keyOf(token: string): string;
   /** The same for a token of this user by the key that lists show. */

@@ -5,8 +5,8 @@ import { isPattern } from "../patterns.ts";
 import type { Actor } from "../store/types.ts";
 import { changeUser, findUser, type Context } from "./context.ts";
 import type { UserEvent } from "./kinds.ts";
-import type { Accounts, Issued, TokenInfo, TokenRequest, TokenState } from "./state.ts";
-import { newToken, tokenId, tokenPrefix } from "./tokens.ts";
+import type { Accounts, From, Issued, TokenInfo, TokenRequest, TokenState } from "./state.ts";
+import { isApiKey, isKeyPrefix, newApiKey, newToken, tokenId, tokenPrefix } from "./tokens.ts";
 import type { Memberships, Principal, TrustedPublisher } from "./types.ts";
 import type { Uses } from "./uses.ts";
 
@@ -27,11 +27,14 @@ export interface TokenContext extends Context {
 type TokenBook = Pick<
   Accounts,
   | "byToken"
+  | "byKey"
   | "session"
   | "issue"
   | "adopt"
   | "issueJob"
   | "tokens"
+  | "token"
+  | "expireKey"
   | "revoke"
   | "keyOf"
   | "revokeKey"
@@ -46,7 +49,7 @@ export function createTokenBook(context: TokenContext): TokenBook {
     request: TokenRequest,
     who: Actor,
   ): Promise<Issued> => {
-    const token = newToken();
+    const token = request.apiKey ? newApiKey() : newToken();
     const id = tokenId(token);
     const event = {
       type: "create",
@@ -93,9 +96,33 @@ export function createTokenBook(context: TokenContext): TokenBook {
     return revoked;
   };
 
+  const byKey = async (id: string, { address }: From = {}): Promise<Principal> => {
+    const found = (await tokens.read(id))?.state;
+    if (!found) throw unknown();
+    if (found.revoked) throw revoked();
+    const { expires = Infinity, expired } = found;
+    if (expired || expires <= Date.now())
+      throw new CitadelError(
+        "E_TOKEN_EXPIRED",
+        `the token has expired on ${new Date(expires).toISOString()}`,
+      );
+    const principal =
+      found.kind === "job"
+        ? await job(found, id)
+        : await holder(found, id, memberships(found.user));
+    if (found.cidr.length > 0 && !(address !== undefined && addressBlocks(found.cidr)(address)))
+      throw new CitadelError(
+        "E_TOKEN_ADDRESS",
+        `the token must not be used from ${address ?? "an unknown address"}`,
+      );
+    uses.note(id);
+    return principal;
+  };
+
   return {
     issue,
-    session: async (name, who) => (await issue(name, {}, who, true)).token,
+    session: (name, who, expires) =>
+      issue(name, expires === undefined ? {} : { expires }, who, true),
 
     async adopt(name, token, request, who) {
       if (!isText(token) || token.length < shortestAdopted)
@@ -128,30 +155,12 @@ export function createTokenBook(context: TokenContext): TokenBook {
         who,
       ),
 
-    async byToken(token, { address } = {}) {
-      const id = isText(token) ? tokenId(token) : undefined;
-      const found = id === undefined ? undefined : (await tokens.read(id))?.state;
-      if (id === undefined || !found)
-        throw new CitadelError("E_AUTH_INVALID", "the token is unknown here");
-      if (found.revoked) throw revoked();
-      const { expires = Infinity, expired } = found;
-      if (expired || expires <= Date.now())
-        throw new CitadelError(
-          "E_TOKEN_EXPIRED",
-          `the token has expired on ${new Date(expires).toISOString()}`,
-        );
-      const principal =
-        found.kind === "job"
-          ? await job(found, id)
-          : await holder(found, id, memberships(found.user));
-      if (found.cidr.length > 0 && !(address !== undefined && addressBlocks(found.cidr)(address)))
-        throw new CitadelError(
-          "E_TOKEN_ADDRESS",
-          `the token must not be used from ${address ?? "an unknown address"}`,
-        );
-      uses.note(id);
-      return principal;
+    async byToken(token, from) {
+      // a mistyped key is not looked for
+      if (!isText(token) || (isKeyPrefix(token) && !isApiKey(token))) throw unknown();
+      return byKey(tokenId(token), from);
     },
+    byKey,
 
     async tokens(name, { after, limit = 1000 } = {}) {
       const ids = [...((await findUser(context, name))?.tokens ?? [])].reverse();
@@ -171,6 +180,20 @@ export function createTokenBook(context: TokenContext): TokenBook {
         total: ids.length,
         ...(last !== undefined && last !== ids.at(-1) && { next: last }),
       };
+    },
+
+    async token(name, key) {
+      if (!(await findUser(context, name))?.tokens.includes(key)) return undefined;
+      const state = (await tokens.read(key))?.state;
+      return !state || state.revoked || state.expired ? undefined : infoOf(key, state);
+    },
+
+    async expireKey(name, key, expires, who) {
+      if (!(await findUser(context, name))?.tokens.includes(key)) return false;
+      await tokens.change(key, who, (state) =>
+        state && (state.expires ?? Infinity) > expires ? [{ type: "until", expires }] : [],
+      );
+      return true;
     },
 
     revoke: async (token, who) => isText(token) && revokeId(tokenId(token), who),
@@ -213,6 +236,7 @@ export function createTokenBook(context: TokenContext): TokenBook {
   }
 }
 
+const unknown = (): CitadelError => new CitadelError("E_AUTH_INVALID", "the token is unknown here");
 const revoked = (): CitadelError => new CitadelError("E_TOKEN_REVOKED", "the token was revoked");
 
 function infoOf(key: string, { revoked: _, expired: __, ...state }: TokenState): TokenInfo {

@@ -33,6 +33,10 @@ export interface Settings {
     readonly signup: "auto" | "open" | "closed";
     readonly workers: number;
   };
+  readonly security: {
+    /** ms that an API key lives unless it is said */
+    readonly apiKeyExpiry: number;
+  };
   /** what a new scoped package is when its publisher does not say */
   readonly access: { readonly scoped: "public" | "restricted" };
   readonly limits: {

@@ -117,6 +117,12 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     default: 1,
     description: "processes that serve",
   },
+  "security.apiKeyExpiry": {
+    type: duration,
+    default: 90 * 86_400_000,
+    description: "how long an API key lives unless it is said",
+    variables: ["SECURITY_API_KEY_EXPIRY"],
+  },
   "access.scoped": {
     type: choice("public", "restricted"),
     default: "public",

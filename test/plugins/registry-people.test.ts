@@ -169,6 +169,23 @@ describe("people and tokens at the command line", () => {
     expect(await signIn(server.url, "typed", "typed secret 1")).toMatch(/^\w/);
   });
 
+  test("C1: an API key of a user, with an end and without the account", async () => {
+    const { json } = await ask([
+      "token:create",
+      "--user",
+      "ci",
+      "--api-key",
+      "--package",
+      "@key/*",
+    ]);
+    const { token, expires } = json as { token: string; expires: string };
+    expect(token).toMatch(/^ctdl_[\w-]{49}$/);
+    expect(Math.round((Date.parse(expires) - Date.now()) / 86_400_000)).toBe(90);
+    expect(await whoami(token)).toBe("ci");
+    expect(await publish("@key/one", token)).toBe(201);
+    expect(await publish("@other/one", token)).toBe(403);
+  });
+
   test.each([
     ["no user named", ["registry:token:create"], "E_USAGE"],
     ["no such user", ["registry:token:create", "--user", "nobody"], "E_USER_NOT_FOUND"],

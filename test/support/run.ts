@@ -47,10 +47,11 @@ export function run(file: string, args: readonly string[], options: RunOptions =
     let typing: NodeJS.Timeout | undefined;
     let again: NodeJS.Timeout | undefined;
     // A program shows its prompt first and readies its terminal then, which throws away what was typed
-    // in between: wait a little, and type once more when nothing at all happened.
+    // in between: wait a little, and type once more when nothing at all happened; not too soon, because a slow
+    // program that did hear it would take the second line for its next answer.
     const type = (line: string) => {
       child.stdin.write(`${line}\n`);
-      if (options.terminal) again = setInterval(() => child.stdin.write(`${line}\n`), 5_000);
+      if (options.terminal) again = setInterval(() => child.stdin.write(`${line}\n`), 20_000);
       else if (answers.length === 0) child.stdin.end();
     };
     const hear = (stream: "stdout" | "stderr") => (chunk: Buffer) => {

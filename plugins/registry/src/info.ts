@@ -1,5 +1,5 @@
 import type { Citadel, Settings } from "@citadel/core";
-import { allUsers } from "./people/users.ts";
+import { allUsers } from "@citadel/core/access";
 
 /** What a registry is, as `citadel registry:info --json` prints it. */
 export interface RegistryInfo {
@@ -61,6 +61,6 @@ export async function describeRegistry(citadel: Citadel): Promise<RegistryInfo> 
 
 async function countUsers(citadel: Citadel): Promise<number> {
   let count = 0;
-  for await (const _ of allUsers(citadel)) count++;
+  for await (const _ of allUsers(citadel.accounts)) count++;
   return count;
 }

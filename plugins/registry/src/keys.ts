@@ -33,10 +33,14 @@ export async function listKeys({ keys }: Citadel): Promise<KeyItem[]> {
 export async function rotateKey(
   { keys }: Citadel,
   caller: Caller,
-  { overlap, dryRun = false }: { readonly overlap: number; readonly dryRun?: boolean },
+  {
+    purpose,
+    overlap,
+    dryRun = false,
+  }: { readonly purpose: Purpose; readonly overlap: number; readonly dryRun?: boolean },
 ): Promise<{ readonly keyid?: string; readonly dryRun: boolean }> {
   if (dryRun) return { dryRun };
-  const { keyid } = await keys.rotate("registry", actorOf(caller), overlap);
+  const { keyid } = await keys.rotate(purpose, actorOf(caller), overlap);
   return { keyid, dryRun };
 }
 

@@ -1,6 +1,7 @@
 import type { Citadel } from "@citadel/core";
 import { createLimiter } from "@citadel/core/access";
 import { isLoopback } from "@citadel/core/config";
+import { createJwts } from "@citadel/core/keys";
 import { createApprovals } from "./auth/approvals.ts";
 import type { Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
@@ -36,6 +37,7 @@ export function createApp({ citadel, hosts = [] }: AppOptions): App {
     guard,
     approvals: createApprovals(citadel.store),
     limiter: createLimiter(citadel.store.driver),
+    jwts: createJwts(citadel.keys),
     callers: new WeakMap(),
     signup: signupRule(citadel, (asked) => guard.forwarded(asked)),
   };

@@ -4,9 +4,10 @@ import { CitadelError, errorCode } from "@citadel/core";
 import type { Citadel } from "@citadel/core";
 import type { Limiter } from "@citadel/core/access";
 import type { Approvals } from "./auth/approvals.ts";
-import { authenticate, credentialsOf } from "./http/credentials.ts";
+import { authenticate, credentialsOf, type Credentials } from "./http/credentials.ts";
 import type { Asked } from "./http/exchange.ts";
-import type { Guard } from "./http/guard.ts";
+import type { Jwts } from "@citadel/core/keys";
+import type { Guard, Site } from "./http/guard.ts";
 
 /** What all routes share. */
 export interface Shared {
@@ -17,6 +18,7 @@ export interface Shared {
   /** what waits for a person at a browser */
   readonly approvals: Approvals;
   readonly limiter: Limiter;
+  readonly jwts: Jwts;
   /** who makes a request, found once */
   readonly callers: WeakMap<Asked, Promise<Caller>>;
 }
@@ -32,12 +34,27 @@ export function callerOf(shared: Shared, asked: Asked): Promise<Caller> {
   return found;
 }
 
-async function findCaller({ citadel, guard }: Shared, asked: Asked): Promise<Caller> {
+async function findCaller(shared: Shared, asked: Asked): Promise<Caller> {
   const shown = credentialsOf(asked);
+  return shown ? show(shared, asked, shown) : withAddress(anonymous, shared.guard.client(asked));
+}
+
+/** Whose these credentials are. @throws E_AUTH_INVALID and the other errors of tokens */
+async function show(shared: Shared, asked: Asked, shown: Credentials): Promise<Caller> {
+  const { citadel, guard, jwts } = shared;
   const address = guard.client(asked);
-  const principal = shown ? await authenticate(citadel.accounts, shown, { address }) : anonymous;
+  const site = guard.site(asked);
+  const claims =
+    shown.kind === "bearer" &&
+    (await jwts.verify(shown.token, { issuers: [issuerOf(site)], audience: site.base }));
+  const principal = claims
+    ? await citadel.accounts.byKey(claims.credential, { address })
+    : await authenticate(citadel.accounts, shown, { address });
   return withAddress(principal, address);
 }
+
+/** Who makes the JWTs of this registry. */
+export const issuerOf = ({ base }: Site): string => `${base}_auth`;
 
 /** The same, but somebody. @throws E_AUTH_REQUIRED */
 export async function signedIn(shared: Shared, asked: Asked): Promise<Caller> {
@@ -61,9 +78,7 @@ export function readAs<T>(
   if (!shown) return reading;
   return reading.catch(async (error: unknown) => {
     if (!hidden.has(errorCode(error) ?? "")) throw error;
-    const address = shared.guard.client(asked);
-    const principal = await authenticate(shared.citadel.accounts, shown, { address });
-    return read(withAddress(principal, address));
+    return read(await show(shared, asked, shown));
   });
 }
 

@@ -1,6 +1,8 @@
 import { CitadelError } from "@citadel/core";
 import { Hono } from "hono";
 import { accessRoutes } from "./api/access.ts";
+import { apiKeyRoutes } from "./api/api-keys.ts";
+import { authRoutes } from "./api/auth.ts";
 import { policyRoutes } from "./api/policy.ts";
 import { batchRoutes } from "./api/batch.ts";
 import { changeRoutes } from "./api/changes.ts";
@@ -42,6 +44,8 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
     await next();
   });
   app.route("/", accessRoutes());
+  app.route("/", apiKeyRoutes());
+  app.route("/", authRoutes());
   app.route("/", policyRoutes());
   app.route("/", batchRoutes());
   app.route("/", downloadRoutes());

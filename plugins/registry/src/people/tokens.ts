@@ -1,8 +1,16 @@
 import { parseDuration, type Citadel } from "@citadel/core";
-import type { Caller, Grant, Issued, TokenInfo } from "@citadel/core/access";
+import {
+  allTokens,
+  allUsers,
+  type Caller,
+  type Grant,
+  type Issued,
+  type TokenInfo,
+} from "@citadel/core/access";
 import { CitadelError } from "@citadel/core/errors";
 import { isPattern } from "@citadel/core/patterns";
-import { allUsers, madeUp } from "./users.ts";
+import type { Actor } from "@citadel/core/store";
+import { madeUp } from "./users.ts";
 
 export interface TokenWish {
   /** whose it is */
@@ -13,6 +21,8 @@ export interface TokenWish {
   readonly readOnly: boolean;
   /** works without a one-time password and cannot change the account */
   readonly automation: boolean;
+  /** `ctdl_…`, for machines, with an end also when `expires` does not say which */
+  readonly apiKey: boolean;
   /** duration or date */
   readonly expires?: string | undefined;
   readonly cidr: readonly string[];
@@ -35,7 +45,7 @@ const firstAdmin = "admin";
  * @throws E_USAGE, E_USER_NOT_FOUND, E_INVALID_*
  */
 export async function createToken(
-  { accounts }: Citadel,
+  citadel: Citadel,
   { principal, via }: Caller,
   wish: TokenWish,
 ): Promise<MadeToken> {
@@ -51,23 +61,54 @@ export async function createToken(
     });
   const who = { name: principal.name, via };
   const expires = expiryOf(wish.expires);
+  const { accounts } = citadel;
   const found = await accounts.user(name);
   if (wish.admin && !found)
     await accounts.create({ name, password: madeUp() + madeUp(), admin: true }, who);
   const promoted = wish.admin && found?.admin === false;
   if (promoted) await accounts.setAdmin(name, true, who);
-  const grant = grantOf(wish, found?.admin === true);
-  const issued = await accounts.issue(
-    name,
-    {
-      ...(wish.name !== undefined && { name: wish.name }),
-      ...(grant && { grant }),
-      ...(expires !== undefined && { expires }),
-      ...{ cidr: wish.cidr, automation: wish.automation },
-    },
-    who,
-  );
+  const issued = await (wish.apiKey ? keyFor : tokenFor)(citadel, name, wish, { expires, who });
   return { ...issued, userCreated: wish.admin && !found, promoted };
+}
+
+interface Terms {
+  /** ms since 1970 */
+  readonly expires: number | undefined;
+  readonly who: Actor;
+}
+
+async function tokenFor(
+  { accounts }: Citadel,
+  user: string,
+  wish: TokenWish,
+  { expires, who }: Terms,
+): Promise<Issued> {
+  const grant = grantOf(wish, (await accounts.user(user))?.admin === true);
+  const { name, cidr, automation } = wish;
+  const request = {
+    ...(name !== undefined && { name }),
+    ...(grant && { grant }),
+    ...(expires !== undefined && { expires }),
+    ...{ cidr, automation },
+  };
+  return accounts.issue(user, request, who);
+}
+
+async function keyFor(
+  { apiKeys, accounts }: Citadel,
+  user: string,
+  { admin, readOnly, name = "", cidr, packages }: TokenWish,
+  { expires, who }: Terms,
+): Promise<Issued> {
+  const right = admin ? "admin" : readOnly ? "read" : "write";
+  const only = packages.length > 0 ? packages : undefined;
+  const keys = await apiKeys();
+  const { key, info } = await keys.generateApiKey(name, [right], {
+    ...{ user, cidr, expires, who, packages: only },
+  });
+  const token = await accounts.token(user, info.id);
+  if (!token) throw new Error("a key that was made is not there");
+  return { token: key, info: token };
 }
 
 /** What it may be used for; undefined for all that its user may. A token of an administrator is none of theirs unless asked for. */
@@ -97,17 +138,10 @@ function expiryOf(text: string | undefined): number | undefined {
 export async function listTokens(citadel: Citadel, user: string | undefined): Promise<TokenInfo[]> {
   if (user !== undefined && !(await citadel.accounts.user(user)))
     throw new CitadelError("E_USER_NOT_FOUND", `there is no user ${user}`);
-  const names = user === undefined ? await Array.fromAsync(allUsers(citadel)) : [{ name: user }];
-  const all: TokenInfo[] = [];
-  for (const { name } of names) {
-    let after: string | undefined;
-    do {
-      const page = await citadel.accounts.tokens(name, after === undefined ? {} : { after });
-      all.push(...page.items);
-      after = page.next;
-    } while (after !== undefined);
-  }
-  return all;
+  const names =
+    user === undefined ? await Array.fromAsync(allUsers(citadel.accounts)) : [{ name: user }];
+  const all = names.map(({ name }) => Array.fromAsync(allTokens(citadel.accounts, name)));
+  return (await Promise.all(all)).flat();
 }
 
 /**

@@ -1,5 +1,4 @@
 import { randomInt } from "node:crypto";
-import type { Citadel } from "@citadel/core";
 import type { UserState } from "@citadel/core/access";
 import { askSecret, readSecretFile, type Terminal } from "@citadel/core/terminal";
 import { boolean, string } from "@oclif/core/flags";
@@ -28,16 +27,6 @@ export const userItem = ({
   created: new Date(created).toISOString(),
   tokens: tokens.length,
 });
-
-/** All users in the order of their names. */
-export async function* allUsers({ accounts }: Citadel): AsyncGenerator<UserState, void, void> {
-  let after: string | undefined;
-  do {
-    const page = await accounts.list(after === undefined ? {} : { after });
-    yield* page.items;
-    after = page.next;
-  } while (after !== undefined);
-}
 
 /** Where {@link newPassword} gets it from, when nobody is asked. */
 export const passwordFlags = {

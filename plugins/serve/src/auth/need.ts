@@ -1,9 +1,9 @@
 /**
  * What a request needs besides a credential. `write`: a code where every write needs one; `later`: the same, once the handler has
  * seen what it is about; `approve`: a code in both modes of the second factor, and no token made for machines; `account`: these, and
- * a credential that may change the account.
+ * a credential that may change the account; `credential`: a code in both modes, or a token made for machines that may manage.
  */
-export type Need = "none" | "write" | "later" | "approve" | "account";
+export type Need = "none" | "write" | "later" | "approve" | "account" | "credential";
 
 /** The one place that decides it, from method and route (each segment encoded once, a scoped name as one segment). */
 export function needOf(method: string, path: string): Need {
@@ -27,6 +27,8 @@ const rules: readonly (readonly [method: string, path: RegExp, need: Need])[] = 
   // a log-out must always be possible
   ["DELETE", /^\/-\/user\/token\//, "none"],
   ["POST", /^\/-\/npm\/v1\/(?:tokens|user)$/, "account"],
+  // who makes a key may stay for longer than whoever let them in knows
+  ["POST", /^\/_api\/security\/keys(?:\/|$)/, "credential"],
   ["DELETE", /^\/-\/user\/org\.couchdb\.user%3A/i, "account"],
   // a version that waits harms nobody; letting it out does
   ["POST", /^\/-\/stage\/package\//, "none"],

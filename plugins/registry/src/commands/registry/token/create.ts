@@ -13,6 +13,7 @@ export default class RegistryTokenCreate extends CitadelCommand {
     "<%= config.bin %> token:create --admin",
     "<%= config.bin %> <%= command.id %> --user ci --automation --package '@acme/*'",
     "<%= config.bin %> <%= command.id %> --user bob --read-only --expires 30d",
+    "<%= config.bin %> <%= command.id %> --user ci --api-key --package '@acme/*'",
     "<%= config.bin %> <%= command.id %> --user ci --cidr 10.0.0.0/8 --name build",
   ];
   static override flags = {
@@ -25,6 +26,9 @@ export default class RegistryTokenCreate extends CitadelCommand {
     "read-only": boolean({ description: "reads only" }),
     automation: boolean({
       description: "for machines: no one-time password, cannot change the account",
+    }),
+    "api-key": boolean({
+      description: "an API key: ctdl_…, for machines, with an end (90d unless --expires says)",
     }),
     expires: string({ helpValue: "<when>", description: "30d, or a date" }),
     cidr: string({
@@ -44,6 +48,7 @@ export default class RegistryTokenCreate extends CitadelCommand {
     const { user, admin, name, automation, expires } = flags;
     const made = await createToken(await this.citadel(), commandLine, {
       ...{ user, admin, name, automation, expires, readOnly: flags["read-only"] },
+      apiKey: flags["api-key"],
       ...{ cidr: flags.cidr ?? [], packages: flags.package ?? [] },
     });
     const { token, info, userCreated, promoted } = made;

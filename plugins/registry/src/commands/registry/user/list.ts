@@ -1,5 +1,6 @@
+import { allUsers } from "@citadel/core/access";
 import { CitadelCommand } from "@citadel/core/command";
-import { allUsers, userItem } from "../../../people/users.ts";
+import { userItem } from "../../../people/users.ts";
 
 export default class RegistryUserList extends CitadelCommand {
   static override summary = "List the users";
@@ -11,7 +12,7 @@ export default class RegistryUserList extends CitadelCommand {
 
   async run(): Promise<object> {
     await this.parse(RegistryUserList);
-    const users = await Array.fromAsync(allUsers(await this.citadel()));
+    const users = await Array.fromAsync(allUsers((await this.citadel()).accounts));
     const items = users.map(userItem);
     await this.table(items, [
       { name: "user", value: ({ name }) => name, importance: 0 },
