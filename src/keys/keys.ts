@@ -9,6 +9,7 @@ import {
 } from "node:crypto";
 import { promisify } from "node:util";
 import { errorCode, type CitadelError } from "../errors.ts";
+import type { JsonObject } from "../registry/types.ts";
 import type { Actor, Store } from "../store/types.ts";
 import {
   keyKind,
@@ -187,6 +188,16 @@ export function signatureProblem(
     ? undefined
     : "its signature is wrong";
 }
+
+/** The public keys as npm's clients want them. */
+export const npmKeys = (keys: readonly PublicKey[]): JsonObject[] =>
+  keys.map(({ keyid, public: key, expires }) => ({
+    expires: expires === null ? null : new Date(expires).toISOString(),
+    keyid,
+    keytype: "ecdsa-sha2-nistp256",
+    scheme: "ecdsa-sha2-nistp256",
+    key,
+  }));
 
 const signedText = (name: string, version: string, integrity: string): string =>
   `${name}@${version}:${integrity}`;

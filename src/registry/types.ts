@@ -350,6 +350,8 @@ export interface Views {
    * One build per document and form at a time.
    */
   get(document: PackageDocument, form: Form, base: string): Promise<View>;
+  /** The same, to be kept elsewhere: gzip at its best, equal bytes for an equal state. Nothing of it stays here. */
+  gzip(document: PackageDocument, form: Form, base: string): Promise<Uint8Array>;
   /** bytes held */
   readonly size: number;
   /** Resolves when what is being kept for other processes is written. */

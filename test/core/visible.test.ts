@@ -1,10 +1,13 @@
 // H8, attack 36: lists and searches hold what the same person could ask for by name, and their totals say so.
 import { join } from "node:path";
 import {
+  allows,
   anonymous,
+  groupsOf,
   judge,
   local,
   may,
+  readersOf,
   type AccessRule,
   type Grant,
   type OrgRole,
@@ -79,7 +82,19 @@ test.each([1, 2, 3, 4, 5, 6])(
         const expected: string[] = [];
         for (const name of names.toSorted()) {
           const state = (await registry.packages.read(name))?.state;
-          if (may(principal, "read", targetOf(principal, name, state), policy)) expected.push(name);
+          const target = targetOf(principal, name, state);
+          const allowed = may(principal, "read", target, policy);
+          if (allowed) expected.push(name);
+          if (principal.kind === "job" || principal.kind === "local") continue;
+          const groups =
+            principal.kind === "user" && allows(principal.grant, "read", name)
+              ? groupsOf(principal)
+              : [];
+          // E6: what a CDN is told comes to the same
+          expect(
+            readersOf(target, policy).some((one) => one === "$all" || groups.includes(one)),
+            `${name} ${JSON.stringify(groups)} ${JSON.stringify(readersOf(target, policy))}`,
+          ).toBe(allowed);
         }
         const about = JSON.stringify(
           [principal.name, principal.kind, policy.rules?.rows],

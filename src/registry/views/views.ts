@@ -64,6 +64,17 @@ export function createViews({ manifests, memory, email, cache }: ViewOptions): V
     };
   };
 
+  const buildFrom = async (
+    document: PackageDocument,
+    form: Form,
+    base: string,
+    maintainers: About["maintainers"] | undefined,
+    previous?: Built,
+  ): Promise<Built> => {
+    const told = maintainers && (await about(document, maintainers));
+    return build(manifests, form, base, document, told, previous);
+  };
+
   const make = async (key: string, document: PackageDocument, form: Form, base: string) => {
     const maintainers = form === "full" ? await maintainersOf(document) : undefined;
     const cacheKey = cacheKeyOf(document, form, base, maintainers);
@@ -72,15 +83,7 @@ export function createViews({ manifests, memory, email, cache }: ViewOptions): V
     const found = before ? undefined : await saving?.get(cacheKey);
     const saved = found && (await unpacked(found.body, form, document));
     const built =
-      saved ??
-      (await build(
-        manifests,
-        form,
-        base,
-        document,
-        maintainers && (await about(document, maintainers)),
-        kept.peek(key)?.built,
-      ));
+      saved ?? (await buildFrom(document, form, base, maintainers, kept.peek(key)?.built));
     const grown = () => {
       if (kept.peek(key) === shown) kept.set(key, shown);
     };
@@ -121,6 +124,12 @@ export function createViews({ manifests, memory, email, cache }: ViewOptions): V
         builds.set(job, building);
       }
       return building;
+    },
+    async gzip(document, form, base) {
+      const maintainers = form === "full" ? await maintainersOf(document) : undefined;
+      const built = await buildFrom(document, form, base, maintainers);
+      await improve(built);
+      return built.gzip;
     },
     get size() {
       return kept.calculatedSize;

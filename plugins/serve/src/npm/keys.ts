@@ -1,4 +1,5 @@
 import { CitadelError } from "@citadel/core";
+import { npmKeys } from "@citadel/core/keys";
 import type { Handler } from "./room.ts";
 
 /** `GET /-/npm/v1/keys`: what clients check `dist.signatures` with: our keys, expired ones too, and those of upstreams. */
@@ -8,13 +9,7 @@ export const getKeys: Handler = async (c) => {
   // clients take this for "no signing"; an empty list would make them look for signatures
   if (keys.length + others.length === 0)
     throw new CitadelError("E_NOT_FOUND", "this registry has no signing keys");
-  const own = keys.map(({ keyid, public: key, expires }) => ({
-    expires: expires === null ? null : new Date(expires).toISOString(),
-    keyid,
-    keytype: "ecdsa-sha2-nistp256",
-    scheme: "ecdsa-sha2-nistp256",
-    key,
-  }));
-  const known = new Set<unknown>(own.map(({ keyid }) => keyid));
+  const own = npmKeys(keys);
+  const known = new Set<unknown>(own.map((key) => key["keyid"]));
   return c.json({ keys: [...own, ...others.filter(({ keyid }) => !known.has(keyid))] });
 };

@@ -1,0 +1,2 @@
+export { exportViews, type Exported, type ExportOptions } from "./export.ts";
+export type { EdgeToken, Readers, Shard } from "./layout.ts";
