@@ -179,6 +179,11 @@ export const errors = {
     status: 403,
     hint: ["look where the key file is: docs/secrets.md"],
   },
+  E_SECRET_DENIED: {
+    exit: 8,
+    status: 403,
+    hint: ["ask an administrator of the vault: citadel secrets:member:list"],
+  },
   E_FORBIDDEN: {
     exit: 8,
     status: 403,

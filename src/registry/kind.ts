@@ -43,7 +43,7 @@ interface Stored {
 }
 
 /** Packages: `d/package/<name>`. */
-export function packageKind(): Required<Omit<Kind<PackageState, PackageEvent>, "ended">> {
+export function packageKind(): Required<Omit<Kind<PackageState, PackageEvent>, "ended" | "owns">> {
   // A record never changes, so its text is made once; a publish adds one row to the text of all before it.
   const rows = new WeakMap<VersionRecord, string>();
   const texts = new WeakMap<PackageState["versions"], string>();

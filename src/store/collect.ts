@@ -45,7 +45,7 @@ export async function collect(
   const isUsed = used.done();
 
   for (const loser of losers) await remove(loser);
-  for (const prefix of ["b/", "m/"])
+  for (const prefix of ["b/", "m/", ...kinds.flatMap(({ owns }) => owns ?? [])])
     for await (const entry of walk(driver, prefix))
       if (entry.modified < before && !isUsed(entry.key)) await remove(entry);
 

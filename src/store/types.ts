@@ -46,6 +46,8 @@ export interface Kind<S, E> {
   decode?(json: unknown): S;
   /** Keys of blobs and manifests that the state refers to; the collector keeps them. @default none */
   references?(state: S): Iterable<Key>;
+  /** A prefix of its own, below which keys end in a SHA-256 (hex): the collector takes what no state refers to. @default none */
+  readonly owns?: string;
   /** States that no event changes any more: their documents may be removed, history first. @default none */
   ended?(state: S): boolean;
 }

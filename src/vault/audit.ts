@@ -1,27 +1,23 @@
-import type { AccessLog } from "./access-log.ts";
 import { timeOf, type Audit, type AuditItem } from "./api.ts";
-import type { Contents } from "./contents.ts";
 import { operationsOf } from "./event.ts";
 import { all } from "./lookup.ts";
-import type { Event, Identity, VaultState } from "./types.ts";
+import type { Opened } from "./session.ts";
+import type { Event } from "./types.ts";
 
 /** Everything that a look back needs: the verified history, and what opens its names. */
-interface Opened {
-  readonly state: VaultState;
+interface History extends Opened {
   readonly events: readonly Event[];
-  readonly identity: Identity;
-  readonly contents: Contents;
-  readonly log: AccessLog;
 }
 
 /** All changes, and what this machine has handed out, by time. @param verify open every version too */
 export async function audit(
-  { state, events, identity, contents, log }: Opened,
+  { state, me, events, identity, contents, log }: History,
   verify: boolean,
 ): Promise<Audit> {
   const problems: string[] = [];
   const names = new Map<string, { scope: string; name?: string }>();
   for (const scope of state.scopes.values())
+    // its name lies in `meta`, which every member can open
     names.set(scope.id, { scope: (await contents.scopeOf(state, scope)).name });
   for await (const { secret, scope, label, name } of all(state, contents)) {
     names.set(secret.id, { scope: label.name, name });
@@ -33,7 +29,11 @@ export async function audit(
       else problems.push(value instanceof Error ? value.message : String(value));
     }
   }
-  const { items, bad } = await log.read(identity);
+  const { items, bad, checked } = await log.read(identity);
+  if (!checked && me.administrator)
+    problems.push(
+      "the access log of this machine is not sealed to this identity: nobody here can tell whether it is whole",
+    );
   if (bad !== undefined)
     problems.push(`the access log of this machine is not what was written from entry ${bad} on`);
   const lines: AuditItem[] = [

@@ -1,13 +1,15 @@
-import type { Crash, Store } from "../store/types.ts";
 import { keep } from "../store/immutable.ts";
-import { damaged } from "./problems.ts";
-import { openRecord, sealRecord } from "./record.ts";
-import { openSlot, sealSlot } from "./slot.ts";
+import type { Crash, Store } from "../store/types.ts";
 import { hash } from "./hash.ts";
 import type { Env } from "./names.ts";
+import { damaged } from "./problems.ts";
+import { openRecord, sealRecord } from "./record.ts";
+import { openSlot, sealSlot, slotKey } from "./slot.ts";
 import type {
   Compartment,
   Identity,
+  Member,
+  MemberState,
   RecordPlace,
   RecordRef,
   ScopeState,
@@ -16,14 +18,30 @@ import type {
 
 /** What the sealed objects of a vault hold, for one identity. Keys stay in memory as long as this does. */
 export interface Contents {
-  /** A new key for a scope, sealed to those who may open it. @returns SHA-256 (base64url) of the slot */
-  newSlot(scope: string, generation: number): Promise<string>;
+  /** A new key for a generation of a compartment, sealed to those who may open it. */
+  newSlot(id: string, generation: number, members: readonly Member[]): Promise<Slot>;
+  /** The key of a compartment once more, sealed to others. */
+  slotFor(compartment: Compartment, members: readonly Member[]): Promise<Slot>;
   /** Seals and stores bytes. @returns SHA-256 (base64url) of the object */
-  put(value: Uint8Array, place: RecordPlace, compartment: Compartment): Promise<string>;
-  /** @throws E_VAULT_DAMAGED, E_INTEGRITY */
-  get(record: RecordRef, compartment: Compartment): Promise<Buffer>;
-  nameOf(record: RecordRef, compartment: Compartment): Promise<string>;
+  put(value: Uint8Array, place: RecordPlace, compartment: KeyOf): Promise<string>;
+  /** @throws E_VAULT_DAMAGED, E_INTEGRITY, E_VAULT_LOCKED */
+  get(record: RecordRef, compartment: KeyOf): Promise<Buffer>;
+  /** Whether this identity was given the key of a compartment. */
+  holds(compartment: Pick<Compartment, "holders">): boolean;
+  nameOf(record: RecordRef, compartment: KeyOf): Promise<string>;
   scopeOf(state: VaultState, scope: ScopeState): Promise<ScopeLabel>;
+  memberOf(state: VaultState, member: MemberState): Promise<MemberLabel>;
+}
+
+/** Which key opens: that of a generation. */
+export type KeyOf = Pick<Compartment, "id" | "generation" | "slot">;
+
+/** A sealed key as it lies in the store. */
+export interface Slot {
+  /** SHA-256 (base64url), which the history signs */
+  readonly slot: string;
+  /** where it lies, which the store has to keep */
+  readonly key: string;
 }
 
 export interface ScopeLabel {
@@ -31,8 +49,11 @@ export interface ScopeLabel {
   readonly env: Env;
 }
 
-/** Slots lie apart from everything else, where nothing is ever locked against deletion. */
-const slotKey = (scope: string, generation: number): string => `slot/${scope}/${generation}`;
+export interface MemberLabel {
+  readonly name: string;
+  /** `administrator`, or a role that the policy knows */
+  readonly role: string;
+}
 
 export function openContents(
   { driver, manifests }: Pick<Store, "driver" | "manifests">,
@@ -42,15 +63,35 @@ export function openContents(
   const keys = new Map<string, Uint8Array>();
   const labels = new Map<string, unknown>();
 
-  const keyOf = async (compartment: Compartment): Promise<Uint8Array> => {
-    const { id, generation, slot } = compartment;
+  const keyOf = async (compartment: KeyOf): Promise<Uint8Array> => {
+    const { slot } = compartment;
     let key = keys.get(slot);
     if (!key) {
-      const item = await driver.get(slotKey(id, generation));
+      const item = await driver.get(slotKey(compartment));
       key = await openSlot(item?.body, compartment, identity);
       keys.set(slot, key);
     }
     return key;
+  };
+
+  const store = async (
+    id: string,
+    generation: number,
+    key: Uint8Array,
+    members: readonly Member[],
+  ): Promise<Slot> => {
+    const file = await sealSlot(
+      key,
+      members.map(({ age }) => age),
+    );
+    const slot = hash(file);
+    const at = slotKey({ id, generation, slot });
+    await keep(driver, at, file.byteLength, Infinity, (condition) =>
+      driver.put(at, file, condition),
+    );
+    crash("slot");
+    keys.set(slot, key);
+    return { slot, key: at };
   };
 
   const get: Contents["get"] = async (record, compartment) => {
@@ -61,7 +102,7 @@ export function openContents(
   };
 
   /** The JSON of a `meta` record: it never changes, so it is opened once. */
-  const label = async (record: RecordRef, compartment: Compartment): Promise<unknown> => {
+  const label = async (record: RecordRef, compartment: KeyOf): Promise<unknown> => {
     const known = labels.get(record.hash);
     if (known !== undefined) return known;
     const read: unknown = JSON.parse((await get(record, compartment)).toString());
@@ -71,17 +112,11 @@ export function openContents(
 
   return {
     get,
-    async newSlot(scope, generation) {
-      const key = crypto.getRandomValues(new Uint8Array(32));
-      const slot = await sealSlot(key, [identity.member.age]);
-      const at = slotKey(scope, generation);
-      await keep(driver, at, slot.byteLength, Infinity, (condition) =>
-        driver.put(at, slot, condition),
-      );
-      crash("slot");
-      keys.set(hash(slot), key);
-      return hash(slot);
-    },
+    holds: ({ holders }) => holders.includes(identity.member.kid),
+    newSlot: (id, generation, members) =>
+      store(id, generation, crypto.getRandomValues(new Uint8Array(32)), members),
+    slotFor: async (compartment, members) =>
+      store(compartment.id, compartment.generation, await keyOf(compartment), members),
     async put(value, place, compartment) {
       return manifests.put(await sealRecord(value, place, await keyOf(compartment)));
     },
@@ -91,6 +126,11 @@ export function openContents(
     },
     async scopeOf({ meta }, { record }) {
       return (await label(record, meta)) as ScopeLabel;
+    },
+    async memberOf({ meta }, { record }) {
+      return record
+        ? ((await label(record, meta)) as MemberLabel)
+        : { name: "founder", role: "administrator" };
     },
   };
 }

@@ -1,7 +1,9 @@
-import { CompactSign, compactVerify, importJWK, type JWK } from "jose";
+import { CompactSign, compactVerify, importJWK, type CryptoKey } from "jose";
 import { isDeepStrictEqual } from "node:util";
+import { isHash, isNumber, isText, type Check } from "./ops/checks.ts";
+import { rules } from "./ops/index.ts";
 import { damaged } from "./problems.ts";
-import type { Batch, Envelope, Event, Identity, Member, Operation } from "./types.ts";
+import type { Batch, Envelope, Event, Identity, Operation } from "./types.ts";
 
 const typ = "citadel-vault";
 
@@ -24,75 +26,27 @@ export function readEvent(jws: string): Event {
   throw damaged("an event of the vault's history has another form");
 }
 
-/** @throws E_VAULT_DAMAGED unless `member` signed exactly this */
-export async function verifyEvent(jws: string, { kid, sign }: Member): Promise<void> {
+/** @param key of the member `kid` @throws E_VAULT_DAMAGED unless it signed exactly this */
+export async function verifyEvent(
+  jws: string,
+  kid: string,
+  key: CryptoKey | Uint8Array,
+): Promise<void> {
   try {
-    const key = await importJWK(sign, "EdDSA");
     const { protectedHeader } = await compactVerify(jws, key, { algorithms: ["EdDSA"] });
     if (!isDeepStrictEqual({ ...protectedHeader }, { alg: "EdDSA", kid, typ }))
       throw new Error("another header");
   } catch (error) {
-    throw damaged("an event of the vault's history is not signed by an administrator", error);
+    throw damaged("an event of the vault's history is not signed by who it says", error);
   }
 }
 
-type Check = (value: unknown) => boolean;
-const isText: Check = (value) =>
-  typeof value === "string" && value.length > 0 && value.length <= 200;
-const isHash: Check = (value) => typeof value === "string" && /^[\w-]{43}$/.test(value);
-const isNumber: Check = (value) => Number.isSafeInteger(value) && (value as number) > 0;
-const isNumbers: Check = (value) =>
-  Array.isArray(value) &&
-  value.length > 0 &&
-  new Set(value).size === value.length &&
-  value.every(isNumber);
-const isKey: Check = (value) => {
-  const { kty, crv, x, ...more } = (value ?? {}) as JWK;
-  return kty === "OKP" && crv === "Ed25519" && isHash(x) && Object.keys(more).length === 0;
-};
-const optional =
-  (check: Check): Check =>
-  (value) =>
-    value === undefined || check(value);
-
-const every = {
+const every: Readonly<Record<string, Check>> = {
   seq: isNumber,
-  prev: (value: unknown) => value === null || isHash(value),
+  prev: (value) => value === null || isHash(value),
   at: isNumber,
   by: isHash,
 };
-const versions = { id: isText, ns: isNumbers };
-const oneOf =
-  (...values: unknown[]): Check =>
-  (value) =>
-    values.includes(value);
-const shapes: Readonly<Record<Operation["op"], Readonly<Record<string, Check>>>> = {
-  genesis: { sign: isKey, age: isText, s: isText, slot: isHash },
-  scope: { s: isText, slot: isHash, rec: isHash },
-  set: {
-    s: isText,
-    id: isText,
-    n: isNumber,
-    rec: isHash,
-    meta: optional(isHash),
-    rf: optional(isNumber),
-    r: optional(isText),
-  },
-  meta: { id: isText, rec: isHash },
-  label: { s: isText, rec: isHash },
-  purge: { id: isText },
-  rotate: { id: isText, r: isText, step: oneOf("set", "test", "finish", "cancel") },
-  alert: { id: isText, n: isNumber },
-  policy: { rec: isHash },
-  delete: versions,
-  undelete: versions,
-  destroy: versions,
-};
-
-/** What may come about together with something else. */
-const together: ReadonlySet<unknown> = new Set<Operation["op"]>([
-  ...(["set", "meta", "delete", "undelete", "destroy", "purge", "rotate"] as const),
-]);
 
 /** The operations of an event, one after the other. */
 export function operationsOf(event: Event): readonly (Operation & Envelope)[] {
@@ -114,8 +68,8 @@ function isEvent(value: unknown): value is Event {
   return (
     Array.isArray(ops) &&
     ops.length > 1 &&
-    ops.every((one: unknown) => isShaped(one, {}) && together.has((one as Operation).op)) &&
-    hasExactly(value as object, { ...every, op: oneOf("batch"), ops: Array.isArray })
+    ops.every((one: unknown) => isShaped(one, {}) && rules[(one as Operation).op].together) &&
+    hasExactly(value as object, { ...every, op: isText, ops: Array.isArray })
   );
 }
 
@@ -123,8 +77,8 @@ function isEvent(value: unknown): value is Event {
 function isShaped(value: unknown, besides: Readonly<Record<string, Check>>): boolean {
   if (typeof value !== "object" || value === null) return false;
   const { op, ...fields } = value as Record<string, unknown> & { op?: unknown };
-  if (typeof op !== "string" || !Object.hasOwn(shapes, op)) return false;
-  return hasExactly(fields, { ...besides, ...shapes[op as Operation["op"]] });
+  if (typeof op !== "string" || !Object.hasOwn(rules, op)) return false;
+  return hasExactly(fields, { ...besides, ...rules[op as Operation["op"]].shape });
 }
 
 const hasExactly = (value: object, shape: Readonly<Record<string, Check>>): boolean =>

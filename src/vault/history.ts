@@ -3,18 +3,18 @@ import { isDeepStrictEqual } from "node:util";
 import { CitadelError } from "../errors.ts";
 import type { Actor, Store } from "../store/types.ts";
 import { createTurns } from "../turns.ts";
-import { joined, readEvent, signEvent } from "./event.ts";
+import { joined, signEvent } from "./event.ts";
 import { vaultKind, vaultName, type VaultDocument, type VaultEvent } from "./kind.ts";
 import type { Pin, Pins } from "./pin.ts";
 import { damaged } from "./problems.ts";
-import { replay } from "./replay.ts";
+import { replay, replaying } from "./replay.ts";
 import type { Event, Identity, Operation, VaultState } from "./types.ts";
 
 /** A change that is about to be signed: the operation, and the sealed objects that it brings or gives up. */
 export interface Plan {
   /** several come about together or not at all */
   readonly operation: Operation | readonly Operation[];
-  /** SHA-256 (base64url) */
+  /** SHA-256 (base64url) of objects, keys of slots */
   readonly keep?: readonly string[];
   readonly drop?: readonly string[];
 }
@@ -86,13 +86,14 @@ export function openHistory({ store, pins, who, crash }: HistoryOptions): Histor
     let now = known?.state;
     const added: Event[] = [];
     let fold = folded;
+    const next = replaying(now);
     for (const event of list) {
-      const { jws } = event;
-      now = await replay(now, jws);
+      const taken = await next(event.jws);
+      now = taken.state;
       fold = kind.reduce(fold, event, { at: now.at, who, name: vaultName });
       if (pinned && now.id !== pinned.vault) throw otherVault(pinned, now);
       if (now.seq === pinned?.seq && now.head !== pinned.head) throw fork(pinned, now);
-      added.push(readEvent(jws));
+      added.push(taken.event);
     }
     if (pinned && (now?.seq ?? 0) < pinned.seq) throw rollback(pinned, now?.seq ?? 0);
     if (!now) throw new CitadelError("E_VAULT_NOT_FOUND", "there is no vault in this store");

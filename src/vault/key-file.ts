@@ -4,7 +4,6 @@ import { link, mkdir, open, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   CompactEncrypt,
-  calculateJwkThumbprint,
   compactDecrypt,
   exportJWK,
   generateKeyPair,
@@ -12,6 +11,7 @@ import {
   type JWK,
 } from "jose";
 import { CitadelError } from "../errors.ts";
+import { keyId } from "./key-id.ts";
 import { deriveKey, newDerivation, readDerivation } from "./passphrase.ts";
 import type { Identity } from "./types.ts";
 
@@ -96,11 +96,11 @@ interface Sealed {
 async function identityOf(age: string, sign: JWK): Promise<Identity> {
   const { identityToRecipient } = await import("age-encryption");
   const { d: _, ...open } = sign;
-  const [kid, recipient] = await Promise.all([
-    calculateJwkThumbprint(open),
-    identityToRecipient(age),
-  ]);
-  return { age, sign, member: { kid, sign: open, age: recipient } };
+  return {
+    age,
+    sign,
+    member: { kid: keyId(open), sign: open, age: await identityToRecipient(age) },
+  };
 }
 
 function derivationOf(text: string): ReturnType<typeof readDerivation> {

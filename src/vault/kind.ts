@@ -6,7 +6,7 @@ import type { Kind } from "../store/types.ts";
 export interface VaultEvent {
   /** compact JWS */
   readonly jws: string;
-  /** SHA-256 (base64url) of objects that it introduces */
+  /** what it introduces: SHA-256 (base64url) of objects, keys of slots */
   readonly keep: readonly string[];
   readonly drop: readonly string[];
 }
@@ -37,7 +37,8 @@ export function vaultKind(): Kind<VaultDocument, VaultEvent> {
       };
     },
     *references({ objects }) {
-      for (const object of objects) yield manifestKey(object);
+      for (const object of objects) yield object.includes("/") ? object : manifestKey(object);
     },
+    owns: "slot/",
   };
 }

@@ -2,6 +2,7 @@ import { CitadelError } from "../errors.ts";
 import type { Changed, Which } from "./api.ts";
 import type { Contents, ScopeLabel } from "./contents.ts";
 import { checkName, checkScope } from "./names.ts";
+import { denied } from "./problems.ts";
 import type { ScopeState, SecretState, VaultState } from "./types.ts";
 
 /** A secret and what its sealed records call it. */
@@ -12,10 +13,11 @@ export interface Found {
   readonly name: string;
 }
 
+/** Every secret whose name this identity can read. */
 export const all = async function* (state: VaultState, contents: Contents): AsyncGenerator<Found> {
   const labels = new Map<string, ScopeLabel>();
   for (const scope of state.scopes.values())
-    labels.set(scope.id, await contents.scopeOf(state, scope));
+    if (contents.holds(scope)) labels.set(scope.id, await contents.scopeOf(state, scope));
   for (const secret of state.secrets.values()) {
     const scope = state.scopes.get(secret.scope);
     const label = labels.get(secret.scope);
@@ -31,6 +33,11 @@ export const matching = async (
 ): Promise<Found[]> => {
   const name = checkName(which.name, "secret");
   const scope = which.scope === undefined ? undefined : checkScope(which.scope);
+  if (scope !== undefined) {
+    const wanted = await scopeNamed(state, contents, scope);
+    if (wanted && !contents.holds(wanted))
+      throw denied(`this identity has no key of the scope ${scope}`);
+  }
   const found = await Array.fromAsync(all(state, contents));
   return found.filter((one) => one.name === name && (scope ?? one.label.name) === one.label.name);
 };

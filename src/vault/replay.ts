@@ -1,197 +1,90 @@
-import { calculateJwkThumbprint } from "jose";
+import type { CryptoKey } from "jose";
+import { importJWK } from "jose";
 import { operationsOf, readEvent, verifyEvent } from "./event.ts";
 import { hash } from "./hash.ts";
+import { keyId } from "./key-id.ts";
+import { isCurrent } from "./members.ts";
+import { rules } from "./ops/index.ts";
+import type { Draft, Rule } from "./ops/rule.ts";
 import { damaged } from "./problems.ts";
-import type {
-  Envelope,
-  Event,
-  Member,
-  Operation,
-  RecordPlace,
-  RecordRef,
-  SecretState,
-  VaultState,
-} from "./types.ts";
+import type { Event, Member, MemberState, Operation, VaultState } from "./types.ts";
+
+/** Takes the next event, and returns it with the state that it leads to, which the event after that changes. */
+export type Replay = (
+  jws: string,
+) => Promise<{ readonly event: Event; readonly state: VaultState }>;
 
 /**
- * The state that a signed event leads to. Every rule of who may do what to which version is checked here again: what a
- * history contains is valid only when it could have come about.
- * @param before undefined for the first event
- * @throws E_VAULT_DAMAGED
+ * Takes signed events one by one. Every rule of who may do what to which version is checked here again: what a history
+ * contains is valid only when it could have come about. Each call throws E_VAULT_DAMAGED for an event that could not.
+ * @param before undefined for a history from its beginning; stays as it is
  */
-export async function replay(before: VaultState | undefined, jws: string): Promise<VaultState> {
-  const event = readEvent(jws);
-  const first = before === undefined;
-  const wrong = (why: string) => damaged(`event ${event.seq} of the vault's history ${why}`);
-  if (event.seq !== (before?.seq ?? 0) + 1) throw wrong("is out of order");
-  if (event.prev !== (before?.head ?? null)) throw wrong("does not follow the one before");
-  if (event.at < (before?.at ?? 0)) throw wrong("is older than the one before");
-  if (first !== (event.op === "genesis")) throw wrong("is out of place");
-  const administrator = before?.administrator ?? (await founder(event));
-  if (event.by !== administrator.kid) throw wrong("is not by an administrator");
-  await verifyEvent(jws, administrator);
-  const head = hash(jws);
-  const now = { seq: event.seq, head, at: event.at };
-  if (before === undefined) return { ...now, ...genesis(event, administrator, head) };
-  let state: VaultState = before;
-  for (const operation of operationsOf(event))
-    state = { ...state, ...change(state, operation, wrong) };
-  return { ...state, ...now };
-}
-
-async function founder(event: Event): Promise<Member> {
-  if (event.op !== "genesis")
-    throw damaged("the vault's history does not begin with its first event");
-  return { kid: await calculateJwkThumbprint(event.sign), sign: event.sign, age: event.age };
-}
-
-function genesis(
-  event: Event,
-  administrator: Member,
-  id: string,
-): Omit<VaultState, "seq" | "head" | "at"> {
-  if (event.op !== "genesis") throw damaged("the vault's history has no beginning");
-  const meta = { id: event.s, generation: 1, slot: event.slot };
-  return {
-    ...{ id, administrator, meta },
-    ...{ scopes: new Map(), secrets: new Map(), purged: new Set<string>() },
+export function replaying(before?: VaultState): Replay {
+  let draft: Draft | undefined = before && {
+    ...before,
+    members: new Map(before.members),
+    scopes: new Map(before.scopes),
+    secrets: new Map(before.secrets),
+    purged: new Set(before.purged),
   };
-}
+  const keys = new Map<string, Promise<CryptoKey | Uint8Array>>();
 
-function change(
-  before: VaultState,
-  event: Operation & Envelope,
-  wrong: (why: string) => Error,
-): Partial<Pick<VaultState, "scopes" | "secrets" | "purged" | "policy">> {
-  const { at, by } = event;
-  const place = (
-    more: Pick<RecordPlace, "s" | "g" | "id" | "n" | "k"> & { rf?: number },
-  ): RecordPlace => ({
-    ...{ f: 1 as const, v: before.id, by, at },
-    ...more,
-  });
-  const secretOf = (id: string): SecretState => {
-    const known = before.secrets.get(id);
-    if (!known) throw wrong("is about no secret");
-    return known;
-  };
-  const changed = (secret: SecretState) => ({
-    secrets: new Map(before.secrets).set(secret.id, secret),
-  });
-  switch (event.op) {
-    case "genesis":
-      throw wrong("is out of place");
-    case "scope": {
-      const { s, slot, rec } = event;
-      if (before.scopes.has(s) || s === before.meta.id) throw wrong("makes a scope that exists");
-      const { id, generation } = before.meta;
-      const record = {
-        hash: rec,
-        place: place({ s: id, g: generation, id: s, n: 1, k: "meta" }),
-      };
-      const scope = { id: s, generation: 1, slot, record };
-      return { scopes: new Map(before.scopes).set(s, scope) };
-    }
-    case "label": {
-      const { s, rec } = event;
-      const known = before.scopes.get(s);
-      if (!known) throw wrong("is about no scope");
-      const { g, n } = { g: before.meta.generation, n: known.record.place.n + 1 };
-      const record = { hash: rec, place: place({ s: before.meta.id, g, id: s, n, k: "meta" }) };
-      return { scopes: new Map(before.scopes).set(s, { ...known, record }) };
-    }
-    case "policy": {
-      const { id, generation: g } = before.meta;
-      const n = (before.policy?.place.n ?? 0) + 1;
-      return { policy: { hash: event.rec, place: place({ s: id, g, id, n, k: "meta" }) } };
-    }
-    case "set": {
-      const { s, id, n, rec, meta, rf, r } = event;
-      const scope = before.scopes.get(s);
-      const known = before.secrets.get(id);
-      if (!scope || (known && known.scope !== s)) throw wrong("sets a secret of no such scope");
-      if (before.purged.has(id)) throw wrong("sets what was purged");
-      if (n !== (known?.versions.length ?? 0) + 1) throw wrong("leaves out or repeats a version");
-      if (meta === undefined && !known) throw wrong("has no name");
-      if (rf !== undefined && (known?.versions[rf - 1]?.state ?? "destroyed") === "destroyed")
-        throw wrong("restores a version that is not there");
-      if (r !== undefined && (!known || known.rotation)) throw wrong("begins a second rotation");
-      const where = { s, g: scope.generation, id };
-      const version = {
-        record: {
-          hash: rec,
-          place: place({ ...where, n, k: "value", ...(rf !== undefined && { rf }) }),
-        },
-        state: "live" as const,
-      };
-      const told = meta === undefined ? known?.meta : metaRecord(where, known, meta, place);
-      if (!told) throw wrong("has no name");
-      const secret = { id, scope: s, current: n, ...known, meta: told };
-      const versions = [...(known?.versions ?? []), version];
-      if (r !== undefined)
-        return changed({ ...secret, versions, rotation: { id: r, n, step: "create" } });
-      return changed({ ...(known ? nowCurrent(secret, n) : secret), versions });
-    }
-    case "meta": {
-      const known = secretOf(event.id);
-      const { scope: s, id } = known;
-      const g = before.scopes.get(s)?.generation;
-      if (g === undefined) throw wrong("is about no scope");
-      return changed({ ...known, meta: metaRecord({ s, g, id }, known, event.rec, place) });
-    }
-    case "rotate": {
-      const { rotation, ...known } = secretOf(event.id);
-      if (rotation?.id !== event.r) throw wrong("is about no rotation");
-      if (event.step === "cancel") return changed(known);
-      if (event.step !== "finish")
-        return changed({ ...known, rotation: { ...rotation, step: event.step } });
-      if (known.versions[rotation.n - 1]?.state !== "live")
-        throw wrong("ends a rotation whose version is not there");
-      return changed(nowCurrent(known, rotation.n));
-    }
-    case "purge": {
-      const secrets = new Map(before.secrets);
-      if (!secrets.delete(event.id)) throw wrong("is about no secret");
-      return { secrets, purged: new Set(before.purged).add(event.id) };
-    }
-    case "alert":
-      if (!secretOf(event.id).versions[event.n - 1]) throw wrong("is about no version");
-      return {};
-    default: {
-      const { op, id, ns } = event;
-      const known = secretOf(id);
-      const versions = [...known.versions];
-      for (const n of ns) {
-        const version = versions[n - 1];
-        if (!version) throw wrong("is about no version");
-        if (version.state === "destroyed") throw wrong("changes what was destroyed");
-        versions[n - 1] =
-          op === "undelete"
-            ? { record: version.record, state: "live" }
-            : {
-                record: version.record,
-                state: op === "delete" ? "deleted" : "destroyed",
-                since: at,
-              };
+  return async (jws) => {
+    const event = readEvent(jws);
+    const refuse = (why: string): never => {
+      throw damaged(`event ${event.seq} of the vault's history ${why}`);
+    };
+    if (event.seq !== (draft?.seq ?? 0) + 1) refuse("is out of order");
+    if (event.prev !== (draft?.head ?? null)) refuse("does not follow the one before");
+    if (event.at < (draft?.at ?? 0)) refuse("is older than the one before");
+    const signer = draft ? draft.members.get(event.by) : founder(event, refuse);
+    if (!signer || !isCurrent(signer, event.at)) return refuse("is not by a member");
+    let key = keys.get(signer.kid);
+    if (!key) keys.set(signer.kid, (key = importJWK(signer.sign, "EdDSA")));
+    await verifyEvent(jws, signer.kid, await key);
+    const head = hash(jws);
+    if (!draft) draft = begun(event, signer, head, refuse);
+    else
+      for (const operation of operationsOf(event)) {
+        const rule = ruleOf(operation);
+        // no id of a scope is empty
+        if (!signer.administrator && !signer.scopes.includes(rule.scope?.(draft, operation) ?? ""))
+          refuse("is not by somebody who may do that");
+        rule.apply(draft, operation, refuse);
       }
-      return changed({ ...known, versions });
-    }
-  }
+    const now = Object.assign(draft, { seq: event.seq, head, at: event.at });
+    return { event, state: now };
+  };
 }
 
-const nowCurrent = <S extends Pick<SecretState, "current">>(secret: S, n: number): S => ({
-  ...secret,
-  current: n,
-  previous: secret.current,
-});
+/** The state that one event leads to. @throws E_VAULT_DAMAGED */
+export const replay = async (before: VaultState | undefined, jws: string): Promise<VaultState> =>
+  (await replaying(before)(jws)).state;
 
-/** What is said of a secret, one further than what was said before. */
-const metaRecord = (
-  where: Pick<RecordPlace, "s" | "g" | "id">,
-  known: SecretState | undefined,
-  rec: string,
-  place: (more: Pick<RecordPlace, "s" | "g" | "id" | "n" | "k">) => RecordPlace,
-): RecordRef => ({
-  hash: rec,
-  place: place({ ...where, n: (known?.meta.place.n ?? 0) + 1, k: "meta" }),
-});
+// the table gives each operation the rule of its own; TypeScript cannot follow that through an index
+const ruleOf = ({ op }: Operation): Rule<Operation> => rules[op] as unknown as Rule<Operation>;
+
+function founder(event: Event, refuse: (why: string) => never): MemberState {
+  if (event.op !== "genesis") return refuse("does not begin it");
+  const { sign, age, at } = event;
+  const who: Member = { kid: keyId(sign), sign, age };
+  return { ...who, kind: "person", administrator: true, scopes: [], since: at };
+}
+
+function begun(
+  event: Event,
+  signer: MemberState,
+  head: string,
+  refuse: (why: string) => never,
+): Draft {
+  if (event.op !== "genesis") return refuse("does not begin it");
+  const { s, slot, seq, at } = event;
+  return {
+    ...{ id: head, seq, head, at },
+    members: new Map([[signer.kid, signer]]),
+    meta: { id: s, generation: 1, slot, holders: [signer.kid], seals: 0 },
+    scopes: new Map(),
+    secrets: new Map(),
+    purged: new Set(),
+  };
+}

@@ -1,9 +1,18 @@
+import type { Key } from "../driver/index.ts";
 import { hash } from "./hash.ts";
 import { damaged } from "./problems.ts";
 import { CitadelError } from "../errors.ts";
 import type { Compartment, Identity } from "./types.ts";
 
 const keyBytes = 32;
+
+/** Slots lie apart from everything else, where nothing is ever locked against deletion; named by what they hold. */
+export const slotKey = ({
+  id,
+  generation,
+  slot,
+}: Pick<Compartment, "id" | "generation" | "slot">): Key =>
+  `slot/${id}/${generation}/${Buffer.from(slot, "base64url").toString("hex")}`;
 
 /** Seals the key of a scope to those who may open it, as an age file. @param recipients `age1…` */
 export async function sealSlot(
@@ -23,7 +32,7 @@ export async function sealSlot(
  */
 export async function openSlot(
   bytes: Uint8Array | undefined,
-  { id, generation, slot }: Compartment,
+  { id, generation, slot }: Pick<Compartment, "id" | "generation" | "slot">,
   identity: Identity,
 ): Promise<Uint8Array> {
   const what = `slot ${generation} of the scope ${id}`;

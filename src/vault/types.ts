@@ -68,6 +68,10 @@ export interface Compartment {
   readonly generation: number;
   /** SHA-256 (base64url) of the age file */
   readonly slot: string;
+  /** key ids of those who were ever given the key of this generation */
+  readonly holders: readonly string[];
+  /** records sealed under this generation so far */
+  readonly seals: number;
 }
 
 export interface ScopeState extends Compartment {
@@ -85,6 +89,25 @@ export interface Member {
   readonly age: string;
 }
 
+/** `recovery`: an identity that lies somewhere offline, for the day when all others are lost. */
+export type MemberKind = "person" | "machine" | "recovery";
+
+export interface MemberState extends Member {
+  readonly kind: MemberKind;
+  /** may sign everything, and holds the key of every scope */
+  readonly administrator: boolean;
+  /** ids of scopes whose keys it holds, administrator or not */
+  readonly scopes: readonly string[];
+  /** ms since 1970: nothing that it signs later counts */
+  readonly until?: number;
+  /** ms since 1970 */
+  readonly since: number;
+  /** ms since 1970 of its removal */
+  readonly removed?: number;
+  /** name and role, sealed in the compartment `meta`; the founder has none until it is given one */
+  readonly record?: RecordRef;
+}
+
 /** What a verified history adds up to. */
 export interface VaultState {
   /** SHA-256 (base64url) of the first event */
@@ -94,7 +117,8 @@ export interface VaultState {
   readonly head: string;
   /** ms since 1970 of the newest event */
   readonly at: number;
-  readonly administrator: Member;
+  /** by key id, with those who were removed */
+  readonly members: ReadonlyMap<string, MemberState>;
   readonly meta: Compartment;
   readonly scopes: ReadonlyMap<string, ScopeState>;
   readonly secrets: ReadonlyMap<string, SecretState>;
@@ -113,7 +137,10 @@ export interface Identity {
   readonly member: Member;
 }
 
-/** One change as it is signed; what is in it besides depends on `op`. */
+/** Age files that take the place of others of the same generation: compartment, SHA-256 (base64url). */
+export type Slots = readonly (readonly [string, string])[];
+
+/** One change as it is signed; what is in it besides depends on `op`, see `ops/`. */
 export type Operation =
   | {
       readonly op: "genesis";
@@ -154,7 +181,41 @@ export type Operation =
     }
   /** a version was read that nobody reads */
   | { readonly op: "alert"; readonly id: string; readonly n: number }
-  | { readonly op: "policy"; readonly rec: string };
+  | { readonly op: "policy"; readonly rec: string }
+  | {
+      readonly op: "member.add";
+      readonly sign: JWK;
+      readonly age: string;
+      readonly kind: MemberKind;
+      readonly admin: boolean;
+      /** scopes whose keys it gets */
+      readonly ss: readonly string[];
+      readonly until?: number;
+      /** record of name and role */
+      readonly rec: string;
+      readonly slots: Slots;
+    }
+  | {
+      readonly op: "member.role";
+      readonly kid: string;
+      readonly admin: boolean;
+      readonly ss: readonly string[];
+      readonly until?: number;
+      readonly rec: string;
+      readonly slots: Slots;
+    }
+  | { readonly op: "member.remove"; readonly kid: string }
+  | {
+      readonly op: "rekey";
+      readonly s: string;
+      /** the new generation */
+      readonly g: number;
+      readonly slot: string;
+      /** every record of the compartment that is not destroyed: SHA-256 (base64url) before and after */
+      readonly recs: readonly (readonly [string, string])[];
+    };
+
+export type OperationOf<O extends Operation["op"]> = Extract<Operation, { readonly op: O }>;
 
 /** Several operations that come about together or not at all. */
 export interface Batch {
@@ -164,6 +225,7 @@ export interface Batch {
 
 export type Event = (Operation | Batch) & Envelope;
 
+/** What is signed with every operation. */
 export interface Envelope {
   readonly seq: number;
   /** SHA-256 (base64url) of the event before; null for the first */
