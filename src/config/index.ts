@@ -15,5 +15,5 @@ export {
 export { mask, secretName } from "./mask.ts";
 export type { Dirs, Settings } from "./settings.ts";
 export { settingKeys, table as settingsTable, variablesOf, type SettingKey } from "./table.ts";
-export { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
+export { formatDuration, formatSize, parseDuration, parseMoment, parseSize } from "./units.ts";
 export { storeUrl } from "./values.ts";

@@ -24,6 +24,13 @@ export const parseSize = (raw: unknown): number | undefined => quantity(raw, siz
 /** Milliseconds of `48h`, `15min`, `500ms` or a plain number; undefined when it is none of these. */
 export const parseDuration = (raw: unknown): number | undefined => quantity(raw, durations);
 
+/** A date, or how long ago (`7d`), as ms since 1970; undefined when it is neither. */
+export function parseMoment(text: string, now: number): number | undefined {
+  const ago = parseDuration(text);
+  const time = ago === undefined ? Date.parse(text) : now - ago;
+  return Number.isNaN(time) ? undefined : time;
+}
+
 /** Bytes for people: `128 MB`. */
 export const formatSize = (bytes: number): string => format(bytes, sizes, ["tb", "gb", "mb", "kb"]);
 /** Milliseconds for people: `48 h`. */

@@ -1,4 +1,4 @@
-import { parseDuration } from "../config/units.ts";
+import { parseMoment } from "../config/units.ts";
 import { CitadelError } from "../errors.ts";
 import { string as text } from "@oclif/core/args";
 import { string } from "@oclif/core/flags";
@@ -26,9 +26,8 @@ export function versionNumber(given: string): number {
 
 /** `7d` or a date, as ms since 1970. @throws E_USAGE */
 export function timeOfText(given: string, now: number): number {
-  const duration = parseDuration(given);
-  const time = duration === undefined ? Date.parse(given) : now - duration;
-  if (Number.isNaN(time))
+  const time = parseMoment(given, now);
+  if (time === undefined)
     throw new CitadelError("E_USAGE", "--since is neither a duration such as 7d nor a date");
   return time;
 }

@@ -4,7 +4,7 @@ import { chain } from "./chain.ts";
 import { documentCodec, encodeEntry, sha256, type Stored } from "./codec.ts";
 import { keep } from "./immutable.ts";
 import { documentKey, entriesOf, entryKey, segmentPrefix } from "./keys.ts";
-import type { Actor, Change, Crash, Document, Kind, Ledger, LedgerEntry } from "./types.ts";
+import type { Actor, Change, Crash, Document, Kind, Ledger, PastEntry } from "./types.ts";
 import { walk } from "./walk.ts";
 
 /** Changes folded into one move at most. */
@@ -199,7 +199,7 @@ export function openLedger<S, E>(
     lines.delete(key);
   };
 
-  const history = async function* (name: string): AsyncGenerator<LedgerEntry<E>, void, void> {
+  const history = async function* (name: string): AsyncGenerator<PastEntry<E>, void, void> {
     const held = await load(name, documentKey(kind.name, name));
     if (held) yield* chain<E>(driver, kind.name, name, held.doc);
   };

@@ -30,6 +30,12 @@ export interface LedgerEntry<E> {
   readonly changes: readonly Change<E>[];
 }
 
+/** An entry as it is found in a chain. */
+export interface PastEntry<E> extends LedgerEntry<E> {
+  /** SHA-256 (base64url) of its stored bytes, which the entry or document after it names */
+  readonly sha256: string;
+}
+
 /** What a family of documents is made of. All functions are pure. */
 export interface Kind<S, E> {
   /** one key segment: `package`, `user`, `token`, `scope` */
@@ -95,7 +101,7 @@ export interface Ledger<S, E> {
     decide: (state: S | undefined) => readonly E[],
   ): Promise<Document<S> | undefined>;
   /** Entries that count (reachable from the tip), newest first; each is checked against the chain. */
-  history(name: string): AsyncIterable<LedgerEntry<E>>;
+  history(name: string): AsyncIterable<PastEntry<E>>;
   /** The state as it was at `time` (ms since 1970), undefined when there was none. */
   asOf(name: string, time: number): Promise<S | undefined>;
   /**

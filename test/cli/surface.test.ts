@@ -23,7 +23,7 @@ test("25: one letter means one thing in every command", () => {
     q: ["quiet"],
     n: ["dry-run"],
     o: ["output"],
-    f: ["force", "file"], // a feature names -f FILE for publishing
+    f: ["force", "file", "follow"], // features name -f FILE for publishing, -f for following
     h: ["help"],
   };
   for (const [letter, names] of letters)
