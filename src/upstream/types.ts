@@ -48,14 +48,8 @@ export interface Upstream {
     caller: Caller,
     options?: ViewOptions,
   ): Promise<View>;
-  /** The manifest of a version, tag or range. @throws as `view`, E_VERSION_NOT_FOUND */
-  manifest(
-    name: string,
-    spec: string,
-    form: Form,
-    base: string,
-    caller: Caller,
-  ): Promise<UpstreamManifest>;
+  /** The whole manifest of a version, tag or range. @throws as `view`, E_VERSION_NOT_FOUND */
+  manifest(name: string, spec: string, base: string, caller: Caller): Promise<UpstreamManifest>;
   /** @throws as `view` */
   tags(name: string, base: string, caller: Caller): Promise<TagList>;
   /** @throws as `view`, E_VERSION_NOT_FOUND */

@@ -122,11 +122,11 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
       return packages.show(await demandRemote(name, caller), name, form, base, again);
     },
 
-    async manifest(name, spec, form, base, caller) {
+    async manifest(name, spec, base, caller) {
       const remote = await demandRemote(name, caller);
       const wanted = spec.trim();
       const [version, shown] = await findIn(
-        (again) => packages.show(remote, name, form, base, again),
+        (again) => packages.show(remote, name, "full", base, again),
         (one) => versionFor(choicesOf(one), wanted),
       );
       const refusal = shown.plan.hidden.get(wanted);
@@ -179,7 +179,7 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
 
   return {
     view: (...asked) => counting(asked[3], () => packagesFor.view(...asked)),
-    manifest: (...asked) => counting(asked[4], () => packagesFor.manifest(...asked)),
+    manifest: (...asked) => counting(asked[3], () => packagesFor.manifest(...asked)),
     tags: (...asked) => counting(asked[2], () => packagesFor.tags(...asked)),
     tarball: (...asked) => counting(asked[2], () => packagesFor.tarball(...asked)),
 

@@ -34,6 +34,16 @@ test("B9: a packument comes from upstream with our addresses in it, and nothing 
   }
 });
 
+test("B2: one manifest is whole whatever form is asked for", async () => {
+  const there = await server();
+  stock(there, "one", { versions: { "1.0.0": { bugs: { url: "https://bugs.example/one" } } } });
+  const here = await behind(there);
+  const got = await here.ask("/one/latest", { headers: { accept: short } });
+  expect([got.status, got.headers.get("content-type")]).toEqual([200, "application/json"]);
+  expect(got.json()).toMatchObject({ bugs: { url: "https://bugs.example/one" } });
+  expect(there.requests.map(({ headers }) => headers.accept)).toEqual(["application/json"]);
+});
+
 test("B9: whatever else a packument holds, and however it is spaced, stays as it is", async () => {
   const there = await server();
   const here = await behind(there);

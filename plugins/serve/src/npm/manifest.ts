@@ -4,30 +4,26 @@ import type { UpstreamManifest } from "@citadel/core/upstream";
 import type { Context } from "hono";
 import { isShared, readAs } from "../context.ts";
 import { notModified } from "../http/conditional.ts";
-import { formOf } from "../http/negotiate.ts";
 import { orElsewhere } from "./elsewhere.ts";
 import { param, type Env, type Handler } from "./room.ts";
 
 /**
  * `GET /<name>/<version, tag or range>`: one manifest, whole whatever form is asked for, as the public registry does it: `pnpm bugs`
- * asks for the short one and reads what that lacks. What is elsewhere is taken from the form asked for: for one manifest no full
- * document is fetched that nothing else needs.
+ * asks for the short one and reads what that lacks.
  */
 export const getManifest: Handler = async (c) => {
   const { asked, shared, site } = c.env;
   const { registry, upstream } = shared.citadel;
   const [wanted, spec] = [param(c, "name"), param(c, "spec")];
-  const form = formOf(asked.header("accept") ?? "");
   let open = true;
   const found = await readAs(shared, asked, (caller) => {
     open = isShared(caller);
     return orElsewhere<Resolved | UpstreamManifest>(
       registry.resolve(wanted, spec, caller),
-      upstream && (() => upstream.manifest(wanted, spec, form, site.base, caller)),
+      upstream && (() => upstream.manifest(wanted, spec, site.base, caller)),
     );
   });
-  if ("bytes" in found)
-    return sent(c, { etag: found.etag, short: form === "short", open }, () => found.bytes);
+  if ("bytes" in found) return sent(c, found.etag, open, () => found.bytes);
 
   const { name, version, record } = found;
   const base = new URL(site.base).host.replaceAll(/[^\w.-]/g, "-");
@@ -35,7 +31,7 @@ export const getManifest: Handler = async (c) => {
   const said = createHash("sha256").update(JSON.stringify([deprecated, signature, attestations]));
   const mark = said.digest("base64url").slice(0, 16);
   const etag = ["f", base, version, record.manifest, mark].join("-");
-  return sent(c, { etag, short: false, open }, () => {
+  return sent(c, etag, open, () => {
     const manifest: JsonObject = { ...found.manifest };
     manifest["dist"] = {
       ...(manifest["dist"] as JsonObject),
@@ -46,20 +42,16 @@ export const getManifest: Handler = async (c) => {
   });
 };
 
-function sent(
-  c: Context<Env>,
-  { etag, short, open }: { etag: string; short: boolean; open: boolean },
-  body: () => Uint8Array,
-): Response {
+function sent(c: Context<Env>, etag: string, open: boolean, body: () => Uint8Array): Response {
   const headers = {
     "cache-control": `${open ? "" : "private, "}max-age=0, must-revalidate`,
     etag: `"${etag}"`,
-    vary: `accept, accept-encoding${open ? "" : ", authorization"}`,
+    ...(!open && { vary: "authorization" }),
   };
   if (notModified(c.env.asked, etag, [], Number.POSITIVE_INFINITY) !== undefined)
     return c.body(null, 304, headers);
   return c.body(new Uint8Array(body()), 200, {
     ...headers,
-    "content-type": short ? "application/vnd.npm.install-v1+json" : "application/json",
+    "content-type": "application/json",
   });
 }
