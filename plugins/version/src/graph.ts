@@ -1,7 +1,7 @@
 import compare from "semver/functions/compare-loose.js";
 import diff from "semver/functions/diff.js";
 import parse from "semver/functions/parse.js";
-import type { HistoryVersion, PackageHistory } from "./history.ts";
+import type { HistoryVersion, PackageHistory } from "@citadel/core/documents";
 
 /**
  * - `current`: what `latest` points to

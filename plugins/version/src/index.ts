@@ -7,7 +7,7 @@ export type {
   VersionNode,
   VersionStatus,
 } from "./graph.ts";
-export type { HistoryVersion, PackageHistory } from "./history.ts";
+export type { HistoryVersion, PackageHistory } from "@citadel/core/documents";
 export { VersionManager } from "./manager.ts";
 export type { ParsedRange, ParsedVersion } from "./parse.ts";
 export type { NextOptions, ReleaseType } from "./recommend/next.ts";

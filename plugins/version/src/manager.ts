@@ -1,7 +1,7 @@
+import { historyOfPackument } from "@citadel/core/documents";
 import { generateAsciiGraph } from "./ascii.ts";
 import { compareVersions } from "./compare.ts";
 import { buildVersionGraph } from "./graph.ts";
-import { historyOfPackument } from "./history.ts";
 import { generateMermaid } from "./mermaid.ts";
 import type { TreeComparison } from "./recommend/compare-trees.ts";
 import { parseVersion } from "./parse.ts";

@@ -1,6 +1,6 @@
 import rsort from "semver/functions/rsort.js";
 import satisfies from "semver/functions/satisfies.js";
-import type { PackageHistory } from "./history.ts";
+import type { PackageHistory } from "@citadel/core/documents";
 
 /** The versions of a package that fit a version or range, highest first. */
 export function matchingVersions({ versions }: PackageHistory, range: string): string[] {

@@ -1,7 +1,7 @@
 import type { Citadel } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
 import { buildVersionGraph, type GraphOptions, type VersionGraph } from "./graph.ts";
-import { readHistory, type PackageHistory } from "./history.ts";
+import { readHistory, type PackageHistory } from "@citadel/core/documents";
 
 /** Days of downloads that are summed. */
 const days = 30;

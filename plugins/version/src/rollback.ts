@@ -3,7 +3,7 @@ import type { Caller } from "@citadel/core/access";
 import { CitadelError } from "@citadel/core/errors";
 import type { Rollback } from "@citadel/core/registry";
 import { buildVersionGraph } from "./graph.ts";
-import { readHistory } from "./history.ts";
+import { readHistory } from "@citadel/core/documents";
 
 interface Asked {
   readonly package: string;

@@ -1,8 +1,15 @@
 import { join, relative } from "node:path";
 import type ts from "typescript-api";
-import { major, minor, patch, type ApiChange, type Tree } from "./change.ts";
-import { entriesOf, type Entry } from "./entries.ts";
-import { load, loadTypeScript, type TypeScript } from "./program.ts";
+import {
+  entriesOf,
+  load,
+  loadTypeScript,
+  withoutPrivates,
+  type Entry,
+  type Tree,
+  type TypeScript,
+} from "@citadel/core/documents";
+import { major, minor, patch, type ApiChange } from "./change.ts";
 
 /** One exported name of an entry point, before and after. */
 interface Side {
@@ -35,7 +42,7 @@ export async function compareApis(
   const { program, checker, unresolved } = load(
     ts,
     pairs.flatMap(({ from, to }) => [from, to]),
-    now.root,
+    { home: now.root, edit: withoutPrivates },
   );
   const changes: ApiChange[] = [];
   const shown = new Set<ts.Symbol>();

@@ -1,5 +1,3 @@
-import type { JsonObject } from "@citadel/core/registry";
-
 export type Level = "major" | "minor" | "patch";
 
 /** One difference between what is published and what is in the folder. */
@@ -18,15 +16,6 @@ export const larger = (a: Level, b: Level): Level =>
   levels.indexOf(a) >= levels.indexOf(b) ? a : b;
 
 export const largest = (all: readonly Level[]): Level => all.reduce(larger, "patch");
-
-/** An unpacked package. */
-export interface Tree {
-  /** absolute path */
-  readonly root: string;
-  readonly manifest: JsonObject;
-  /** relative paths, with slashes */
-  readonly files: readonly string[];
-}
 
 export const major = (what: string, where: string, proven = true): ApiChange => ({
   ...{ level: "major", proven, what, where },

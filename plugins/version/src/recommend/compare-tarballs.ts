@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { compareTrees, type TreeComparison } from "./compare-trees.ts";
-import { unpack } from "./unpack.ts";
+import { unpack } from "@citadel/core/documents";
 
 /** Two package tarballs: what the newer one changes for those who use the package. @throws E_INVALID_DOCUMENT, E_TOO_LARGE */
 export async function compareTarballs(old: Uint8Array, now: Uint8Array): Promise<TreeComparison> {

@@ -1,5 +1,6 @@
 import { compareWithinLimits } from "./api-limits.ts";
-import { largest, type ApiChange, type Level, type Tree } from "./change.ts";
+import type { Tree } from "@citadel/core/documents";
+import { largest, type ApiChange, type Level } from "./change.ts";
 import { compareManifests } from "./manifest.ts";
 
 /** What two states of a package are to each other. */

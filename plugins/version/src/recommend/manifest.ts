@@ -1,8 +1,9 @@
 import { baseName, isObject, type Json, type JsonObject } from "@citadel/core/registry";
 import subset from "semver/ranges/subset.js";
 import validRange from "semver/ranges/valid.js";
-import { major, minor, patch, type ApiChange, type Tree } from "./change.ts";
-import { entriesOf } from "./entries.ts";
+import type { Tree } from "@citadel/core/documents";
+import { major, minor, patch, type ApiChange } from "./change.ts";
+import { entriesOf } from "@citadel/core/documents";
 
 /** What changed in how a package is found, loaded and run: entry points, module format, commands, engines, peers, files. */
 export function compareManifests(old: Tree, now: Tree): ApiChange[] {

@@ -6,13 +6,17 @@ import { CitadelError, errorCode } from "@citadel/core/errors";
 import { checkName } from "@citadel/core/registry";
 import compare from "semver/functions/compare-loose.js";
 import parse from "semver/functions/parse.js";
-import { readHistory, type PackageHistory } from "../history.ts";
 import { larger, largest, type ApiChange, type Level } from "./change.ts";
 import { bumpFor } from "./bump.ts";
 import { compareTrees } from "./compare-trees.ts";
 import { checkType, choices, nextVersion, type ReleaseType } from "./next.ts";
 import { saidInChangesets, saidInCommits, type Said } from "./said.ts";
-import { readFolder, unpackVersion } from "./unpack.ts";
+import {
+  readFolder,
+  readHistory,
+  unpackVersion,
+  type PackageHistory,
+} from "@citadel/core/documents";
 
 /** What to call the next version; `docs/versions.md` describes it. */
 export interface Recommendation {

@@ -44,7 +44,7 @@ export default class VersionCompare extends CitadelCommand {
 
   async #matches(name: string, { a, b }: Comparison): Promise<Record<"a" | "b", string[]>> {
     const [{ readHistory }, { matchingVersions }] = await Promise.all([
-      import("../../history.ts"),
+      import("@citadel/core/documents"),
       import("../../matches.ts"),
     ]);
     const history = await readHistory(await this.citadel(), name, commandLine);

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
-import { parseObject } from "@citadel/core/pack";
-import { isObject, type Json, type JsonObject } from "@citadel/core/registry";
 import { exports as resolveExports } from "resolve.exports";
-import type { Tree } from "./change.ts";
+import { parseObject } from "../pack/folder.ts";
+import { isObject } from "../registry/manifest.ts";
+import type { Json, JsonObject } from "../registry/types.ts";
+import type { Tree } from "./tree.ts";
 
 /** What can be imported of a package. */
 export interface Entry {

@@ -2,20 +2,31 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { realpath } from "node:fs/promises";
-import type { Citadel } from "@citadel/core";
-import type { Caller } from "@citadel/core/access";
-import { CitadelError } from "@citadel/core/errors";
-import { listFiles, readPackageJson } from "@citadel/core/pack";
-import { tarballFile } from "@citadel/core/registry";
-import type { Tree } from "./change.ts";
+import type { Caller } from "../access/types.ts";
+import type { Citadel } from "../citadel.ts";
+import { CitadelError } from "../errors.ts";
+import { listFiles, readPackageJson } from "../pack/folder.ts";
+import { tarballFile } from "../registry/names.ts";
+import type { JsonObject } from "../registry/types.ts";
 
-/** bytes of declarations, code and JSON that are unpacked to be compared */
+/** An unpacked package. */
+export interface Tree {
+  /** absolute path */
+  readonly root: string;
+  readonly manifest: JsonObject;
+  /** relative paths, with slashes; all of the package, also those that were not unpacked */
+  readonly files: readonly string[];
+}
+
+/** bytes that are unpacked */
 const most = 256 * 2 ** 20;
-const wanted = /\.(?:[cm]?js|[cm]?ts|json)$/;
+/** declarations, code and JSON: what can be compared */
+const comparable = /\.(?:[cm]?js|[cm]?ts|json)$/;
 
 /**
- * Unpacks what can be compared of a published version: code, declarations and package.json, no links.
+ * Unpacks a published version, without links.
  * @param folder an empty one
+ * @param wanted paths of files that are unpacked @default code, declarations and JSON
  * @throws E_INTEGRITY, E_TOO_LARGE, E_INVALID_DOCUMENT
  */
 export async function unpackVersion(
@@ -23,12 +34,17 @@ export async function unpackVersion(
   caller: Caller,
   version: { readonly name: string; readonly version: string; readonly origin: string },
   folder: string,
+  wanted?: RegExp,
 ): Promise<Tree> {
-  return unpack(await tarballOf(citadel, caller, version), folder);
+  return unpack(await tarballOf(citadel, caller, version), folder, wanted);
 }
 
 /** The same of any gzipped tarball. */
-export async function unpack(source: AsyncIterable<Uint8Array>, folder: string): Promise<Tree> {
+export async function unpack(
+  source: AsyncIterable<Uint8Array>,
+  folder: string,
+  wanted = comparable,
+): Promise<Tree> {
   const { Unpack } = await import("tar");
   const files: string[] = [];
   let sum = 0;

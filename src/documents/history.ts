@@ -1,7 +1,9 @@
-import { nearest, type Citadel } from "@citadel/core";
-import type { Caller } from "@citadel/core/access";
-import { CitadelError, errorCode } from "@citadel/core/errors";
-import { isObject, type JsonObject, type PackageState } from "@citadel/core/registry";
+import type { Caller } from "../access/types.ts";
+import type { Citadel } from "../citadel.ts";
+import { CitadelError, errorCode } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+import { isObject } from "../registry/manifest.ts";
+import type { JsonObject, PackageState } from "../registry/types.ts";
 
 /** One version of a package, as far as it matters to its history. */
 export interface HistoryVersion {

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type ts from "typescript-api";
+import { CitadelError } from "../errors.ts";
 
 export type TypeScript = typeof ts;
 
@@ -12,17 +13,29 @@ export async function loadTypeScript(): Promise<TypeScript> {
 export interface Loaded {
   readonly program: ts.Program;
   readonly checker: ts.TypeChecker;
-  /** modules that neither tree nor its packages explain; types that use them are `any` */
+  /** modules that neither the trees nor their packages explain; types that use them are `any` */
   readonly unresolved: ReadonlySet<string>;
 }
 
+export interface LoadOptions {
+  /** folder beside which is looked for what cannot be found otherwise */
+  readonly home: string;
+  /** text that is read in place of a declaration file's */
+  readonly edit?: (ts: TypeScript, file: ts.SourceFile) => string;
+  /** folder that nothing outside of is read, whatever files refer to @default any */
+  readonly within?: string;
+  /** bytes of files, the compiler's own not counted @default any */
+  readonly limit?: number;
+}
+
 /**
- * Both trees in one program. What one tree imports of other packages is looked for beside `home` too, so that both mean the same;
- * private members are left out, because two declarations of them never fit each other.
+ * Trees of packages in one program.
  * @param files absolute paths of declarations and code
+ * @throws E_TOO_LARGE
  */
-export function load(ts: TypeScript, files: readonly string[], home: string): Loaded {
-  const options: ts.CompilerOptions = {
+export function load(ts: TypeScript, files: readonly string[], options: LoadOptions): Loaded {
+  const { home, edit, within, limit = Infinity } = options;
+  const settings: ts.CompilerOptions = {
     allowJs: true,
     checkJs: false,
     maxNodeModuleJsDepth: 0,
@@ -35,14 +48,20 @@ export function load(ts: TypeScript, files: readonly string[], home: string): Lo
     types: [],
   };
   const unresolved = new Set<string>();
-  const host = ts.createCompilerHost(options);
+  const host = ts.createCompilerHost(settings);
   const lib = dirname(createRequire(import.meta.url).resolve("typescript-api"));
   host.getDefaultLibLocation = () => lib;
+  if (within !== undefined) confine(host, (path) => isIn(within, path) || isIn(lib, path));
   const read = host.getSourceFile.bind(host);
+  let size = 0;
   host.getSourceFile = (path, language, failed, fresh) => {
     const file = read(path, language, failed, fresh);
-    if (!file || !/\.d\.[mc]?ts$/.test(path) || path.startsWith(lib)) return file;
-    const open = withoutPrivates(ts, file);
+    if (!file || isIn(lib, path)) return file;
+    size += file.text.length;
+    if (size > limit)
+      throw new CitadelError("E_TOO_LARGE", `its types are more than ${limit} characters`);
+    if (!edit || !/\.d\.[mc]?ts$/.test(path)) return file;
+    const open = edit(ts, file);
     if (open === file.text) return file;
     const again = ts.createSourceFile(path, open, language, true);
     if (file.impliedNodeFormat !== undefined) again.impliedNodeFormat = file.impliedNodeFormat;
@@ -60,12 +79,30 @@ export function load(ts: TypeScript, files: readonly string[], home: string): Lo
       if (!beside.resolvedModule) unresolved.add(literal.text);
       return beside;
     });
-  const program = ts.createProgram([...files], options, host);
+  const program = ts.createProgram([...files], settings, host);
   return { program, checker: program.getTypeChecker(), unresolved };
 }
 
-/** The text with private members blanked and protected ones made public, every line where it was. */
-function withoutPrivates(ts: TypeScript, file: ts.SourceFile): string {
+const isIn = (folder: string, path: string): boolean =>
+  path === folder || (path.startsWith(`${folder}/`) && !path.includes("/../"));
+
+/** What lies elsewhere is not there. */
+function confine(host: ts.CompilerHost, allowed: (path: string) => boolean): void {
+  const { readFile, fileExists, directoryExists, getDirectories, realpath } = host;
+  host.readFile = (path) => (allowed(path) ? readFile(path) : undefined);
+  host.fileExists = (path) => allowed(path) && fileExists(path);
+  if (directoryExists) host.directoryExists = (path) => allowed(path) && directoryExists(path);
+  if (getDirectories) host.getDirectories = (path) => (allowed(path) ? getDirectories(path) : []);
+  if (realpath) host.realpath = (path) => (allowed(path) ? realpath(path) : path);
+  const source = host.getSourceFile.bind(host);
+  host.getSourceFile = (path, ...more) => (allowed(path) ? source(path, ...more) : undefined);
+}
+
+/**
+ * The text with private members blanked and protected ones made public, every line where it was: two declarations of private
+ * members never fit each other.
+ */
+export function withoutPrivates(ts: TypeScript, file: ts.SourceFile): string {
   const cuts: (readonly [start: number, end: number])[] = [];
   const visit = (node: ts.Node): void => {
     if (ts.isClassElement(node) && !ts.isConstructorDeclaration(node)) {
