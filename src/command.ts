@@ -16,6 +16,7 @@ import type { Progress } from "./terminal/progress.ts";
 import { createTerminal, type Terminal } from "./terminal/terminal.ts";
 import { writeReport } from "./report.ts";
 import { usageError } from "./usage.ts";
+import type { Shield } from "./vault/mask/shield.ts";
 
 const exits = { SIGINT: 130, SIGTERM: 143 } as const;
 type Signal = keyof typeof exits;
@@ -51,7 +52,9 @@ export abstract class CitadelCommand extends Command {
   #citadel: Promise<Citadel> | undefined;
   #loaded: Promise<Loaded> | undefined;
   #progress: Progress | undefined;
+  #redact = (text: string): string => text;
   #streamed = false;
+  #shield: Promise<Shield> | undefined;
   #stop = new AbortController();
   #unlisten = (): void => {};
 
@@ -143,6 +146,20 @@ export abstract class CitadelCommand extends Command {
   protected async confirmName(question: string, name: string, given?: string): Promise<void> {
     const { confirmName } = await import("./terminal/prompt.ts");
     await confirmName(this.terminal, question, name, given);
+  }
+
+  /** What keeps values of the vault out of all that this command says, raised when first asked for. */
+  protected shield(): Promise<Shield> {
+    return (this.#shield ??= import("./vault/mask/shield.ts").then(({ raiseShield }) => {
+      const shield = raiseShield([process.stdout, process.stderr]);
+      this.#redact = shield.text;
+      return shield;
+    }));
+  }
+
+  /** Leaves SIGINT and SIGTERM to what the command does about them. */
+  protected keepSignals(): void {
+    this.#unlisten();
   }
 
   /** Lets a long-running command end its work after Ctrl-C or SIGTERM, before what it opened is closed. */
@@ -268,6 +285,7 @@ export abstract class CitadelCommand extends Command {
       versions: { node: process.version, ...Object.fromEntries(plugins) },
       env: environment(),
       folder: join(this.dirs.cache, "reports"),
+      redact: this.#redact,
     });
   }
 

@@ -209,6 +209,11 @@ export const errors = {
     status: 400,
     hint: ["pack and publish from the same folder in one step"],
   },
+  E_DANGEROUS_VARIABLE: {
+    exit: 9,
+    status: 400,
+    hint: ["give it another name: --map NAME=<secret>"],
+  },
   E_POLICY: {
     exit: 9,
     status: 403,

@@ -11,6 +11,8 @@ export interface ReportOptions {
   readonly env: Environment;
   /** folder to write into, made when missing */
   readonly folder: string;
+  /** takes out of the text what else may not be in it */
+  readonly redact: (text: string) => string;
 }
 
 const telling =
@@ -26,6 +28,7 @@ export function writeReport({
   versions,
   env,
   folder,
+  redact,
 }: ReportOptions): string | undefined {
   const variables = Object.entries(env).filter(([name]) => telling.test(name));
   const secrets = Object.entries(env).flatMap(([name, value = ""]) =>
@@ -50,7 +53,7 @@ export function writeReport({
     try {
       mkdirSync(place, { recursive: true, mode: 0o700 });
       const path = join(place, name);
-      writeFileSync(path, `${text}\n`, { mode: 0o600, flag: "wx" });
+      writeFileSync(path, `${redact(text)}\n`, { mode: 0o600, flag: "wx" });
       return path;
     } catch {
       // a read-only home: the next place

@@ -4,6 +4,7 @@ import { CitadelError } from "../errors.ts";
 import { askSecret } from "../terminal/prompt.ts";
 import { readSecretFile } from "../terminal/secret.ts";
 import type { Vault } from "../vault/index.ts";
+import type { Shield } from "../vault/mask/shield.ts";
 import { string } from "@oclif/core/flags";
 import { openSecrets } from "./open.ts";
 
@@ -25,7 +26,7 @@ export abstract class SecretsCommand extends CitadelCommand {
       throw new CitadelError("E_USAGE", "standard input holds the value, not the passphrase", {
         hint: ["pass --passphrase-file <file>"],
       });
-    return openSecrets({
+    const vault = openSecrets({
       citadel: await this.citadel(),
       passphrase: async (use) => {
         if (path) return readSecretFile(path, "passphrase");
@@ -37,5 +38,27 @@ export abstract class SecretsCommand extends CitadelCommand {
         return chosen;
       },
     });
+    return shielded(vault, await this.shield());
   }
+
+  /** Standard output carries values from now on: it is what was asked for. */
+  protected async reveal(): Promise<void> {
+    (await this.shield()).open(process.stdout);
+  }
+}
+
+/** The same vault, whose values this process does not say by accident. */
+function shielded(vault: Vault, { hide }: Shield): Vault {
+  return {
+    ...vault,
+    async get(...asked) {
+      const read = await vault.get(...asked);
+      hide(read.name, read.value);
+      return read;
+    },
+    set(which, value, ...more) {
+      hide(which.name, value);
+      return vault.set(which, value, ...more);
+    },
+  };
 }

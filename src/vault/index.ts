@@ -5,3 +5,4 @@ export { vaultKind, vaultName } from "./kind.ts";
 export { deriveKey } from "./passphrase.ts";
 export { mostBytes, openRecord, sealRecord } from "./record.ts";
 export type { RecordPlace } from "./types.ts";
+export { isReference, readReference, referenceTo } from "./reference.ts";

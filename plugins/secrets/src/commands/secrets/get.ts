@@ -40,6 +40,7 @@ export default class SecretsGet extends SecretsCommand {
         ...(flags.label && { label: flags.label === "previous" ? "previous" : "current" }),
       },
     );
+    await this.reveal();
     const text = value.toString();
     const encoding = Buffer.from(text).equals(value) ? "utf8" : "base64";
     if (!json) {
