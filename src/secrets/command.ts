@@ -38,7 +38,7 @@ export abstract class SecretsCommand extends CitadelCommand {
         return chosen;
       },
     });
-    return shielded(vault, await this.shield());
+    return shielded(vault, () => this.shield());
   }
 
   /** Standard output carries values from now on: it is what was asked for. */
@@ -48,16 +48,16 @@ export abstract class SecretsCommand extends CitadelCommand {
 }
 
 /** The same vault, whose values this process does not say by accident. */
-function shielded(vault: Vault, { hide }: Shield): Vault {
+function shielded(vault: Vault, shield: () => Promise<Shield>): Vault {
   return {
     ...vault,
     async get(...asked) {
       const read = await vault.get(...asked);
-      hide(read.name, read.value);
+      (await shield()).hide(read.name, read.value);
       return read;
     },
-    set(which, value, ...more) {
-      hide(which.name, value);
+    async set(which, value, ...more) {
+      (await shield()).hide(which.name, value);
       return vault.set(which, value, ...more);
     },
   };
