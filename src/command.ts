@@ -70,9 +70,9 @@ export abstract class CitadelCommand extends Command {
     return findDirs(environment());
   }
 
-  /** All settings with their origins, flags of this command included. Warnings of files are printed once. */
-  protected settings(): Promise<Loaded> {
-    this.#loaded ??= this.#load();
+  /** All settings with their origins, flags of this command included. Warnings of files are printed once, unless `quiet`. */
+  protected settings({ quiet = false } = {}): Promise<Loaded> {
+    this.#loaded ??= this.#load(quiet);
     return this.#loaded;
   }
 
@@ -235,7 +235,7 @@ export abstract class CitadelCommand extends Command {
     process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
   }
 
-  async #load(): Promise<Loaded> {
+  async #load(quiet: boolean): Promise<Loaded> {
     const { loadSettings } = await import("./config/load.ts");
     const loaded = loadSettings({
       env: environment(),
@@ -244,7 +244,7 @@ export abstract class CitadelCommand extends Command {
       flags: this.#settingFlags,
       given: this.#givenFile,
     });
-    for (const warning of loaded.warnings) this.warn(warning);
+    if (!quiet) for (const warning of loaded.warnings) this.warn(warning);
     return loaded;
   }
 

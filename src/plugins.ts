@@ -22,11 +22,14 @@ export interface DriverItem {
 
 /**
  * The drivers of all installed and linked plugins, without importing any. The first plugin to name a scheme keeps it:
- * core plugins come first.
+ * those that came with Citadel come first, whatever order they were loaded in.
  */
 export function findDrivers(config: Pick<Config, "getPluginsList">): DriverItem[] {
   const taken = new Set<string>();
-  return config.getPluginsList().flatMap((plugin) => {
+  const foreign = ({ type }: { readonly type: string }): number =>
+    Number(type === "link" || type === "user");
+  const plugins = config.getPluginsList().toSorted((a, b) => foreign(a) - foreign(b));
+  return plugins.flatMap((plugin) => {
     const { drivers = {} } = ((plugin.pjson as unknown as Record<string, unknown>)["citadel"] ??
       {}) as Contribution;
     return Object.entries(drivers).map(([scheme, file]): DriverItem => {

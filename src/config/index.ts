@@ -1,6 +1,7 @@
+export { combined as combinedVariables } from "./derived.ts";
 export { findDirs } from "./dirs.ts";
 export { environment, logEverything, type Environment } from "./environment.ts";
-export { readSettingsFile, type SettingsFile } from "./files.ts";
+export { findProjectFile, readSettingsFile, userFile, type SettingsFile } from "./files.ts";
 export { isLoopback } from "./hosts.ts";
 export {
   formatOrigin,

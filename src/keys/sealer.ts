@@ -79,7 +79,7 @@ async function readKeyFile(path: string): Promise<string | undefined> {
 async function makeKeyFile(folder: string, path: string): Promise<string | undefined> {
   const draft = join(folder, `${keyFile}.${randomUUID()}`);
   try {
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     await writeFile(draft, `${randomBytes(keyBytes).toString("base64")}\n`, {
       mode: 0o600,
       flag: "wx",

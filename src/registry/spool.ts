@@ -48,7 +48,7 @@ export async function spool(
         continue;
       }
       if (!file) {
-        await mkdir(dir, { recursive: true });
+        await mkdir(dir, { recursive: true, mode: 0o700 });
         file = await open(path, "wx", 0o600);
         for (const part of held.splice(0)) await file.writeFile(part);
       }

@@ -187,6 +187,8 @@ export interface Store {
   /** Recomputes every chain, state, blob and manifest. Yields problems as they are found. */
   verify(options: {
     readonly kinds: readonly Kind<unknown, unknown>[];
+    /** only so many documents of each kind, those that changed last, and so many objects of each @default all */
+    readonly newest?: number | undefined;
     readonly counted?: (what: "documents" | "entries" | "manifests" | "blobs") => void;
   }): AsyncIterable<Problem>;
   close(): Promise<void>;

@@ -15,7 +15,11 @@ type Options = Parameters<Store["verify"]>[0];
 type Problems = AsyncGenerator<Problem, void, void>;
 
 /** {@link Store.verify}. A document is computed anew from its history and must come out byte by byte. */
-export async function* verify(driver: Driver, { kinds, counted = () => {} }: Options): Problems {
+export async function* verify(
+  driver: Driver,
+  { kinds, counted = () => {}, newest }: Options,
+): Problems {
+  if (newest !== undefined) return yield* verifyNewest(driver, { kinds, counted, newest });
   for (const kind of kinds) {
     const revisions = new Map<string, number>();
     const prefix = documentKey(kind.name);
@@ -30,8 +34,34 @@ export async function* verify(driver: Driver, { kinds, counted = () => {} }: Opt
     });
     yield* survive(`h/${kind.name}/`, () => verifyEntries(driver, kind, revisions));
   }
-  yield* verifyObjects(driver, "b/", "sha512", () => counted("blobs"));
-  yield* verifyObjects(driver, "m/", "sha256", () => counted("manifests"));
+  yield* verifyObjects(driver, "b/", counted);
+  yield* verifyObjects(driver, "m/", counted);
+}
+
+/** The documents of each kind that changed last, with the objects that they named last. */
+async function* verifyNewest(
+  driver: Driver,
+  {
+    kinds,
+    counted,
+    newest,
+  }: Options & { readonly newest: number } & Pick<Required<Options>, "counted">,
+): Problems {
+  for (const kind of kinds) {
+    const prefix = documentKey(kind.name);
+    const found: { readonly key: Key; readonly modified: number }[] = [];
+    yield* await attempt(prefix, async () => {
+      for await (const { key, modified } of walk(driver, prefix)) found.push({ key, modified });
+    });
+    for (const { key } of found.sort((a, b) => b.modified - a.modified).slice(0, newest))
+      yield* survive(key, async function* () {
+        yield* verifyDocument(driver, kind, key, counted);
+        const item = await driver.get(key);
+        const state = item && documentCodec(kind, key).parse(item.body).state;
+        for (const object of state ? references(kind, state, key).slice(-newest) : [])
+          yield* await attempt(object, () => verifyObject(driver, object, counted));
+      });
+  }
 }
 
 /** Yields what `check` yields; damage that it meets becomes a problem with `key` instead of an end of everything. */
@@ -170,25 +200,31 @@ async function* verifyEntries<S, E>(
 async function* verifyObjects(
   driver: Driver,
   prefix: "b/" | "m/",
-  algorithm: "sha512" | "sha256",
-  counted: () => void,
+  counted: NonNullable<Options["counted"]>,
 ): Problems {
-  const path = new RegExp(`^${prefix}${algorithm}/([0-9a-f]{2})/(\\1[0-9a-f]+)$`);
   yield* survive(prefix, async function* () {
     for await (const { key } of walk(driver, prefix))
-      yield* await attempt(key, async () => {
-        const name = path.exec(key)?.[2];
-        if (name === undefined)
-          throw new Damage("unreadable", key, `${key} is no name of a stored object`);
-        const opened = await driver.read(key);
-        if (!opened) return;
-        counted();
-        const hash = createHash(algorithm);
-        for await (const chunk of opened.stream) hash.update(chunk);
-        if (hash.digest("hex") !== name)
-          throw new Damage("damaged", key, `${key} does not hold what its name says`);
-      });
+      yield* await attempt(key, () => verifyObject(driver, key, counted));
   });
+}
+
+async function verifyObject(
+  driver: Driver,
+  key: Key,
+  counted: NonNullable<Options["counted"]>,
+): Promise<void> {
+  const [, sha512, sha256] =
+    /^(?:b\/sha512\/(?:..)\/([0-9a-f]+)|m\/sha256\/(?:..)\/([0-9a-f]+))$/.exec(key) ?? [];
+  const name = sha512 ?? sha256;
+  if (name === undefined || key.split("/")[2] !== name.slice(0, 2))
+    throw new Damage("unreadable", key, `${key} is no name of a stored object`);
+  const opened = await driver.read(key);
+  if (!opened) return;
+  counted(sha512 === undefined ? "manifests" : "blobs");
+  const hash = createHash(sha512 === undefined ? "sha256" : "sha512");
+  for await (const chunk of opened.stream) hash.update(chunk);
+  if (hash.digest("hex") !== name)
+    throw new Damage("damaged", key, `${key} does not hold what its name says`);
 }
 
 const nameIn = (key: Key): string => {

@@ -51,7 +51,7 @@ export function createFlight(options: FlightOptions): Flight {
   };
 
   const take = async (): Promise<void> => {
-    await mkdir(dir, { recursive: true });
+    await mkdir(dir, { recursive: true, mode: 0o700 });
     file = await open(path, "wx+", 0o600);
     const algorithm = integrity.slice(0, integrity.indexOf("-"));
     const hash = createHash(algorithm);

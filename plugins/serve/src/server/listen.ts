@@ -4,7 +4,7 @@ import type { App } from "../app.ts";
 import { listenOnBun, onBun } from "./bun.ts";
 import type { RequestLog } from "./log.ts";
 import { listenOnNode, type Listener } from "./node.ts";
-import { holderOf } from "./port.ts";
+import { holderOf } from "@citadel/core/port";
 
 export interface ServerOptions {
   readonly app: App;
