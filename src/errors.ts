@@ -16,6 +16,11 @@ export interface ErrorRow {
 export const errors = {
   E_FAILED: { exit: 1, status: 500, hint: ["run again with --verbose, and report it if it stays"] },
   E_ACCESS_LOG: { exit: 1, status: 500, hint: ["see that the file can be written"] },
+  E_ROTATION: {
+    exit: 1,
+    status: 500,
+    hint: ["see what the program says on its own, then go on: citadel secrets:rotate <name>"],
+  },
   E_USAGE: { exit: 2, status: 400, hint: ["see --help"] },
   E_CONFIG: { exit: 2, status: 500, hint: ["see where each value comes from: citadel config"] },
 
@@ -182,7 +187,10 @@ export const errors = {
   E_SECRET_DENIED: {
     exit: 8,
     status: 403,
-    hint: ["ask an administrator of the vault: citadel secrets:member:list"],
+    hint: [
+      "see why: citadel secrets:policy:explain <action> <name>",
+      "ask an administrator of the vault: citadel secrets:member:list",
+    ],
   },
   E_FORBIDDEN: {
     exit: 8,
@@ -196,6 +204,11 @@ export const errors = {
     hint: ["see the rules for package names: docs/publishing.md"],
   },
   E_INVALID_VERSION: { exit: 2, status: 400, hint: ["use a semantic version such as 1.2.3"] },
+  E_INVALID_RULES: {
+    exit: 2,
+    status: 400,
+    hint: ["see how rules are written: docs/secrets.md"],
+  },
   E_INVALID_SECRET: { exit: 2, status: 400, hint: ["see the rules: docs/secrets.md"] },
   E_INVALID_TAG: {
     exit: 2,

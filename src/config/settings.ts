@@ -55,6 +55,14 @@ export interface Settings {
   };
   readonly trust: TrustSettings;
   readonly hooks: HookSettings;
+  readonly secrets: {
+    /** take values on the command line, where others can see them; with a warning */
+    readonly allowArgv: boolean;
+    /** ms that an expired version is kept before a clean-up destroys it */
+    readonly grace: number;
+    /** keep the names of secrets in this machine's own index, unsealed */
+    readonly plainNames: boolean;
+  };
   readonly upstream: {
     /** other registries that are asked for what is not here */
     readonly registries: readonly UpstreamSetting[];

@@ -6,6 +6,7 @@ import {
   choice,
   cidr,
   duration,
+  flag,
   freshness,
   hostName,
   integer,
@@ -172,6 +173,21 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     type: integer(0, 10_000),
     default: 100,
     description: "most hooks of a user; 0: nobody makes any",
+  },
+  "secrets.allowArgv": {
+    type: flag,
+    default: true,
+    description: "take values on the command line, with a warning",
+  },
+  "secrets.grace": {
+    type: duration,
+    default: 30 * 24 * 3_600_000,
+    description: "time that an expired version is kept until a clean-up",
+  },
+  "secrets.plainNames": {
+    type: flag,
+    default: true,
+    description: "names of secrets in this machine's own index",
   },
   "upstream.registries": {
     type: upstreams,

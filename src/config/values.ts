@@ -43,6 +43,11 @@ export const choice = <const T extends string>(...options: readonly T[]): ValueT
   parse: (raw) => options.find((option) => option === raw),
 });
 
+export const flag: ValueType<boolean> = {
+  allowed: "true or false",
+  parse: (raw) => ({ true: true, false: false })[String(raw)],
+};
+
 /** How old an answer may be: `strict`, `bounded=<duration>`, or what suits the store. In code a bound is its ms. */
 export const freshness: ValueType<Freshness> = {
   allowed: "auto, strict or a bound such as bounded=1000 or bounded=5s",

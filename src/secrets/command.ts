@@ -7,6 +7,7 @@ import type { Vault } from "../vault/index.ts";
 import type { Shield } from "../vault/mask/shield.ts";
 import { string } from "@oclif/core/flags";
 import { openSecrets } from "./open.ts";
+import { readValue } from "./value.ts";
 
 /** The base of the commands that open the vault. */
 export abstract class SecretsCommand extends CitadelCommand {
@@ -18,6 +19,31 @@ export abstract class SecretsCommand extends CitadelCommand {
       description: "file with the passphrase of the key file",
     }),
   };
+
+  /**
+   * The value that the arguments name: `-` and nothing are read, see {@link readValue}; anything else can be seen by others.
+   * @throws E_USAGE where the setting forbids that
+   */
+  protected async given(value: string | undefined): Promise<{
+    /** is it on standard input? */
+    readonly stdin: boolean;
+    read(): Promise<Buffer>;
+  }> {
+    const visible = value !== undefined && value !== "-";
+    if (visible) {
+      // takes it out of the list of processes
+      process.title = `citadel ${this.id}`;
+      if (!(await this.settings()).settings.secrets.allowArgv)
+        throw new CitadelError("E_USAGE", "a value on the command line is not taken here", {
+          hint: ["pipe it in", "the setting secrets.allowArgv forbids it"],
+        });
+      this.warn("a value on the command line is seen by others and kept by shells: pipe it in");
+    }
+    return {
+      stdin: !visible && !(value === undefined && this.terminal.interactive),
+      read: () => readValue(this.terminal, value),
+    };
+  }
 
   /** @param file value of --passphrase-file @param stdin whether standard input holds something else */
   protected async vault(file: string | undefined, stdin = false): Promise<Vault> {

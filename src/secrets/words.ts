@@ -1,4 +1,4 @@
-import { parseMoment } from "../config/units.ts";
+import { parseDuration, parseMoment } from "../config/units.ts";
 import { CitadelError } from "../errors.ts";
 import { string as text } from "@oclif/core/args";
 import { string } from "@oclif/core/flags";
@@ -24,12 +24,26 @@ export function versionNumber(given: string): number {
   return number;
 }
 
-/** `7d` or a date, as ms since 1970. @throws E_USAGE */
-export function timeOfText(given: string, now: number): number {
+/** `7d` ago or a date, as ms since 1970. @throws E_USAGE */
+export function timeOfText(given: string, now: number, flag = "--since"): number {
   const time = parseMoment(given, now);
   if (time === undefined)
-    throw new CitadelError("E_USAGE", "--since is neither a duration such as 7d nor a date");
+    throw new CitadelError("E_USAGE", `${flag} is neither a duration such as 7d nor a date`);
   return time;
 }
+
+/** In `30d` or a date that is to come, as ms since 1970. @throws E_USAGE */
+export function expiryOf(given: string, now: number): number {
+  const wait = durationOf(given);
+  const time = wait === undefined ? Date.parse(given) : now + wait;
+  if (Number.isNaN(time))
+    throw new CitadelError("E_USAGE", "--expires is neither a duration such as 30d nor a date");
+  if (time <= now) throw new CitadelError("E_USAGE", "--expires is in the past");
+  return time;
+}
+
+/** A number without unit is no duration here: it might be a year. */
+export const durationOf = (given: string): number | undefined =>
+  /[a-z]/i.test(given) ? parseDuration(given) : undefined;
 
 export const iso = (ms: number): string => new Date(ms).toISOString();

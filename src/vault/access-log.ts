@@ -3,21 +3,28 @@ import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { CitadelError } from "../errors.ts";
+import type { Action } from "./policy/document.ts";
 import { openRaw, sealSlot } from "./slot.ts";
 import type { Identity, Member } from "./types.ts";
 
 /** What a value is handed out for. */
-export type Use = "get" | "run" | "export";
+export type Use = "get" | "run" | "export" | "rotate";
 
-/** A value was handed out. Ids and numbers only. */
+/** A value was handed out, or somebody was not allowed something. Ids and numbers only. */
 export interface AccessEntry {
   /** 1, 2, … on this machine */
   readonly i: number;
   /** ms since 1970 */
   readonly at: number;
-  readonly op: Use;
+  /** what it was handed out for, or that it was not */
+  readonly op: Use | "deny";
   readonly id: string;
+  /** version; 0: none in particular */
   readonly n: number;
+  /** what was denied */
+  readonly action?: Action;
+  /** it had expired, and was asked for all the same */
+  readonly expired?: true;
   /** key id of the reader */
   readonly by: string;
 }

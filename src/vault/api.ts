@@ -1,6 +1,11 @@
 import type { AccessEntry, Use } from "./access-log.ts";
+import type { ScopeLabel } from "./contents.ts";
+import type { Description, Retention } from "./meta.ts";
 import type { Env } from "./names.ts";
-import type { Envelope, Operation, VersionState } from "./types.ts";
+import type { Action } from "./policy/document.ts";
+import type { Decision, Request } from "./policy/evaluate.ts";
+import type { Envelope, Operation, Rotation, VersionState } from "./types.ts";
+import type { ValueType } from "./values/types.ts";
 
 /** Which secret: a name, and a scope where the name alone is not enough. */
 export interface Which {
@@ -13,18 +18,31 @@ export interface SecretInfo {
   readonly scope: string;
   readonly env: Env;
   readonly name: string;
-  /** newest version, which has the label `current` */
+  /** the one that is handed out */
   readonly version: number;
-  readonly state: VersionState;
+  readonly state: ShownState;
+  readonly type?: ValueType;
+  readonly detail?: string;
+  readonly description?: string;
+  readonly tags: readonly string[];
+  readonly canary: boolean;
+  /** a new value is on its way */
+  readonly rotating: boolean;
   /** ms since 1970 */
   readonly created: number;
   readonly changed: number;
+  readonly expires?: number;
+  /** when it is to be rotated */
+  readonly due?: number;
 }
+
+export type ShownState = VersionState | "expired";
 
 export interface VersionInfo {
   readonly version: number;
-  readonly state: SecretInfo["state"];
-  readonly labels: readonly ("current" | "previous")[];
+  readonly state: ShownState;
+  /** `current`, `previous`, `pending`, and free ones */
+  readonly labels: readonly string[];
   /** ms since 1970 */
   readonly at: number;
   /** key id */
@@ -33,6 +51,7 @@ export interface VersionInfo {
   readonly from?: number;
   /** when it was deleted or destroyed, ms since 1970 */
   readonly since?: number;
+  readonly expires?: number;
 }
 
 export interface Changed {
@@ -43,14 +62,66 @@ export interface Changed {
   readonly changed: boolean;
 }
 
-export type Label = "current" | "previous";
-
-export interface SetOptions {
+export interface SetOptions extends Omit<Description, "label"> {
   /** version that has to be the newest; 0: there is none, not even a deleted one */
   readonly cas?: number;
   /** a new version even when the value is the same */
   readonly force?: boolean;
 }
+
+export interface GetOptions {
+  readonly version?: number;
+  /** @default `current` */
+  readonly label?: string;
+  /** hand it out although it has expired */
+  readonly allowExpired?: boolean;
+  /** as it is on record, and as the rules of access are asked @default "get" */
+  readonly use?: Use;
+}
+
+export interface Read {
+  readonly scope: string;
+  readonly name: string;
+  readonly version: number;
+  readonly value: Buffer;
+  readonly type?: ValueType;
+}
+
+/** Something that has to be seen to. */
+export interface DueItem {
+  readonly scope: string;
+  readonly name: string;
+  readonly why: "rotation" | "expiry";
+  /** ms since 1970 */
+  readonly at: number;
+  /** the time has come */
+  readonly over: boolean;
+}
+
+/** What bringing a scope back does to one secret. */
+export interface Restored {
+  readonly name: string;
+  /** `lost`: the version of then is destroyed, so that it stays as it is */
+  readonly what: "restore" | "undelete" | "delete" | "lost";
+  /** version of then */
+  readonly from?: number;
+}
+
+export interface Rotating {
+  readonly rotation: Rotation;
+}
+
+/** Versions that a clean-up destroyed. */
+export interface Cleaned {
+  readonly scope: string;
+  readonly name: string;
+  readonly versions: readonly number[];
+}
+
+/** What may be said anew of a scope; undefined leaves it, null takes it away. */
+export type ScopeDescription = {
+  readonly [F in keyof Retention]?: Retention[F] | null | undefined;
+};
 
 /** An entry of the audit: a change that everybody sees, or a value that this machine handed out. */
 export type AuditItem =
@@ -84,21 +155,8 @@ export interface Vault {
   }>;
   /** @throws E_CONFLICT with the numbers, E_TOO_LARGE, E_INVALID_SECRET */
   set(which: Which, value: Uint8Array, options?: SetOptions): Promise<Changed>;
-  /** The value, once its access is on record. @throws E_SECRET_NOT_FOUND, E_SECRET_GONE, E_ACCESS_LOG */
-  get(
-    which: Which,
-    what?: {
-      readonly version?: number;
-      readonly label?: Label;
-      /** as it is on record @default "get" */
-      readonly use?: Use;
-    },
-  ): Promise<{
-    readonly scope: string;
-    readonly name: string;
-    readonly version: number;
-    readonly value: Buffer;
-  }>;
+  /** The value, once its access is on record. @throws E_SECRET_NOT_FOUND, E_SECRET_GONE, E_SECRET_DENIED, E_ACCESS_LOG */
+  get(which: Which, options?: GetOptions): Promise<Read>;
   list(scope?: string): Promise<readonly SecretInfo[]>;
   versions(which: Which): Promise<{
     readonly scope: string;
@@ -109,12 +167,49 @@ export interface Vault {
   change(op: "delete" | "undelete", which: Which, versions?: readonly number[]): Promise<Changed>;
   /** Removes ciphertext for good; the numbers stay taken. */
   destroy(which: Which, versions: readonly number[]): Promise<Changed>;
+  /** Removes a secret with all its versions; its name is free again. */
+  purge(which: Which): Promise<Changed>;
+  /** Says something else of a secret. */
+  describe(which: Which, said: Description): Promise<Changed>;
+  /** Says what holds for all secrets of a scope. */
+  describeScope(scope: string, said: ScopeDescription): Promise<ScopeLabel>;
   /** A new version with the value of an older one. */
   rollback(
     which: Which,
     version: number,
     options?: { readonly dryRun?: boolean },
   ): Promise<Changed>;
+  /** Brings all secrets of a scope back to what they were. @param date ms since 1970 */
+  restoreScope(
+    scope: string,
+    date: number,
+    options: { readonly dryRun: boolean },
+  ): Promise<readonly Restored[]>;
+  /** A new value that is current at once. */
+  rotate(which: Which, value: Uint8Array, said?: Description): Promise<Changed>;
+  /** A new value that is `pending` until the last step. */
+  beginRotation(which: Which, value: Uint8Array): Promise<Changed & Rotating>;
+  rotating(which: Which): Promise<Rotation | undefined>;
+  /** Says that a step of a rotation is done. @param grace ms that the version before stays readable @default for good */
+  step(
+    which: Which,
+    rotation: string,
+    step: "set" | "test" | "finish" | "cancel",
+    grace?: number,
+  ): Promise<Changed>;
+  /** What has to be rotated, or ends, until a time (ms since 1970), the most urgent first. */
+  due(until: number): Promise<readonly DueItem[]>;
+  /** Destroys what expired longer than `grace` ms ago, and versions that are no longer kept. */
+  clean(options: { readonly grace: number; readonly dryRun: boolean }): Promise<readonly Cleaned[]>;
+  /** @throws E_INVALID_RULES, E_SECRET_DENIED */
+  setPolicy(text: string): Promise<void>;
+  getPolicy(): Promise<string | undefined>;
+  /** What the rules in force say of a request. */
+  explain(
+    action: Action,
+    about: { readonly scope: string; readonly name: string },
+    more?: Partial<Request>,
+  ): Promise<Decision>;
   audit(options?: { readonly verify?: boolean }): Promise<Audit>;
 }
 

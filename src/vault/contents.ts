@@ -1,6 +1,7 @@
 import { keep } from "../store/immutable.ts";
 import type { Crash, Store } from "../store/types.ts";
 import { hash } from "./hash.ts";
+import { readMeta, type Meta, type Retention } from "./meta.ts";
 import type { Env } from "./names.ts";
 import { damaged } from "./problems.ts";
 import { openRecord, sealRecord } from "./record.ts";
@@ -28,7 +29,7 @@ export interface Contents {
   get(record: RecordRef, compartment: KeyOf): Promise<Buffer>;
   /** Whether this identity was given the key of a compartment. */
   holds(compartment: Pick<Compartment, "holders">): boolean;
-  nameOf(record: RecordRef, compartment: KeyOf): Promise<string>;
+  metaOf(record: RecordRef, compartment: KeyOf): Promise<Meta>;
   scopeOf(state: VaultState, scope: ScopeState): Promise<ScopeLabel>;
   memberOf(state: VaultState, member: MemberState): Promise<MemberLabel>;
 }
@@ -44,7 +45,7 @@ export interface Slot {
   readonly key: string;
 }
 
-export interface ScopeLabel {
+export interface ScopeLabel extends Retention {
   readonly name: string;
   readonly env: Env;
 }
@@ -120,9 +121,8 @@ export function openContents(
     async put(value, place, compartment) {
       return manifests.put(await sealRecord(value, place, await keyOf(compartment)));
     },
-    async nameOf(record, compartment) {
-      const { name } = (await label(record, compartment)) as { name: string };
-      return name;
+    async metaOf(record, compartment) {
+      return readMeta(await label(record, compartment));
     },
     async scopeOf({ meta }, { record }) {
       return (await label(record, meta)) as ScopeLabel;

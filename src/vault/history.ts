@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { CitadelError } from "../errors.ts";
 import type { Actor, Store } from "../store/types.ts";
 import { createTurns } from "../turns.ts";
-import { joined, signEvent } from "./event.ts";
+import { joined, readEvent, signEvent } from "./event.ts";
 import { vaultKind, vaultName, type VaultDocument, type VaultEvent } from "./kind.ts";
 import type { Pin, Pins } from "./pin.ts";
 import { damaged } from "./problems.ts";
@@ -23,6 +23,8 @@ export interface Plan {
 export interface History {
   /** The verified state of now. @throws E_VAULT_NOT_FOUND, E_VAULT_DAMAGED, E_VAULT_ROLLBACK */
   state(): Promise<VaultState>;
+  /** What the vault was at a time, ms since 1970; undefined: there was none. */
+  asOf(at: number): Promise<VaultState | undefined>;
   /** All events so far, oldest first, after {@link state}. */
   events(): readonly Event[];
   /** Is there one, damaged or not? */
@@ -124,6 +126,19 @@ export function openHistory({ store, pins, who, crash }: HistoryOptions): Histor
 
   return {
     state,
+    async asOf(at) {
+      await state();
+      const next = replaying();
+      let then: VaultState | undefined;
+      const changes = (await Array.fromAsync(ledger.history(vaultName))).reverse();
+      for (const { jws } of changes.flatMap((entry) =>
+        entry.changes.flatMap((one) => one.events),
+      )) {
+        if (readEvent(jws).at > at) break;
+        then = (await next(jws)).state;
+      }
+      return then;
+    },
     events: () => events,
     exists: async () => (await ledger.read(vaultName)) !== undefined,
     async begin(identity, plan) {

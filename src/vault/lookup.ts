@@ -1,6 +1,7 @@
 import { CitadelError } from "../errors.ts";
 import type { Changed, Which } from "./api.ts";
 import type { Contents, ScopeLabel } from "./contents.ts";
+import type { Meta } from "./meta.ts";
 import { checkName, checkScope } from "./names.ts";
 import { denied } from "./problems.ts";
 import type { ScopeState, SecretState, VaultState } from "./types.ts";
@@ -11,6 +12,7 @@ export interface Found {
   readonly scope: ScopeState;
   readonly label: ScopeLabel;
   readonly name: string;
+  readonly meta: Meta;
 }
 
 /** Every secret whose name this identity can read. */
@@ -21,8 +23,9 @@ export const all = async function* (state: VaultState, contents: Contents): Asyn
   for (const secret of state.secrets.values()) {
     const scope = state.scopes.get(secret.scope);
     const label = labels.get(secret.scope);
-    if (scope && label)
-      yield { secret, scope, label, name: await contents.nameOf(secret.meta, scope) };
+    if (!scope || !label) continue;
+    const meta = await contents.metaOf(secret.meta, scope);
+    yield { secret, scope, label, name: meta.name, meta };
   }
 };
 
@@ -60,7 +63,7 @@ export const shown = ({ scope, name }: Which): string =>
 export const shownAs = ({ label, name }: Found): string => shown({ scope: label.name, name });
 export const stateOf = ({ secret }: Found, n: number) => secret.versions[n - 1]?.state;
 export const changedTo = ({ secret, label, name }: Found, changed: boolean): Changed => ({
-  ...{ scope: label.name, name, version: secret.versions.length, changed },
+  ...{ scope: label.name, name, version: secret.current, changed },
 });
 
 /** The versions that are meant, each of which there has to be. */
@@ -85,4 +88,14 @@ export function gone(found: Found, n: number): CitadelError {
   const { state = "destroyed", since } = found.secret.versions[n - 1] ?? {};
   const when = since === undefined ? "" : ` since ${new Date(since).toISOString()}`;
   return new CitadelError("E_SECRET_GONE", `version ${n} of ${shownAs(found)} is ${state}${when}`);
+}
+
+export function expired(found: Found, n: number): CitadelError {
+  const when = new Date(found.meta.expires?.[n] ?? 0).toISOString();
+  return new CitadelError("E_SECRET_GONE", `version ${n} of ${shownAs(found)} expired ${when}`, {
+    hint: [
+      `set a new value: citadel secrets:set ${found.name}`,
+      "read it all the same, which is kept on record: --allow-expired",
+    ],
+  });
 }

@@ -5,7 +5,12 @@ import { audit } from "./audit.ts";
 import { openContents } from "./contents.ts";
 import { keyFileOf, makeKeyFile, openKeyFile } from "./key-file.ts";
 import { openSession, type VaultOptions } from "./session.ts";
-import { versionVerbs } from "./verbs/versions.ts";
+import { change, clean, describe, describeScope, destroy, purge } from "./verbs/lifecycle.ts";
+import { explain, getPolicy, setPolicy } from "./verbs/policy.ts";
+import { due, get, list, versions } from "./verbs/read.ts";
+import { restoreScope } from "./verbs/restore.ts";
+import { begin, rotate, rotating, step } from "./verbs/rotate.ts";
+import { rollback, set } from "./verbs/write.ts";
 
 export type { VaultOptions } from "./session.ts";
 
@@ -13,7 +18,26 @@ export function openVault(options: VaultOptions): Vault {
   const session = openSession(options);
   const { store, folder, passphrase, history, crash, use } = session;
   return {
-    ...versionVerbs(session),
+    set: (which, value, options) => set(session, which, value, options),
+    get: (which, options) => get(session, which, options),
+    list: (scope) => list(session, scope),
+    versions: (which) => versions(session, which),
+    change: (op, which, ns) => change(session, op, which, ns),
+    destroy: (which, ns) => destroy(session, which, ns),
+    purge: (which) => purge(session, which),
+    describe: (which, said) => describe(session, which, said),
+    describeScope: (scope, said) => describeScope(session, scope, said),
+    rollback: (which, n, options) => rollback(session, which, n, options),
+    restoreScope: (scope, date, options) => restoreScope(session, scope, date, options),
+    rotate: (which, value, said) => rotate(session, which, value, said),
+    beginRotation: (which, value) => begin(session, which, value),
+    rotating: (which) => rotating(session, which),
+    step: (which, r, done, grace) => step(session, which, r, done, grace),
+    due: (until) => due(session, until),
+    clean: (options) => clean(session, options),
+    setPolicy: (text) => setPolicy(session, text),
+    getPolicy: () => getPolicy(session),
+    explain: (action, about, more = {}) => explain(session, action, about, more),
 
     async init() {
       if (await history.exists())

@@ -22,13 +22,20 @@ export function auditItem(item: AuditItem): AuditLine {
     name: item.name ?? null,
   };
   if (item.kind === "access") {
-    const { i, op, n, by } = item.entry;
-    return { kind: "access", seq: i, op, versions: [n], by, ...about };
+    const { i, op, n, by, action } = item.entry;
+    const word = action === undefined ? op : `${op} ${action}`;
+    return { kind: "access", seq: i, op: word, versions: n === 0 ? [] : [n], by, ...about };
   }
-  const { seq, by, op } = item.event;
-  const versions =
-    item.event.op === "set" ? [item.event.n] : "ns" in item.event ? item.event.ns : [];
-  // a restored value is a version like any other; for people it is going back
-  const word = item.event.op === "set" && item.event.rf !== undefined ? "rollback" : op;
-  return { kind: "change", seq, op: word, versions, by, ...about };
+  const { event } = item;
+  const { seq, by } = event;
+  const versions = "n" in event ? [event.n] : "ns" in event ? event.ns : [];
+  return { kind: "change", seq, op: wordOf(event), versions, by, ...about };
+}
+
+/** For people a restored value is going back, and a step of a rotation has a name. */
+function wordOf(event: Extract<AuditItem, { readonly kind: "change" }>["event"]): string {
+  if (event.op === "rotate") return `rotate ${event.step}`;
+  if (event.op !== "set") return event.op;
+  if (event.r !== undefined) return "rotate create";
+  return event.rf === undefined ? "set" : "rollback";
 }

@@ -1,27 +1,44 @@
-import { SecretsCommand, iso, scopeFlag } from "@citadel/core/secrets";
+import { iso, scopeFlag, SecretsCommand } from "@citadel/core/secrets";
+import { string } from "@oclif/core/flags";
+
+const time = (ms: number | undefined): string | null => (ms === undefined ? null : iso(ms));
 
 export default class SecretsList extends SecretsCommand {
   static override summary = "List the secrets, without their values";
   static override examples = [
     "<%= config.bin %> <%= command.id %>",
-    "<%= config.bin %> <%= command.id %> -s production --json",
+    "<%= config.bin %> <%= command.id %> -s production --tag db --json",
   ];
-  static override flags = { scope: scopeFlag };
+  static override flags = {
+    scope: scopeFlag,
+    tag: string({ multiple: true, helpValue: "<word>", description: "only with these tags" }),
+  };
 
   async run(): Promise<object> {
     const { flags } = await this.parse(SecretsList);
     const vault = await this.vault(flags["passphrase-file"]);
-    const items = (await vault.list(flags.scope)).map(({ created, changed, ...item }) => ({
+    const all = await vault.list(flags.scope);
+    const found = all.filter(({ tags }) => (flags.tag ?? []).every((tag) => tags.includes(tag)));
+    const items = found.map(({ created, changed, expires, due, ...item }) => ({
       ...item,
+      type: item.type ?? null,
+      detail: item.detail ?? null,
+      description: item.description ?? null,
       created: iso(created),
       changed: iso(changed),
+      expires: time(expires),
+      due: time(due),
     }));
     await this.table(items, [
       { name: "scope", value: ({ scope }) => scope, importance: 0 },
       { name: "name", value: ({ name }) => name, importance: 0 },
       { name: "version", value: ({ version }) => version },
       { name: "state", value: ({ state }) => state },
-      { name: "changed", value: ({ changed }) => changed, importance: 2 },
+      { name: "type", value: ({ type, detail }) => [type, detail].filter(Boolean).join(": ") },
+      { name: "expires", value: ({ expires }) => expires?.slice(0, 10), importance: 2 },
+      { name: "tags", value: ({ tags }) => tags.join(", "), importance: 4 },
+      { name: "changed", value: ({ changed }) => changed, importance: 3 },
+      { name: "description", value: ({ description }) => description ?? "", importance: 5 },
     ]);
     if (items.length === 0) this.note("no secrets");
     return { items };

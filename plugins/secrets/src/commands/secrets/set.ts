@@ -1,6 +1,8 @@
-import { SecretsCommand, keyArg, readValue, scopeFlag } from "@citadel/core/secrets";
+import { keyArg, scopeFlag, SecretsCommand } from "@citadel/core/secrets";
+import { defaultLength, generate } from "@citadel/core/vault";
 import { string as text } from "@oclif/core/args";
 import { boolean, integer } from "@oclif/core/flags";
+import { describeFlags, descriptionOf, generateFlags } from "../../describe.ts";
 
 export default class SecretsSet extends SecretsCommand {
   static override summary = "Keep a new value of a secret";
@@ -9,7 +11,8 @@ export default class SecretsSet extends SecretsCommand {
   static override examples = [
     "<%= config.bin %> <%= command.id %> db/password",
     "<%= config.bin %> <%= command.id %> db/password -s production < value",
-    "<%= config.bin %> <%= command.id %> db/password --cas 3 - < value",
+    "<%= config.bin %> <%= command.id %> db/password --generate --length 40",
+    "<%= config.bin %> <%= command.id %> tls --type certificate --cas 3 - < pem",
   ];
   static override args = {
     key: keyArg,
@@ -26,23 +29,20 @@ export default class SecretsSet extends SecretsCommand {
       description: "only if this is the newest version; 0: only a new secret",
     }),
     force: boolean({ char: "f", description: "a new version for the same value too" }),
+    ...generateFlags,
+    ...describeFlags,
   };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(SecretsSet);
-    const { value: given } = args;
-    const visible = given !== undefined && given !== "-";
-    if (visible) {
-      // takes it out of the list of processes
-      process.title = "citadel secrets:set";
-      this.warn("a value on the command line is seen by others and kept by shells: pipe it in");
-    }
-    const stdin = !visible && !(given === undefined && this.terminal.interactive);
-    const vault = await this.vault(flags["passphrase-file"], stdin);
-    const value = await readValue(this.terminal, given);
-    const { cas, force, scope } = flags;
+    const { cas, force, scope, length = defaultLength, symbols } = flags;
+    const said = descriptionOf(flags);
+    const given = flags.generate ? undefined : await this.given(args.value);
+    const vault = await this.vault(flags["passphrase-file"], given?.stdin);
+    const value = given ? await given.read() : Buffer.from(generate({ length, symbols }));
     const set = await vault.set({ name: args.key, scope }, value, {
-      force,
+      ...{ force, ...said },
+      ...(flags.generate && said.type === undefined && { type: "password" as const }),
       ...(cas !== undefined && { cas }),
     });
     value.fill(0);

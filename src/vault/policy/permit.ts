@@ -1,0 +1,64 @@
+import { shown } from "../lookup.ts";
+import type { Env } from "../names.ts";
+import { denied } from "../problems.ts";
+import type { Opened } from "../session.ts";
+import { readPolicy, type Action, type PolicyDocument } from "./document.ts";
+import { administratorRole, evaluate, type Decision, type Request } from "./evaluate.ts";
+
+/** What an action is about. */
+export interface About {
+  readonly scope: string;
+  readonly env: Env;
+  readonly name: string;
+  /** of the secret, or of what stands for it where there is none yet */
+  readonly id: string;
+}
+
+/** The rules of a vault: nothing for none, undefined inside for ones that cannot be read. */
+export async function policyOf({
+  state,
+  contents,
+}: Pick<Opened, "state" | "contents">): Promise<
+  { document: PolicyDocument | undefined } | undefined
+> {
+  if (!state.policy) return undefined;
+  const text = (await contents.get(state.policy, state.meta)).toString();
+  try {
+    return { document: readPolicy(text) };
+  } catch {
+    return { document: undefined };
+  }
+}
+
+/** What the rules say; without rules the keys alone decide. */
+export async function decide(
+  opened: Opened,
+  action: Action,
+  about: Omit<About, "id">,
+  more: Partial<Request> = {},
+): Promise<Decision> {
+  const policy = await policyOf(opened);
+  if (!policy) return { allowed: true };
+  const { scope, env, name } = about;
+  const clock = Date.now();
+  return evaluate(policy.document, {
+    ...{ role: await roleOf(opened), action, scope, env, name, viaBroker: false },
+    // a clock behind the newest event was set back
+    ...(clock >= opened.state.at && { now: clock }),
+    ...more,
+  });
+}
+
+/** @throws E_SECRET_DENIED once the denial is on record */
+export async function permit(opened: Opened, action: Action, about: About): Promise<void> {
+  const { allowed, by } = await decide(opened, action, about);
+  if (allowed) return;
+  const { log, me } = opened;
+  await log.append({ op: "deny", action, id: about.id, n: 0, by: me.kid });
+  const why = by === undefined ? "no statement allows it" : `the statement ${by} denies it`;
+  throw denied(`${action} ${shown(about)}: ${why}`);
+}
+
+/** The role of whoever this is. */
+export const roleOf = async ({ state, me, contents }: Opened): Promise<string> =>
+  me.administrator ? administratorRole : (await contents.memberOf(state, me)).role;
