@@ -71,6 +71,12 @@ export interface Settings {
     /** bytes in the store for what came from upstream */
     readonly cache: number;
   };
+  readonly sync: {
+    /** URL of the store that several machines share */
+    readonly remote: string | undefined;
+    /** URL of its large blobs, where they are in another store */
+    readonly remoteBlobs: string | undefined;
+  };
   /** bytes of finished packuments kept in memory */
   readonly views: { readonly memory: number };
   /** bytes of hot tarballs kept in memory */

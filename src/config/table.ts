@@ -205,6 +205,16 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     default: 10e9,
     description: "room in the store for what came from upstream",
   },
+  "sync.remote": {
+    type: storeUrl,
+    default: undefined,
+    description: "store that this registry shares packages with",
+  },
+  "sync.remoteBlobs": {
+    type: storeUrl,
+    default: undefined,
+    description: "store of its tarballs above 64 KiB, where that is another",
+  },
   "views.memory": {
     type: size,
     default: 128e6,

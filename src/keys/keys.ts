@@ -16,6 +16,7 @@ import {
   purposes,
   type KeyAlgorithm,
   type KeyRecord,
+  type PublicKey,
   type Purpose,
   type RingState,
 } from "./kind.ts";
@@ -28,8 +29,7 @@ export interface Signature {
   readonly sig: string;
 }
 
-/** The public half of a key. */
-export type PublicKey = Omit<KeyRecord, "sealed">;
+export type { PublicKey } from "./kind.ts";
 
 export interface KeysOptions extends SealerOptions {
   readonly store: Pick<Store, "ledger">;
@@ -40,7 +40,7 @@ export interface KeysOptions extends SealerOptions {
  * need the same key of the server (CITADEL_SERVER_KEY, or the key file) to use the private halves.
  */
 export interface Keys {
-  /** Public halves, the one in use first; none as long as nothing was signed. */
+  /** Public halves, the one in use first, those of others last; none as long as nothing was signed. */
   list(purpose: Purpose): Promise<readonly PublicKey[]>;
   /** The key in use, made when there is none yet. @throws E_SERVER_KEY */
   current(purpose: Purpose): Promise<{ readonly keyid: string; readonly key: KeyObject }>;
@@ -50,6 +50,8 @@ export interface Keys {
   signVersion(name: string, version: string, integrity: string): Promise<Signature>;
   /** A new key takes over. What the ones before signed, until `overlap` ms from now, stays valid. @throws E_SERVER_KEY */
   rotate(purpose: Purpose, who: Actor, overlap: number): Promise<PublicKey>;
+  /** Believes what these keys of other registries have signed. @returns how many were new, or have another expiry */
+  trust(purpose: Purpose, keys: readonly PublicKey[], who: Actor): Promise<number>;
   /** Seals a secret for the store under the key of this server. @throws E_SERVER_KEY */
   seal(plain: Uint8Array, use: string): Promise<string>;
   /** @param what it is, for the message @throws E_SERVER_KEY */
@@ -115,11 +117,11 @@ export function createKeys({ store, ...options }: KeysOptions): Keys {
 
   const current: Keys["current"] = async (purpose) => {
     let document = await ledger.read(purpose);
-    if (!document) {
+    if (!document?.state.keys.length) {
       const key = await make(purpose);
       // of servers that start together the first one makes the key for all
       document = await ledger.change(purpose, system, (state) =>
-        state ? [] : [{ type: "add", key, overlap: 0 }],
+        state?.keys.length ? [] : [{ type: "add", key, overlap: 0 }],
       );
     }
     const newest = newestOf(purpose, document?.state);
@@ -129,12 +131,13 @@ export function createKeys({ store, ...options }: KeysOptions): Keys {
   return {
     current,
     async list(purpose) {
-      return ((await ledger.read(purpose))?.state.keys ?? []).map(publicHalf);
+      const { keys = [], others = [] } = (await ledger.read(purpose))?.state ?? {};
+      return [...keys.map(publicHalf), ...others];
     },
     async check() {
       for (const purpose of purposes) {
         const ring = (await ledger.read(purpose))?.state;
-        if (ring) await privateKey(purpose, newestOf(purpose, ring));
+        if (ring?.keys.length) await privateKey(purpose, newestOf(purpose, ring));
       }
     },
     async signVersion(name, version, integrity) {
@@ -146,6 +149,19 @@ export function createKeys({ store, ...options }: KeysOptions): Keys {
       const key = await make(purpose);
       const document = await ledger.change(purpose, who, () => [{ type: "add", key, overlap }]);
       return publicHalf(newestOf(purpose, document?.state));
+    },
+    async trust(purpose, given, who) {
+      let count = 0;
+      await ledger.change(purpose, who, (state) => {
+        const known = new Map((state?.others ?? []).map((key) => [key.keyid, key.expires]));
+        const own = new Set(state?.keys.map(({ keyid }) => keyid));
+        const news = given.filter(
+          ({ keyid, expires }) => !own.has(keyid) && known.get(keyid) !== expires,
+        );
+        count = news.length;
+        return count === 0 ? [] : [{ type: "trust", keys: news }];
+      });
+      return count;
     },
     seal: async (plain, use) => (await mustSeal()).seal(plain, use),
     unseal,

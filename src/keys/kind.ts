@@ -24,27 +24,42 @@ export interface KeyRecord {
   readonly expires: number | null;
 }
 
+/** The public half of a key. */
+export type PublicKey = Omit<KeyRecord, "sealed">;
+
 /** All keys of one purpose, the one in use first. */
 export interface RingState {
   readonly keys: readonly KeyRecord[];
+  /** keys of registries whose packages come here by a common store. Absent: none */
+  readonly others?: readonly PublicKey[];
 }
 
 /** A new key takes over; the ones before it may still be used for `overlap` ms, by servers that have not heard of it. */
-export interface RingEvent {
-  readonly type: "add";
-  readonly key: Pick<KeyRecord, "keyid" | "algorithm" | "public" | "sealed">;
-  readonly overlap: number;
-}
+export type RingEvent =
+  | {
+      readonly type: "add";
+      readonly key: Pick<KeyRecord, "keyid" | "algorithm" | "public" | "sealed">;
+      readonly overlap: number;
+    }
+  /** what they have signed is believed; a key that is known gets the expiry that it has now */
+  | { readonly type: "trust"; readonly keys: readonly PublicKey[] };
 
 /** Keys of the server: `d/key/<purpose>`. One document a purpose, so that a rotation is one step. */
 export function keyKind(): Kind<RingState, RingEvent> {
   return {
     name: "key",
-    reduce(before, { key, overlap }, { at }) {
+    reduce(before, event, { at }) {
+      if (event.type === "trust") {
+        const others = new Map(before?.others?.map((key) => [key.keyid, key]));
+        for (const key of event.keys) others.set(key.keyid, key);
+        return { keys: before?.keys ?? [], others: [...others.values()] };
+      }
+      const { key, overlap } = event;
       const older = (before?.keys ?? []).map((one) =>
         one.expires === null ? { ...one, expires: at + overlap } : one,
       );
-      return { keys: [{ ...key, created: at, expires: null }, ...older] };
+      const others = before?.others && { others: before.others };
+      return { keys: [{ ...key, created: at, expires: null }, ...older], ...others };
     },
   };
 }

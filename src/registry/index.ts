@@ -1,7 +1,7 @@
 export { agree } from "./agree.ts";
 export { actorOf } from "./context.ts";
 export { importPackage, missingFrom, nothingIn, versionsDiffer, type Arrival } from "./import.ts";
-export { packageKind, scopeKind, type ScopeState } from "./kind.ts";
+export { packageKind, scopeKind, type ScopeEvent, type ScopeState } from "./kind.ts";
 export { longestMessage } from "./deprecate.ts";
 export { checkDist, hashesOf, type DistHashes } from "./dist.ts";
 export {

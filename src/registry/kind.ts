@@ -102,7 +102,12 @@ export function packageKind(): Required<Omit<Kind<PackageState, PackageEvent>, "
       case "publish": {
         const tags = new Map(state.tags);
         for (const tag of event.tags) tags.set(tag, event.version);
-        return { ...state, tags, versions: added(state.versions, event.version, event.record) };
+        const versions = added(state.versions, event.version, event.record);
+        // only a merge publishes a number that was unpublished in the other history
+        const { removed } = state;
+        return removed.has(event.version)
+          ? { ...state, tags, versions, removed: without(removed, [event.version]) }
+          : { ...state, tags, versions };
       }
       case "tag":
         return { ...state, tags: new Map(state.tags).set(event.tag, event.version) };

@@ -11,6 +11,9 @@ export const entriesOf = (kind: string, name: string): Key => `h/${kind}/${segme
 export const entryKey = (kind: string, name: string, rev: number, id: string): Key =>
   `${entriesOf(kind, name)}${String(rev).padStart(10, "0")}-${id}`;
 
+/** `n/coming/<kind>/<name>`: says up to which revision entries may lie here before their document is moved to them. */
+export const comingKey = (kind: string, name: string): Key => `n/coming/${kind}/${segment(name)}`;
+
 /** What the key of an entry says; undefined when it is no such key. `segment` is the name as it stands in keys. */
 export function parseEntryKey(
   key: Key,

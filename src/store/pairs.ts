@@ -53,12 +53,13 @@ export async function* walkOthers(
 
 /** Runs `work` for all items, `width` of them at a time. The first failure, or the signal, ends it when what runs has ended. */
 export async function pool<T>(
-  items: AsyncIterable<T>,
+  items: AsyncIterable<T> | Iterable<T>,
   width: number,
   signal: AbortSignal | undefined,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
-  const rest = items[Symbol.asyncIterator]();
+  const rest =
+    Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   let over = false;
   const worker = async (): Promise<void> => {
     try {

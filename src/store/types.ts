@@ -15,6 +15,10 @@ export interface Change<E> {
   /** ms since 1970 */
   readonly at: number;
   readonly events: readonly E[];
+  /** of a change that a merge has appended: when it was made in another history, and the write id of its entry there */
+  readonly first?: { readonly at: number; readonly id: string };
+  /** events of that change that the other history has overruled; kept for the record, they change nothing */
+  readonly dropped?: readonly E[];
 }
 
 /** `h/<kind>/<name>/<rev, 10 digits>-<id>`: what one move of the document did, chained to the one before. */

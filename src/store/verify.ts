@@ -3,6 +3,7 @@ import { storeCode, type Driver, type Key, type StoreError } from "../driver/ind
 import { chain } from "./chain.ts";
 import { documentCodec, type Stored } from "./codec.ts";
 import { Damage } from "./damage.ts";
+import { comingTo } from "./histories.ts";
 import { documentKey, parseEntryKey } from "./keys.ts";
 import { fold } from "./ledger.ts";
 import type { Kind, LedgerEntry, Problem, Store } from "./types.ts";
@@ -188,7 +189,7 @@ async function* verifyEntries<S, E>(
     yield* await attempt(key, async () => {
       const item = await driver.get(key);
       const rev = item ? documentCodec(kind, key).parse(item.body).rev : 0;
-      if (last <= rev + 1) return;
+      if (last <= rev + 1 || last <= (await comingTo(driver, kind.name, nameIn(key)))) return;
       throw item
         ? new Damage("state", key, `the document ${key} is older than its history`)
         : new Damage("missing", key, `the document ${key} is missing, its history is there`);

@@ -1,0 +1,33 @@
+import { boolean, string } from "@oclif/core/flags";
+import { checkNames, nameArgs, SyncCommand, takenOf } from "../../sync-command.ts";
+
+export default class SyncUpload extends SyncCommand {
+  static override summary = "Bring packages of this registry to a store that machines share";
+  static override description =
+    "Only what is missing there travels. A package that has grown on both sides is merged here first, on top of what is there; one in conflict stays as it is on both sides until --take says who is right. May be interrupted at any moment and run again. docs/sync.md says what a conflict is.";
+  static override strict = false;
+  static override args = nameArgs;
+  static override examples = [
+    "<%= config.bin %> <%= command.id %> ",
+    "<%= config.bin %> <%= command.id %> @acme/ui --take @acme/ui=theirs",
+  ];
+  static override flags = {
+    take: string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: "<package>=ours|theirs",
+      description: "who is right where both have changed the same; * for all",
+    }),
+    "dry-run": boolean({ char: "n", description: "compare, change nothing" }),
+  };
+
+  async run(): Promise<object> {
+    const { argv, flags } = await this.parse(SyncUpload);
+    return this.exchange("upload", {
+      names: checkNames(argv),
+      take: takenOf(flags.take ?? []),
+      dryRun: flags["dry-run"],
+      flags,
+    });
+  }
+}
