@@ -1,7 +1,15 @@
 /** What of oclif's config is needed to know a command or topic by its id. */
 interface Ids {
-  findCommand(id: string): { readonly args?: object } | undefined;
+  findCommand(id: string): Known | undefined;
   findTopic(id: string): unknown;
+}
+
+/** A command as its manifest has it. */
+interface Known {
+  readonly args?: object;
+  readonly flags?: Readonly<Record<string, { readonly type: string; readonly char?: string }>>;
+  /** static of a command that runs another program: what stands after its first argument is for that program */
+  readonly foreign?: boolean;
 }
 
 /** Flags of every command that may also stand before it: `citadel --json config`. */
@@ -34,5 +42,20 @@ export function joinTopics(argv: readonly string[], config: Ids): string[] {
     used++;
     if (!known) break;
   }
-  return [id, ...flags, ...rest.slice(used)];
+  return [id, ...flags, ...fenced(rest.slice(used), config.findCommand(id))];
+}
+
+/** With `--` after the first argument of a command that runs another program, unless there is one before or there. */
+function fenced(words: readonly string[], command: Known | undefined): readonly string[] {
+  if (!command?.foreign) return words;
+  const flags = Object.entries(command.flags ?? {});
+  for (let n = 0; n < words.length; n++) {
+    const word = words[n] ?? "";
+    if (word === "--") return words;
+    if (!word.startsWith("-"))
+      return words[n + 1] === "--" ? words : words.toSpliced(n + 1, 0, "--");
+    const flag = flags.find(([name, { char }]) => word === `--${name}` || word === `-${char}`);
+    if (flag?.[1].type === "option") n++;
+  }
+  return words;
 }

@@ -253,6 +253,35 @@ export const errors = {
     hint: ["send the request from the registry's own pages or from a client"],
   },
 
+  E_RUN_UNCONFIRMED: {
+    exit: 9,
+    status: 500,
+    hint: ["pass --yes, or name the package in bunx.allow"],
+  },
+  E_NAME_CONFUSION: {
+    exit: 9,
+    status: 500,
+    hint: ["name the package with the program you mean: --bin <program>"],
+  },
+  E_SPEC_REFUSED: {
+    exit: 9,
+    status: 500,
+    hint: ["publish it to the registry, or allow it: --allow-git, --allow-remote"],
+  },
+  E_BIN_NOT_FOUND: { exit: 4, status: 500, hint: ["choose one: --bin <program>"] },
+  E_NOT_CACHED: { exit: 4, status: 500, hint: ["run it once where the registry answers"] },
+  E_RUNTIME_NOT_FOUND: { exit: 4, status: 500, hint: ["install it, and see that PATH names it"] },
+  E_PACKAGE_UNSOUND: {
+    exit: 6,
+    status: 500,
+    hint: ["do not run it; tell those who published it"],
+  },
+  E_PREPARE: {
+    exit: 1,
+    status: 500,
+    hint: ["see what npm says of it: npm install <package>"],
+  },
+
   E_CANCELLED: { exit: 10, status: 499, hint: ["run it again"] },
 } as const satisfies Record<string, ErrorRow>;
 

@@ -77,6 +77,12 @@ export interface Settings {
     /** URL of its large blobs, where they are in another store */
     readonly remoteBlobs: string | undefined;
   };
+  readonly bunx: {
+    /** where programs come from, with a trailing slash; undefined: this store and what stands behind it */
+    readonly registry: string | undefined;
+    /** patterns of packages of other registries that run without a question */
+    readonly allow: readonly string[];
+  };
   /** bytes of finished packuments kept in memory */
   readonly views: { readonly memory: number };
   /** bytes of hot tarballs kept in memory */

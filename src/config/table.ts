@@ -215,6 +215,16 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     default: undefined,
     description: "store of its tarballs above 64 KiB, where that is another",
   },
+  "bunx.registry": {
+    type: publicUrl,
+    default: undefined,
+    description: "registry that `bunx:run` asks instead of this store",
+  },
+  "bunx.allow": {
+    type: list(namePattern),
+    default: [],
+    description: "packages of other registries that `bunx:run` runs unasked",
+  },
   "views.memory": {
     type: size,
     default: 128e6,

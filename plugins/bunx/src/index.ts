@@ -1,0 +1,5 @@
+export { BunXIntegration } from "./integration.ts";
+export type { Executed, ExecuteOptions, SourceOptions } from "./execute.ts";
+export type { Runtime } from "./launch.ts";
+export type { Place } from "./registry.ts";
+export type { Resolution } from "./resolve.ts";

@@ -1,0 +1,20 @@
+import type { Place } from "./registry.ts";
+
+/** npm's settings for reading packages from a registry into our own cache; nothing of the user's own settings. */
+export function npmOptions(
+  { url, token, base = url }: Place,
+  { cache, offline }: { readonly cache: string; readonly offline: boolean },
+): Readonly<Record<string, unknown>> {
+  const { host, hostname, pathname } = new URL(url);
+  return {
+    cache,
+    offline,
+    registry: url,
+    // the variables of a proxy are not meant for this machine
+    noProxy: hostname,
+    replaceRegistryHost: new URL(base).host,
+    fetchRetries: 1,
+    userAgent: "citadel",
+    ...(token !== undefined && { [`//${host}${pathname}:_authToken`]: token }),
+  };
+}

@@ -1,0 +1,122 @@
+import pickManifest from "npm-pick-manifest";
+import { CitadelError, errorCode, errorObject } from "@citadel/core";
+import { isObject } from "@citadel/core/registry";
+import satisfies from "semver/functions/satisfies.js";
+import rcompare from "semver/functions/rcompare.js";
+import type { Answer, RunCache } from "./cache.ts";
+import type { RegistryClient } from "./registry.ts";
+import type { Spec } from "./spec.ts";
+
+/** ms that an answer is believed while the registry can be asked */
+const fresh = 600_000;
+
+/** What would run. */
+export interface Resolution {
+  readonly name: string;
+  readonly version: string;
+  /** of the tarball */
+  readonly integrity: string;
+  /** the registry behind ours that has it; undefined: published here */
+  readonly upstream: string | undefined;
+  /** who said so; `cache`: the registry could not be asked, or was not to be */
+  readonly from: "registry" | "memory" | "cache";
+  /** the version that the same words meant the last time, where that was another */
+  readonly before?: string;
+  /** why the registry could not be asked */
+  readonly because?: CitadelError;
+}
+
+export interface ResolveOptions {
+  readonly cache: RunCache;
+  /** what stands for the registry in what is remembered */
+  readonly place: string;
+  readonly client: () => Promise<RegistryClient>;
+  readonly offline: boolean;
+}
+
+type RegistrySpec = Spec & { readonly name: string };
+
+/**
+ * The version that a name and range mean: asked for at most every 10 minutes, `latest` by that word always, and without a registry
+ * what was said or run last.
+ * @throws E_PACKAGE_NOT_FOUND, E_VERSION_NOT_FOUND, E_POLICY, E_NOT_CACHED, E_REMOTE_*
+ */
+export async function resolve(spec: RegistrySpec, options: ResolveOptions): Promise<Resolution> {
+  const { cache, place, client, offline } = options;
+  const { name, wanted } = spec;
+  const key = JSON.stringify([place, name, wanted === "" ? "latest" : wanted]);
+  const known = await cache.answer(key);
+  if (offline) return fromCache(spec, known, cache);
+  if (known && wanted !== "latest" && Math.abs(Date.now() - known.at) < fresh)
+    return { name, ...known, upstream: known.upstream, from: "memory" };
+  try {
+    const asked = await ask(spec, await client());
+    await cache.remember(key, { ...asked, at: Date.now() });
+    const before = known && known.version !== asked.version ? { before: known.version } : {};
+    return { name, ...asked, from: "registry", ...before };
+  } catch (error) {
+    const { exit } = errorObject(error);
+    if (errorCode(error) === undefined || exit !== unreachable) throw error;
+    try {
+      return { ...(await fromCache(spec, known, cache)), because: error as CitadelError };
+    } catch {
+      throw error;
+    }
+  }
+}
+
+/** exit code of what cannot be reached */
+const unreachable = 7;
+
+async function ask(
+  { name, wanted }: RegistrySpec,
+  client: RegistryClient,
+): Promise<Pick<Resolution, "version" | "integrity" | "upstream">> {
+  const { document, upstream } = await client.packument(name);
+  let picked: { readonly version?: unknown; readonly dist?: unknown };
+  try {
+    picked = pickManifest(document, wanted);
+  } catch (error) {
+    throw (
+      (await client.refusal(name, wanted === "" ? "latest" : wanted)) ??
+      notThere(error, name, wanted)
+    );
+  }
+  const { version, dist } = picked;
+  const integrity = isObject(dist) ? dist["integrity"] : undefined;
+  if (typeof version !== "string" || typeof integrity !== "string")
+    throw new CitadelError("E_REMOTE_ANSWER", `there is no hash for ${name}@${String(version)}`);
+  return { version, integrity, upstream };
+}
+
+function notThere(cause: unknown, name: string, wanted: string): CitadelError {
+  const { versions } = cause as { versions?: unknown };
+  const all = Array.isArray(versions) ? versions.map(String).toSorted(rcompare) : [];
+  return new CitadelError(
+    "E_VERSION_NOT_FOUND",
+    `${name} has no version ${JSON.stringify(wanted.slice(0, 80))}`,
+    { cause, hint: all.length > 0 ? [`there is ${all.slice(0, 5).join(", ")}`] : [] },
+  );
+}
+
+/** What the same words meant last, else the highest version that is here and fits. */
+async function fromCache(
+  { name, wanted }: RegistrySpec,
+  known: Answer | undefined,
+  cache: RunCache,
+): Promise<Resolution> {
+  const entries = (await cache.list()).filter((entry) => entry.name === name);
+  const last = entries.find(({ version }) => version === known?.version);
+  const any = wanted === "" || wanted === "latest";
+  const fitting = entries
+    .filter(({ version }) => any || satisfies(version, wanted, { loose: true }))
+    .toSorted((a, b) => rcompare(a.version, b.version, true));
+  const found = last ?? fitting[0];
+  if (!found)
+    throw new CitadelError(
+      "E_NOT_CACHED",
+      `no version of ${name}${wanted === "" ? "" : ` that ${JSON.stringify(wanted.slice(0, 80))} means`} was run here before`,
+    );
+  const { version, integrity, upstream } = found;
+  return { name, version, integrity, upstream, from: "cache" };
+}

@@ -1,0 +1,40 @@
+import { realpath } from "node:fs/promises";
+import { homedir } from "node:os";
+import { resolve, sep } from "node:path";
+import process from "node:process";
+import { CitadelError } from "@citadel/core";
+
+export interface SandboxOptions {
+  /** folders that may be written */
+  readonly write: readonly string[];
+}
+
+/**
+ * Flags that make Node refuse a program everything but reading its own files and the current folder: no other files, no child
+ * processes, no native add-ons. The network stays open.
+ * @throws E_USAGE where the current folder has everything of the user in it
+ */
+export async function sandboxFlags(
+  entry: string,
+  cwd: string,
+  { write }: SandboxOptions,
+): Promise<string[]> {
+  const here = await realpath(cwd);
+  const home = await realpath(homedir()).catch(() => homedir());
+  if (home === here || home.startsWith(here.endsWith(sep) ? here : here + sep))
+    throw new CitadelError(
+      "E_USAGE",
+      `${here} holds your whole home folder, which a sandbox would show`,
+      {
+        hint: ["go into the folder of a project first"],
+      },
+    );
+  const folders = await Promise.all(write.map((path) => realpath(resolve(cwd, path))));
+  return [
+    "--permission",
+    ...[entry, here, ...folders].map((path) => `--allow-fs-read=${path}`),
+    ...folders.map((path) => `--allow-fs-write=${path}`),
+    // later versions of Node deny the network too, unless they are told not to
+    ...(process.allowedNodeEnvironmentFlags.has("--allow-net") ? ["--allow-net"] : []),
+  ];
+}
