@@ -1,0 +1,310 @@
+import { watch, type FSWatcher } from "node:fs";
+import { open, readFile } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import type { Environment } from "../config/environment.ts";
+import { CitadelError } from "../errors.ts";
+import { logger } from "../log.ts";
+import { replaceFile } from "../replace-file.ts";
+import { decodeBody, encodeBody, type LockBody } from "./body.ts";
+import {
+  byteFields,
+  decodeHeader,
+  defaultHeader,
+  features,
+  flagsOffset,
+  hashLength,
+  hashOf,
+  hashOffset,
+  headerLength,
+  hex,
+  placeOf,
+  reservedOffset,
+  type ByteField,
+  type ConfigBytes,
+  type Defaults,
+  type Feature,
+} from "./header.ts";
+import { createLock } from "./lock.ts";
+
+/** ms between a change and its way to the disk, and between looks at a file that others may change */
+const lazily = 100;
+const looking = 2000;
+
+/** One change, of one byte or of the four of the hash. */
+export interface Change {
+  readonly offset: number;
+  /** of the bytes from `offset` on */
+  readonly old: readonly number[];
+  readonly new: readonly number[];
+  /** counts the changes that this process has seen, from 1 */
+  readonly generation: number;
+  readonly source: "here" | "file";
+}
+
+/** The configuration of thirteen bytes: switches that a running registry follows at once. */
+export interface Live {
+  /** What counts now: the file, and above it the environment. */
+  getConfig(): ConfigBytes;
+  /** The same as bytes. */
+  bytes(): Buffer;
+  /** changes that this process has seen */
+  generation(): number;
+  isOn(feature: Feature): boolean;
+  /**
+   * Changes one byte, by the name of its field or by its offset.
+   * @param expect change it only when this stands there
+   * @param force also a byte of the hash
+   * @throws E_INVALID_DOCUMENT for a value that may not stand there, E_CONFLICT
+   */
+  setByte(
+    field: ByteField | number,
+    value: number,
+    options?: { readonly expect?: number | undefined; readonly force?: boolean },
+  ): Promise<Change>;
+  /** The hash of another address. @throws E_INVALID_DOCUMENT */
+  setRegistry(url: string): Promise<Change>;
+  /** Turns a feature on or off, or over. @throws E_INVALID_DOCUMENT for an unknown name */
+  toggleFeature(name: Feature, on?: boolean): Promise<Change>;
+  /** What stands behind the header; undefined when nothing does. @throws E_CONFIG */
+  readPackages(): Promise<LockBody["packages"] | undefined>;
+  writePackages(packages: LockBody["packages"]): Promise<void>;
+  /** Hears every change, of this process and, from the first listener on, of others. @returns ends it */
+  watch(listener: (change: Change) => void): () => void;
+  /** Writes through what is not yet on the disk. */
+  close(): Promise<void>;
+}
+
+export interface LiveOptions {
+  /** a file that need not be there: it is made by the first change */
+  readonly path: string;
+  readonly defaults: Defaults;
+  readonly env: Environment;
+}
+
+/** @throws E_CONFIG when the file is not what it must be; nothing is ever repaired silently */
+export async function openLive({ path, defaults, env }: LiveOptions): Promise<Live> {
+  const log = logger("live", env);
+  const lock = createLock(`${path}.lock`);
+  const over = overlay(env);
+  const listeners = new Set<(change: Change) => void>();
+  let stored = (await load(path)) ?? defaultHeader(defaults);
+  let effective = over(stored);
+  let current = decodeHeader(effective);
+  let generation = 0;
+  let dirty: NodeJS.Timeout | undefined;
+  let watching: { readonly watcher?: FSWatcher; readonly timer: NodeJS.Timeout } | undefined;
+
+  /** Takes over what stands in the file, one change for each run of bytes that differ. */
+  const accept = (next: Buffer, source: Change["source"]): Change | undefined => {
+    let last: Change | undefined;
+    for (const [from, to] of runs(stored, next)) {
+      generation = (generation + 1) >>> 0;
+      const [old, now] = [stored, next].map((bytes) => [...bytes.subarray(from, to)]);
+      last = { offset: from, old: old ?? [], new: now ?? [], generation, source };
+      stored = Buffer.concat([
+        stored.subarray(0, from),
+        next.subarray(from, to),
+        stored.subarray(to),
+      ]);
+      effective = over(stored);
+      current = decodeHeader(effective);
+      for (const listener of listeners) listener(last);
+    }
+    return last;
+  };
+
+  const flush = async (): Promise<void> => {
+    clearTimeout(dirty);
+    if (!dirty) return;
+    dirty = undefined;
+    const file = await open(path, "r+");
+    try {
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  };
+
+  /** Under the lock: makes the file when there is none, then writes exactly these bytes. */
+  const write = (plan: (now: Buffer) => { readonly offset: number; readonly bytes: Buffer }) =>
+    lock.within(async (): Promise<Change> => {
+      const found = await load(path);
+      if (found) accept(found, "file");
+      const { offset, bytes } = plan(stored);
+      const next = Buffer.concat([
+        stored.subarray(0, offset),
+        bytes,
+        stored.subarray(offset + bytes.length),
+      ]);
+      decodeHeader(next);
+      if (!found) await replaceFile(path, next);
+      else if (!next.equals(stored)) {
+        const file = await open(path, "r+");
+        try {
+          await file.write(bytes, 0, bytes.length, offset);
+        } finally {
+          await file.close();
+        }
+        dirty ??= setTimeout(() => void flush().catch(failed), lazily).unref();
+      }
+      const old = [...stored.subarray(offset, offset + bytes.length)];
+      return accept(next, "here") ?? { offset, old, new: [...bytes], generation, source: "here" };
+    });
+  const failed = (error: unknown): void =>
+    log("the configuration is not on the disk yet", { error });
+
+  const look = async (): Promise<void> => {
+    try {
+      const found = await load(path);
+      if (found) accept(found, "file");
+    } catch (error) {
+      log("the configuration was changed to something that it cannot be", { error });
+    }
+  };
+  const startWatching = (): void => {
+    const timer = setInterval(() => void look(), looking).unref();
+    try {
+      const watcher = watch(dirname(path), { persistent: false }, (_, name) => {
+        if (name === basename(path)) void look();
+      });
+      watcher.on("error", () => watcher.close()); // the timer goes on
+      watching = { timer, watcher };
+    } catch {
+      watching = { timer };
+    }
+  };
+
+  return {
+    getConfig: () => current,
+    bytes: () => Buffer.from(effective),
+    generation: () => generation,
+    isOn: (feature) => current.features[feature],
+
+    setByte: (field, value, { expect, force = false } = {}) =>
+      write((now) => {
+        const offset = typeof field === "number" ? field : byteFields[field]?.offset;
+        if (offset === undefined || !(offset >= 0 && offset < headerLength))
+          throw invalid(`${JSON.stringify(field)} is no field of the configuration`);
+        demandWritable(offset, value, force);
+        const found = now[offset] ?? 0;
+        if (expect !== undefined && expect !== found)
+          throw new CitadelError("E_CONFLICT", `byte ${hex(offset)} is ${found}, not ${expect}`, {
+            hint: ["look again, then change it: citadel config:bytes"],
+          });
+        return { offset, bytes: Buffer.of(value) };
+      }),
+
+    setRegistry: (url) => {
+      const bytes = hashOf(url);
+      return write(() => ({ offset: hashOffset, bytes }));
+    },
+
+    toggleFeature(name, on) {
+      const bit = features.indexOf(name);
+      if (bit < 0) throw invalid(`${JSON.stringify(name)} is no feature: ${features.join(", ")}`);
+      const { offset, mask } = placeOf(bit);
+      return write((now) => {
+        const found = now[offset] ?? 0;
+        const state = on ?? (found & mask) === 0;
+        return { offset, bytes: Buffer.of(state ? found | mask : found & ~mask) };
+      });
+    },
+
+    async readPackages() {
+      const file = await read(path);
+      return file && decodeBody(file)?.packages;
+    },
+
+    writePackages: (packages) =>
+      lock.within(async () => {
+        const found = await load(path);
+        if (found) accept(found, "file");
+        const body = encodeBody({ lockVersion: 1, packages });
+        await replaceFile(path, Buffer.concat([stored, body]));
+      }),
+
+    watch(listener) {
+      listeners.add(listener);
+      if (!watching) startWatching();
+      return () => void listeners.delete(listener);
+    },
+
+    async close() {
+      clearInterval(watching?.timer);
+      watching?.watcher?.close();
+      await flush();
+      lock.close();
+    },
+  };
+}
+
+/** The header of the file, checked with what stands behind it; undefined when there is no file. @throws E_CONFIG */
+async function load(path: string): Promise<Buffer | undefined> {
+  const file = await read(path);
+  if (!file) return undefined;
+  decodeHeader(file);
+  decodeBody(file);
+  return Buffer.from(file.subarray(0, headerLength));
+}
+
+/** The whole file, read until two looks agree: somebody may be writing. */
+async function read(path: string): Promise<Buffer | undefined> {
+  try {
+    for (let last = await readFile(path); ;) {
+      const again = await readFile(path);
+      if (again.equals(last)) return again;
+      last = again;
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new CitadelError("E_CONFIG", `${path} cannot be read`, { cause: error });
+  }
+}
+
+function demandWritable(offset: number, value: number, force: boolean): void {
+  if (!Number.isInteger(value) || value < 0 || value > 255)
+    throw invalid(`${String(value)} is no byte: 0 to 255`);
+  if (offset === reservedOffset) throw invalid(`byte ${hex(offset)} is reserved`);
+  if (offset >= hashOffset && offset < flagsOffset && !force)
+    throw invalid(`byte ${hex(offset)} is part of the registry's hash, which an address sets`);
+  const [name, field] = Object.entries(byteFields).find(([, each]) => each.offset === offset) ?? [];
+  if (field && (value < field.least || value > field.most))
+    throw invalid(`${name} is ${field.least} to ${field.most}, not ${value}`);
+}
+
+const invalid = (message: string): CitadelError => new CitadelError("E_INVALID_DOCUMENT", message);
+
+/** Where two headers differ; the four bytes of the hash are one place. */
+function* runs(before: Buffer, after: Buffer): Generator<readonly [from: number, to: number]> {
+  for (let at = 0; at < headerLength; at++) {
+    if (before[at] === after[at]) continue;
+    const inHash = at >= hashOffset && at < hashOffset + hashLength;
+    if (!inHash) yield [at, at + 1];
+    else {
+      yield [hashOffset, hashOffset + hashLength];
+      at = hashOffset + hashLength - 1;
+    }
+  }
+}
+
+/** Lays `CITADEL_CONFIG_HEX` and `CITADEL_FEATURE_<NAME>` over what is stored. @throws E_CONFIG */
+function overlay(env: Environment): (stored: Buffer) => Buffer {
+  const whole = env["CITADEL_CONFIG_HEX"];
+  if (whole && !/^[\da-f]{26}$/i.test(whole))
+    throw new CitadelError("E_CONFIG", "CITADEL_CONFIG_HEX has 26 hex digits");
+  const set = features.flatMap((name, bit) => {
+    const value = env[`CITADEL_FEATURE_${name}`];
+    if (!value) return [];
+    if (!/^[01]$/.test(value))
+      throw new CitadelError("E_CONFIG", `CITADEL_FEATURE_${name} is 0 or 1`);
+    return [{ ...placeOf(bit), on: value === "1" }];
+  });
+  return (stored) => {
+    const bytes = Buffer.from(whole ? Buffer.from(whole, "hex") : stored);
+    for (const { offset, mask, on } of set) {
+      const found = bytes[offset] ?? 0;
+      bytes[offset] = on ? found | mask : found & ~mask;
+    }
+    return bytes;
+  };
+}
