@@ -12,6 +12,7 @@ import type { Accounts } from "./access/state.ts";
 import type { Cache } from "./cache/types.ts";
 import { keepCurrent } from "./catalog/current.ts";
 import type { Catalog } from "./catalog/types.ts";
+import { environment, type Environment } from "./config/environment.ts";
 import { isLoopback } from "./config/hosts.ts";
 import type { Dirs, Settings } from "./config/index.ts";
 import type { Changes } from "./changes/changes.ts";
@@ -22,6 +23,7 @@ import type { Hooks } from "./hooks/types.ts";
 import { createKeys, type Keys } from "./keys/keys.ts";
 import { follow, type Following } from "./store/follow.ts";
 import { lazy, type Lazy } from "./lazy.ts";
+import type { Live } from "./live/live.ts";
 import type { Policies } from "./policy/policies.ts";
 import type { Refusals } from "./policy/refusals.ts";
 import { createRegistry } from "./registry/registry.ts";
@@ -40,6 +42,8 @@ export interface OpenOptions {
   readonly dirs: Dirs;
   /** CITADEL_SERVER_KEY: what private keys and secrets in the store are sealed under; a file in the data folder without it */
   readonly serverKey?: string | undefined;
+  /** lays switches over those of the live configuration @default the environment of this process */
+  readonly env?: Environment;
   /** where the fault tests want the process to die, see {@link crashAt} */
   readonly crash?: string | undefined;
 }
@@ -66,6 +70,8 @@ export interface Citadel {
   /** counts of what it refused */
   readonly refusals: Lazy<Refusals>;
   readonly trust: Lazy<Trust>;
+  /** the switches that a running registry follows */
+  readonly live: Lazy<Live>;
   readonly hooks: Lazy<Hooks>;
   /** all changes of packages in one order */
   readonly changes: Lazy<Changes>;
@@ -116,8 +122,10 @@ export async function openCitadel({
   schemes,
   dirs,
   serverKey,
+  env = environment(),
   crash,
 }: OpenOptions): Promise<Citadel> {
+  const proxies = settings.upstream.registries.length > 0;
   const [documents, blobs] = await openBackends(settings.store, schemes);
   const backends = blobs ? [documents, blobs] : [documents];
   const crashing = crashAt(crash);
@@ -130,6 +138,13 @@ export async function openCitadel({
     trust: staleness,
     moved: (key) => changed(key),
     crash: crashing,
+  });
+  const live = lazy(async () => {
+    const [{ openLive }, { livePlace }] = await Promise.all([
+      import("./live/live.ts"),
+      import("./live/place.ts"),
+    ]);
+    return openLive({ ...livePlace(settings, dirs), env });
   });
   const policies = lazy(async () => {
     const { createPolicies } = await import("./policy/policies.ts");
@@ -154,7 +169,6 @@ export async function openCitadel({
   const scopes = createScopes({ store, accounts });
   const open = settings.server.host.every(isLoopback);
   const access = createAccess({ store, scopes, open });
-  const proxies = settings.upstream.registries.length > 0;
   const registry: Registry = createRegistry({
     store,
     accounts,
@@ -171,6 +185,7 @@ export async function openCitadel({
     const { createTrust } = await import("./trust/trust.ts");
     return createTrust({ store, registry, accounts, settings: settings.trust });
   });
+  const switches = proxies ? await live() : undefined;
   const upstream = proxies
     ? await (
         await import("./upstream/upstream.ts")
@@ -188,7 +203,11 @@ export async function openCitadel({
     manifests: store.manifests,
     memory: settings.views.memory,
     email: async (name) => (await accounts.user(name))?.email ?? "",
-    cache: () => cache(),
+    cache: async () => {
+      const { whenOn } = await import("./cache/when-on.ts");
+      const now = await live();
+      return whenOn(await cache(), () => now.isOn("CACHE_ENABLED"));
+    },
   });
 
   const advisories = lazy(async () => {
@@ -262,7 +281,10 @@ export async function openCitadel({
     downloads,
     hooks,
     changes,
-    upstream,
+    get upstream() {
+      return switches?.isOn("PROXY_MODE") ? upstream : undefined;
+    },
+    live,
     advisories,
     keys,
     staleness,
@@ -317,6 +339,7 @@ export async function openCitadel({
       await (await cache.opened())?.close();
       await (await trust.opened())?.close();
       await (await hooks.opened())?.close();
+      await (await live.opened())?.close();
       await store.close();
     },
   };

@@ -17,14 +17,21 @@ export function logger(
   env: Environment = environment(),
   write: (line: string) => void = (line) => process.stderr.write(line),
 ): Logger {
-  const enabled = isOn(namespace, env["DEBUG"] ?? "");
+  let known: string | undefined;
+  let on = false;
+  // a running server may be told to say more
+  const enabled = (): boolean => {
+    const patterns = env["DEBUG"] ?? "";
+    if (patterns !== known) on = isOn(namespace, (known = patterns));
+    return on;
+  };
   const log = (message: string, fields: Readonly<Record<string, unknown>> = {}): void => {
-    if (!enabled) return;
+    if (!enabled()) return;
     const pairs = Object.entries(fields).map(([name, value]) => ` ${name}=${show(name, value)}`);
     const text = `${new Date().toISOString()} citadel:${namespace} ${message}`;
     write(`${mask(text)}${pairs.join("")}\n`);
   };
-  return Object.assign(log, { enabled });
+  return Object.defineProperty(log, "enabled", { get: enabled }) as Logger;
 }
 
 /** Something that an operator has to see, whatever is logged: one line on stderr. */

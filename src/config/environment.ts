@@ -4,7 +4,15 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** The environment of this process. Everything that depends on it takes it as an argument from here. */
 export const environment = (): Environment => process.env;
 
-/** Turns on what `--verbose` shows, here and in processes started from here. */
-export function logEverything(): void {
-  process.env["DEBUG"] = [process.env["DEBUG"], "citadel:*"].filter(Boolean).join(",");
+/**
+ * Turns on what `--verbose` shows, here and in processes started from here.
+ * @returns turns it off again
+ */
+export function logEverything(): () => void {
+  const before = process.env["DEBUG"];
+  process.env["DEBUG"] = [before, "citadel:*"].filter(Boolean).join(",");
+  return () => {
+    if (before === undefined) delete process.env["DEBUG"];
+    else process.env["DEBUG"] = before;
+  };
 }

@@ -33,6 +33,12 @@ export interface Settings {
     readonly signup: "auto" | "open" | "closed";
     readonly workers: number;
   };
+  readonly auth: {
+    /** `iss` of JWTs while the live configuration names another private registry; undefined: this one */
+    readonly privateIssuer: string | undefined;
+    /** `iss` of JWTs while it names no private registry; undefined: this one */
+    readonly publicIssuer: string | undefined;
+  };
   readonly security: {
     /** ms that an API key lives unless it is said */
     readonly apiKeyExpiry: number;

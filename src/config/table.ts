@@ -10,6 +10,7 @@ import {
   freshness,
   hostName,
   integer,
+  issuerUrl,
   list,
   publicUrl,
   redisUrl,
@@ -117,6 +118,16 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     type: integer(1, 1024),
     default: 1,
     description: "processes that serve",
+  },
+  "auth.privateIssuer": {
+    type: issuerUrl,
+    default: undefined,
+    description: "issuer of JWTs while another private registry is configured",
+  },
+  "auth.publicIssuer": {
+    type: issuerUrl,
+    default: undefined,
+    description: "issuer of JWTs while no private registry is configured",
   },
   "security.apiKeyExpiry": {
     type: duration,

@@ -108,6 +108,15 @@ export const publicUrl: ValueType<string> = {
   },
 };
 
+/** A name in the form of an address, kept as it is written: `iss` of a JWT. */
+export const issuerUrl: ValueType<string> = {
+  allowed: "an address such as https://npm.example.org/_auth",
+  parse: (raw) =>
+    typeof raw === "string" && /^https?:\/\/[^?#\s]+$/.test(raw) && URL.canParse(raw)
+      ? raw
+      : undefined,
+};
+
 export const redisUrl: ValueType<string> = {
   allowed: "an address such as redis://localhost:6379",
   parse: (raw) =>

@@ -38,7 +38,7 @@ export interface Jwts {
    */
   verify(
     token: string,
-    expected: { readonly issuers: readonly string[]; readonly audience: string },
+    expected: { readonly issuers: () => Promise<readonly string[]>; readonly audience: string },
   ): Promise<JwtClaims | undefined>;
   /** Public halves of the keys whose signatures may still count. */
   jwks(): Promise<{ readonly keys: readonly JWK[] }>;
@@ -80,7 +80,7 @@ export function createJwts(keys: Pick<Keys, "list" | "current">): Jwts {
         const { payload } = await jwtVerify(token, opened(key), {
           // the key says which, not the token
           algorithms: [algorithm],
-          issuer: [...issuers],
+          issuer: [...(await issuers())],
           audience,
           typ: type,
           clockTolerance: skew,

@@ -14,4 +14,6 @@ export {
   type ConfigBytes,
   type Feature,
 } from "./header.ts";
+export { livePlace } from "./place.ts";
+export { repairLive, type Repair } from "./repair.ts";
 export { openLive, type Change, type Live } from "./live.ts";

@@ -91,6 +91,7 @@ export async function openLive({ path, defaults, env }: LiveOptions): Promise<Li
   let effective = over(stored);
   let current = decodeHeader(effective);
   let generation = 0;
+  let writes = 0;
   let dirty: NodeJS.Timeout | undefined;
   let watching: { readonly watcher?: FSWatcher; readonly timer: NodeJS.Timeout } | undefined;
 
@@ -128,6 +129,7 @@ export async function openLive({ path, defaults, env }: LiveOptions): Promise<Li
   /** Under the lock: makes the file when there is none, then writes exactly these bytes. */
   const write = (plan: (now: Buffer) => { readonly offset: number; readonly bytes: Buffer }) =>
     lock.within(async (): Promise<Change> => {
+      writes++;
       const found = await load(path);
       if (found) accept(found, "file");
       const { offset, bytes } = plan(stored);
@@ -155,8 +157,15 @@ export async function openLive({ path, defaults, env }: LiveOptions): Promise<Li
 
   const look = async (): Promise<void> => {
     try {
-      const found = await load(path);
-      if (found) accept(found, "file");
+      for (;;) {
+        await lock.idle();
+        const before = writes;
+        const found = await load(path);
+        // what was read while this process wrote says nothing
+        if (writes !== before) continue;
+        if (found) accept(found, "file");
+        return;
+      }
     } catch (error) {
       log("the configuration was changed to something that it cannot be", { error });
     }
@@ -199,7 +208,7 @@ export async function openLive({ path, defaults, env }: LiveOptions): Promise<Li
       return write(() => ({ offset: hashOffset, bytes }));
     },
 
-    toggleFeature(name, on) {
+    async toggleFeature(name, on) {
       const bit = features.indexOf(name);
       if (bit < 0) throw invalid(`${JSON.stringify(name)} is no feature: ${features.join(", ")}`);
       const { offset, mask } = placeOf(bit);

@@ -10,6 +10,8 @@ const patience = 5000;
 export interface WriteLock {
   /** Runs something while nobody else holds the lock. What it starts must be over when it resolves. */
   within<T>(write: () => T | Promise<T>): Promise<T>;
+  /** Resolves when nothing of this process waits for the lock or holds it. */
+  idle(): Promise<void>;
   close(): void;
 }
 
@@ -43,6 +45,12 @@ export function createLock(path: string): WriteLock {
       const result = last.then(() => held(write));
       last = result.catch(() => {});
       return result;
+    },
+    async idle() {
+      for (let seen; seen !== last;) {
+        seen = last;
+        await seen;
+      }
     },
     close: () => void opened?.then((db) => db.close()).catch(() => {}),
   };

@@ -4,10 +4,11 @@ import { CitadelError, errorCode } from "@citadel/core";
 import type { Citadel } from "@citadel/core";
 import type { Limiter } from "@citadel/core/access";
 import type { Approvals } from "./auth/approvals.ts";
+import { issuing } from "./auth/issuer.ts";
 import { authenticate, credentialsOf, type Credentials } from "./http/credentials.ts";
 import type { Asked } from "./http/exchange.ts";
 import type { Jwts } from "@citadel/core/keys";
-import type { Guard, Site } from "./http/guard.ts";
+import type { Guard } from "./http/guard.ts";
 
 /** What all routes share. */
 export interface Shared {
@@ -44,17 +45,14 @@ async function show(shared: Shared, asked: Asked, shown: Credentials): Promise<C
   const { citadel, guard, jwts } = shared;
   const address = guard.client(asked);
   const site = guard.site(asked);
+  const issuers = async () => (await issuing(citadel, site)).issuers;
   const claims =
-    shown.kind === "bearer" &&
-    (await jwts.verify(shown.token, { issuers: [issuerOf(site)], audience: site.base }));
+    shown.kind === "bearer" && (await jwts.verify(shown.token, { issuers, audience: site.base }));
   const principal = claims
     ? await citadel.accounts.byKey(claims.credential, { address })
     : await authenticate(citadel.accounts, shown, { address });
   return withAddress(principal, address);
 }
-
-/** Who makes the JWTs of this registry. */
-export const issuerOf = ({ base }: Site): string => `${base}_auth`;
 
 /** The same, but somebody. @throws E_AUTH_REQUIRED */
 export async function signedIn(shared: Shared, asked: Asked): Promise<Caller> {

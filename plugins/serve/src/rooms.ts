@@ -6,6 +6,7 @@ import { authRoutes } from "./api/auth.ts";
 import { policyRoutes } from "./api/policy.ts";
 import { batchRoutes } from "./api/batch.ts";
 import { changeRoutes } from "./api/changes.ts";
+import { liveRoutes } from "./api/live.ts";
 import { downloadRoutes } from "./api/downloads.ts";
 import { needOf } from "./auth/need.ts";
 import { demandCode } from "./auth/second-factor.ts";
@@ -49,6 +50,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", policyRoutes());
   app.route("/", batchRoutes());
   app.route("/", downloadRoutes());
+  app.route("/", liveRoutes());
   app.route("/", changeRoutes());
   app.route("/", npmRoutes(shared.citadel));
   return async (request, visit) => app.fetch(request, visit);

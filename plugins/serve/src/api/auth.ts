@@ -4,7 +4,8 @@ import { longestJwt } from "@citadel/core/keys";
 import type { Actor } from "@citadel/core/store";
 import { Hono, type Context } from "hono";
 import * as z from "zod";
-import { issuerOf, signedIn } from "../context.ts";
+import { issuing } from "../auth/issuer.ts";
+import { signedIn } from "../context.ts";
 import { readJson } from "../http/body.ts";
 import { credentialsOf } from "../http/credentials.ts";
 import { WrongPassword } from "../http/errors.ts";
@@ -100,10 +101,11 @@ async function jwtOf(
   credential: string,
   expires: number,
 ): Promise<object> {
-  const claims = { issuer: issuerOf(site), audience: site.base, subject, credential, expires };
-  const token = await shared.jwts.issue(claims, "RS256");
+  const { issuer, algorithm } = await issuing(shared.citadel, site);
+  const claims = { issuer, audience: site.base, subject, credential, expires };
+  const token = await shared.jwts.issue(claims, algorithm);
   const expiresIn = Math.floor((expires - Date.now()) / 1000);
-  return { token, tokenType: "Bearer", expiresIn, user: subject, issuer: claims.issuer };
+  return { token, tokenType: "Bearer", expiresIn, user: subject, issuer };
 }
 
 function actorOf({ env: { asked, shared } }: Context<Env>, name: string): Actor {

@@ -65,6 +65,7 @@ export default class Serve extends CitadelCommand {
     if (serving.primary) {
       this.#say(serving);
       void this.#checkKey();
+      await this.#checkProxy();
       if (flags.open) {
         const { openInBrowser } = await import("../server/browser.ts");
         if (!(await openInBrowser(url))) this.note("there is no browser to open here");
@@ -105,6 +106,14 @@ export default class Serve extends CitadelCommand {
     this.out(`  account    npm adduser --registry ${registry}`);
     this.out("");
     this.note("Ctrl-C stops it; how to set up pnpm, yarn, bun and deno: docs/clients.md");
+  }
+
+  /** Other registries that are configured and switched off look like ones that have nothing. */
+  async #checkProxy(): Promise<void> {
+    const citadel = await this.citadel();
+    if (citadel.settings.upstream.registries.length === 0 || citadel.upstream) return;
+    this.warn("the other registries are not asked: PROXY_MODE is off");
+    this.next("citadel config:enable PROXY_MODE");
   }
 
   /** A server that cannot sign serves all the same, and would say so at the first publish only. */

@@ -1,5 +1,6 @@
 import type { Caller } from "@citadel/core/access";
 import type { Encoding, Form, View } from "@citadel/core/registry";
+import type { Upstream } from "@citadel/core/upstream";
 import { isShared, readAs, type Shared } from "../context.ts";
 import { notModified } from "../http/conditional.ts";
 import type { Answer, Asked } from "../http/exchange.ts";
@@ -20,7 +21,8 @@ type PerClient = readonly [others: readonly string[], vlt: readonly string[]];
 export function createPackument(
   shared: Shared,
 ): (asked: Asked, site: Site, name: string) => Promise<Answer> {
-  const { registry, views, upstream, staleness } = shared.citadel;
+  const { citadel } = shared;
+  const { registry, views, staleness } = citadel;
   const local = headersBy([
     "citadel-freshness",
     staleness === 0 ? "strict" : `bounded=${staleness}`,
@@ -53,14 +55,24 @@ export function createPackument(
     return views.peek(document, wanted, base) ?? views.get(document, wanted, base);
   };
 
+  const there = async (
+    upstream: Upstream,
+    asked: Asked,
+    { name, wanted, base, caller }: { name: string; wanted: Form; base: string; caller: Caller },
+  ): Promise<View> => {
+    const again = wantsNew(asked) || !(await citadel.live()).isOn("CACHE_ENABLED");
+    return upstream.view(name, wanted, base, caller, { again });
+  };
+
   return async (asked, { base }, name) => {
     const wanted = form(asked.header("accept"));
+    const { upstream } = citadel;
     let open = true;
     const view = await readAs(shared, asked, (caller) => {
       open = isShared(caller);
       return orElsewhere(
         here(name, wanted, base, caller),
-        upstream && (() => upstream.view(name, wanted, base, caller, { again: wantsNew(asked) })),
+        upstream && (() => there(upstream, asked, { name, wanted, base, caller })),
       );
     });
     return answer(asked, view, open);

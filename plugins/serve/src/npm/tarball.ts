@@ -27,7 +27,8 @@ interface Found {
 export function createTarball(
   shared: Shared,
 ): (asked: Asked, name: string, file: string) => Promise<Answer> {
-  const { registry, store, upstream, staleness, downloads } = shared.citadel;
+  const { citadel } = shared;
+  const { registry, store, staleness, downloads } = citadel;
   const ready = new WeakMap<VersionRecord, readonly string[]>();
   const headersFor = (record: VersionRecord, open: boolean): readonly string[] => {
     if (!open) return headersOf(record, false);
@@ -82,6 +83,7 @@ export function createTarball(
   }
 
   return async (asked, name, file) => {
+    const { upstream } = citadel;
     const found = await readAs(shared, asked, (caller) =>
       orElsewhere(
         here(name, file, caller),

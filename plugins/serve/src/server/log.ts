@@ -1,3 +1,7 @@
+import type { Logger } from "pino";
+
+const nothing = (): void => {};
+
 /** Notes the start of a request; the function that comes back notes its end. */
 export type RequestLog = (
   method: string,
@@ -6,18 +10,32 @@ export type RequestLog = (
   status: () => number,
 ) => () => void;
 
-/** One line of JSON per request on stderr; loaded only when it is asked for. Paths lose queries and tokens. */
-export async function createRequestLog(): Promise<RequestLog> {
-  const { default: pino } = await import("pino");
-  const logger = pino(
-    { base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ fd: 2, sync: true }),
-  );
+/**
+ * One line of JSON per request on stderr, while `isOn` says so; what writes it is loaded only then. Paths lose queries and
+ * tokens.
+ */
+export async function createRequestLog(isOn: () => boolean): Promise<RequestLog> {
+  let logger: Logger | undefined;
+  let loading: Promise<void> | undefined;
+  const load = async (): Promise<void> => {
+    const { default: pino } = await import("pino");
+    logger = pino(
+      { base: null, timestamp: pino.stdTimeFunctions.isoTime },
+      pino.destination({ fd: 2, sync: true }),
+    );
+  };
+  if (isOn()) await load();
   return (method, path, client, status) => {
+    if (!isOn()) return nothing;
+    if (!logger) {
+      void (loading ??= load());
+      return nothing;
+    }
+    const info = logger.info.bind(logger);
     const started = performance.now();
     return () => {
       const ms = Math.round((performance.now() - started) * 10) / 10;
-      logger.info({ method, path: redacted(path), status: status(), ms, client }, "request");
+      info({ method, path: redacted(path), status: status(), ms, client }, "request");
     };
   };
 }

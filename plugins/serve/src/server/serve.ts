@@ -3,6 +3,8 @@ import { isLoopback, type Settings } from "@citadel/core/config";
 import { startDeliveries } from "@citadel/core/deliveries";
 import { createApp } from "../app.ts";
 import { addressesOf, startServer } from "./listen.ts";
+import { createRequestLog } from "./log.ts";
+import { followSwitches } from "./switches.ts";
 
 export interface ServeOptions {
   readonly settings: Settings["server"];
@@ -61,13 +63,15 @@ async function serveHere({ settings, citadel, log }: ServeOptions): Promise<Serv
   if (settings.workers > 1) shareable(opened, settings.workers);
   if (opened.staleness > 0) opened.follow();
   const app = createApp({ citadel: opened, hosts: addressesOf(host) });
-  const requestLog = log ? await (await import("./log.ts")).createRequestLog() : undefined;
+  const switches = await followSwitches(opened, log);
+  const requestLog = await createRequestLog(switches.logs);
   const server = await startServer({ app, hosts: host, port, log: requestLog });
   const deliveries = startDeliveries(opened);
   return {
     port: server.port,
     async stop(grace) {
       await Promise.all([server.stop(grace), deliveries.stop()]);
+      switches.stop();
     },
   };
 }

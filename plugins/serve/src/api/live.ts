@@ -1,0 +1,53 @@
+import { CitadelError } from "@citadel/core";
+import { features, type Change, type Live } from "@citadel/core/live";
+import { Hono, type Context } from "hono";
+import * as z from "zod";
+import { signedIn } from "../context.ts";
+import { readJson } from "../http/body.ts";
+import { getPath } from "../npm/routes.ts";
+import type { Env, Handler } from "../npm/room.ts";
+import { check } from "../npm/schemas.ts";
+
+/** `/_dashboard/api/config`: the configuration of thirteen bytes, for administrators. */
+export function liveRoutes(): Hono<Env> {
+  return new Hono<Env>({ getPath })
+    .get("/_dashboard/api/config", getConfig)
+    .post("/_dashboard/api/config", postConfig);
+}
+
+const getConfig: Handler = async (c) => c.json(shown(await switchesOf(c)));
+
+const postConfig: Handler = async (c) => {
+  const live = await switchesOf(c);
+  const change = await apply(live, check(changeSchema, await readJson(c.req.raw, 4096)));
+  return c.json({ change, ...shown(live) });
+};
+
+/** One change as a client asks for it. @throws E_INVALID_DOCUMENT, E_CONFLICT */
+const apply = (live: Live, asked: z.infer<typeof changeSchema>): Promise<Change> => {
+  if ("feature" in asked) return live.toggleFeature(asked.feature, asked.on);
+  if ("registry" in asked) return live.setRegistry(asked.registry);
+  return live.setByte(asked.offset, asked.value, { expect: asked.expect });
+};
+
+const shown = (live: Live): object => ({
+  hex: live.bytes().toString("hex"),
+  generation: live.generation(),
+  ...live.getConfig(),
+});
+
+async function switchesOf({ env: { shared, asked } }: Context<Env>): Promise<Live> {
+  const { principal } = await signedIn(shared, asked);
+  if (!principal.admin)
+    throw new CitadelError("E_FORBIDDEN", "only an administrator sees and changes this", {
+      hint: ["ask an administrator"],
+    });
+  return shared.citadel.live();
+}
+
+const byte = z.int().min(0).max(255);
+const changeSchema = z.union([
+  z.strictObject({ offset: z.int().min(0).max(12), value: byte, expect: byte.optional() }),
+  z.strictObject({ feature: z.enum(features), on: z.boolean().optional() }),
+  z.strictObject({ registry: z.string().max(2000) }),
+]);

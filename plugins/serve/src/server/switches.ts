@@ -1,0 +1,32 @@
+import type { Citadel } from "@citadel/core";
+import { logEverything } from "@citadel/core/config";
+
+/** What a server does as the live configuration says, from one request to the next. */
+export interface Switches {
+  /** whether requests are logged */
+  readonly logs: () => boolean;
+  stop(): void;
+}
+
+/**
+ * Follows the switches for as long as the server runs. DEBUG shows what `--verbose` shows, LOGGING off keeps requests out of the log.
+ * @throws E_CONFIG when the file is not what it must be
+ */
+export async function followSwitches(citadel: Citadel, verbose: boolean): Promise<Switches> {
+  const live = await citadel.live();
+  let quiet: (() => void) | undefined;
+  const follow = (): void => {
+    if (live.isOn("DEBUG")) return void (quiet ??= logEverything());
+    quiet?.();
+    quiet = undefined;
+  };
+  follow();
+  const unwatch = live.watch(follow);
+  return {
+    logs: () => live.isOn("LOGGING") && (verbose || live.isOn("DEBUG")),
+    stop() {
+      unwatch();
+      quiet?.();
+    },
+  };
+}

@@ -1,0 +1,18 @@
+import { CitadelCommand } from "@citadel/core/command";
+import { string as text } from "@oclif/core/args";
+import { setFeature } from "../../live.ts";
+
+export default class ConfigEnable extends CitadelCommand {
+  static override summary = "Turn a feature on, in a running server too";
+  static override examples = ["<%= config.bin %> <%= command.id %> PROXY_MODE"];
+  static override args = {
+    feature: text({ required: true, description: "name, see config:bytes" }),
+  };
+
+  async run(): Promise<object> {
+    const { args } = await this.parse(ConfigEnable);
+    const change = await setFeature(await this.citadel(), args.feature, true);
+    this.success(`${args.feature.toUpperCase()} is on`);
+    return change;
+  }
+}
