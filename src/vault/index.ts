@@ -1,4 +1,4 @@
-export { checkName } from "./names.ts";
+export { checkName, envOf } from "./names.ts";
 export { timeOf, type AuditItem, type GetOptions, type Vault, type VersionInfo } from "./api.ts";
 export { openVault, type VaultOptions } from "./vault.ts";
 export { vaultKind, vaultName } from "./kind.ts";

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { environment } from "@citadel/core";
 import { CitadelError } from "@citadel/core/errors";
+import { scrubbed } from "@citadel/core/run";
 
 export interface HookOptions {
   /** program and its arguments; no shell reads them */
@@ -19,9 +20,8 @@ export interface HookOptions {
 export async function runHook(value: Uint8Array, options: HookOptions): Promise<void> {
   const { command, env, timeout, signal } = options;
   const [program = "", ...args] = command;
-  const own = Object.entries(environment()).filter(([name]) => !name.startsWith("CITADEL_"));
   const child = spawn(program, args, {
-    env: { ...Object.fromEntries(own), ...env },
+    env: { ...scrubbed(environment()), ...env },
     stdio: ["pipe", "ignore", "ignore"],
     signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
     killSignal: "SIGKILL",

@@ -1,4 +1,4 @@
-export type { AsciiOptions } from "./ascii.ts";
+export type { TreeOptions as AsciiOptions } from "@citadel/core/graph";
 export type { Comparison } from "./compare.ts";
 export type {
   GraphOptions,

@@ -1,8 +1,7 @@
 import { historyOfPackument } from "@citadel/core/documents";
-import { generateAsciiGraph } from "./ascii.ts";
+import { generateAsciiGraph, generateMermaid } from "./draw.ts";
 import { compareVersions } from "./compare.ts";
 import { buildVersionGraph } from "./graph.ts";
-import { generateMermaid } from "./mermaid.ts";
 import type { TreeComparison } from "./recommend/compare-trees.ts";
 import { parseVersion } from "./parse.ts";
 import { bumpFor } from "./recommend/bump.ts";

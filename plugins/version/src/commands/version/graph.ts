@@ -43,7 +43,7 @@ export default class VersionGraphCommand extends CitadelCommand {
   }
 
   async #mermaid(graph: VersionGraph): Promise<void> {
-    const { generateMermaid } = await import("../../mermaid.ts");
+    const { generateMermaid } = await import("../../draw.ts");
     const diagrams = generateMermaid(graph);
     const [only] = diagrams;
     if (diagrams.length === 1 && only !== undefined) return this.out(only);
@@ -51,7 +51,7 @@ export default class VersionGraphCommand extends CitadelCommand {
   }
 
   async #tree(graph: VersionGraph, plain: boolean): Promise<void> {
-    const { generateAsciiGraph } = await import("../../ascii.ts");
+    const { generateAsciiGraph } = await import("../../draw.ts");
     const { out, unicode } = this.terminal;
     this.out(
       generateAsciiGraph(graph, {

@@ -1,5 +1,5 @@
-import { clean } from "@citadel/core/terminal";
-import type { VersionGraph, VersionNode } from "./graph.ts";
+import { clean } from "../terminal/text.ts";
+import type { DrawnGraph, DrawnNode } from "./types.ts";
 
 /** Mermaid refuses 500 edges and 50,000 characters; a diagram of ours stays well below. */
 const mostNodes = 120;
@@ -9,7 +9,7 @@ const longestLabel = 60;
  * The graph as flowcharts that Mermaid accepts. One for what fits into one; else one for each branch, and more for a long branch.
  * Ids are never names, labels always quoted: nothing that somebody published can be read as a statement.
  */
-export function generateMermaid(graph: VersionGraph): string[] {
+export function drawMermaid(graph: DrawnGraph): string[] {
   if (graph.nodes.length <= mostNodes) return [flowchart(graph, graph.nodes)];
   return [...Map.groupBy(graph.nodes, ({ line }) => line).values()].flatMap((nodes) =>
     Array.from({ length: Math.ceil(nodes.length / mostNodes) }, (_, i) =>
@@ -18,14 +18,14 @@ export function generateMermaid(graph: VersionGraph): string[] {
   );
 }
 
-function flowchart(graph: VersionGraph, nodes: readonly VersionNode[]): string {
+function flowchart(graph: DrawnGraph, nodes: readonly DrawnNode[]): string {
   const ids = new Map(nodes.map(({ id }, i) => [id, `n${i}`]));
   const lines = [...Map.groupBy(nodes, ({ line }) => line)];
   const tags = nodes.flatMap(({ id, tags }) => tags.map((tag) => ({ id, tag })));
   return [
     "flowchart LR",
     ...lines.flatMap(([line, members], g) => [
-      `  subgraph g${g}["${label(`${graph.package} ${line}`)}"]`,
+      `  subgraph g${g}["${label(`${graph.title} ${line}`.trimEnd())}"]`,
       ...members.map((node) => `    ${ids.get(node.id)}${shape(node)}:::${node.status}`),
       "  end",
     ]),
@@ -46,12 +46,11 @@ function flowchart(graph: VersionGraph, nodes: readonly VersionNode[]): string {
   ].join("\n");
 }
 
-function shape({ id, status, date, author, deprecated, advisories }: VersionNode): string {
+function shape({ id, status, said, date, author, remarks }: DrawnNode): string {
   const parts = [
-    `${id} ${status}`,
+    `${id} ${said ?? status}`,
     [date?.slice(0, 10), author].filter(Boolean).join(" "),
-    deprecated === null ? "" : "deprecated",
-    advisories.join(" "),
+    ...remarks,
   ];
   const text = parts.filter(Boolean).map(label).join("<br/>");
   if (status === "rollback") return `("${text}")`;

@@ -1,7 +1,8 @@
-import { clean, columns, cut, type Palette } from "@citadel/core/terminal";
-import type { VersionGraph, VersionNode, VersionStatus } from "./graph.ts";
+import type { Palette } from "../terminal/colour.ts";
+import { clean, columns, cut } from "../terminal/text.ts";
+import type { DrawnGraph, DrawnNode, DrawnStatus } from "./types.ts";
 
-export interface AsciiOptions {
+export interface TreeOptions {
   /** columns to keep to; undefined: as wide as it gets */
   readonly width?: number | undefined;
   /** lines of the tree and ellipses beyond ASCII @default false */
@@ -13,7 +14,7 @@ const ascii = { tee: "|-- ", end: "`-- ", down: "|   ", none: "    ", ellipsis: 
 const drawn = { tee: "├─ ", end: "└─ ", down: "│  ", none: "   ", ellipsis: "…" };
 const tight = { ...ascii, tee: "|-", end: "`-", down: "| ", none: "  " };
 
-const colours: Readonly<Record<VersionStatus, keyof Palette | undefined>> = {
+const colours: Readonly<Record<DrawnStatus, keyof Palette | undefined>> = {
   current: "good",
   rollback: "accent",
   ahead: "careful",
@@ -22,17 +23,13 @@ const colours: Readonly<Record<VersionStatus, keyof Palette | undefined>> = {
 };
 
 /** The graph as a tree of text, the newest branch and version first: a line each, without an end. */
-export function generateAsciiGraph(graph: VersionGraph, options: AsciiOptions = {}): string {
+export function drawTree(graph: DrawnGraph, options: TreeOptions = {}): string {
   const { width = Infinity, unicode = false, palette } = options;
   const glyphs = unicode ? drawn : width < 40 ? tight : ascii;
   const lines = [...Map.groupBy(graph.nodes, ({ line }) => line)].toReversed();
-  const current = graph.nodes.find(({ status }) => status === "current")?.id;
-  const head = current === undefined ? "nothing is latest" : `latest ${current}`;
-  const shown = graph.nodes.length;
-  const count = graph.omitted > 0 ? `${shown} of ${graph.total} versions` : `${shown} versions`;
   const text = [
-    `${fit(clean(graph.package), width, glyphs.ellipsis)}`,
-    fit(`${head}, ${shown === 1 ? "1 version" : count}`, width, glyphs.ellipsis),
+    fit(clean(graph.title), width, glyphs.ellipsis),
+    fit(clean(graph.summary), width, glyphs.ellipsis),
   ];
   const rows = graph.nodes.map((node) => ({ node, cells: cellsOf(node) }));
   const widths = widthsOf(
@@ -41,11 +38,13 @@ export function generateAsciiGraph(graph: VersionGraph, options: AsciiOptions = 
   );
   for (const [i, [line, nodes]] of lines.entries()) {
     const last = i === lines.length - 1;
-    text.push((last ? glyphs.end : glyphs.tee) + (palette?.strong(line) ?? line));
+    // a history of one branch needs no name for it
+    if (line !== "") text.push((last ? glyphs.end : glyphs.tee) + (palette?.strong(line) ?? line));
     for (const [j, node] of nodes.toReversed().entries()) {
       const cells = rows.find((row) => row.node === node)?.cells ?? [];
       const before =
-        (last ? glyphs.none : glyphs.down) + (j === nodes.length - 1 ? glyphs.end : glyphs.tee);
+        (line === "" ? "" : last ? glyphs.none : glyphs.down) +
+        (j === nodes.length - 1 ? glyphs.end : glyphs.tee);
       const room = width - columns(before);
       const body = fit(
         cells
@@ -71,22 +70,10 @@ const padded = (cell: string, width: number): string =>
   width === 0 ? "" : cell + " ".repeat(Math.max(0, width - columns(cell)));
 
 /** version, status, tags, date, author, remark */
-function cellsOf({
-  id,
-  status,
-  tags,
-  date,
-  author,
-  deprecated,
-  advisories,
-}: VersionNode): string[] {
-  const remarks = [
-    ...(advisories.length > 0 ? [advisories.join(", ")] : []),
-    ...(deprecated === null ? [] : [`deprecated: ${deprecated}`]),
-  ];
+function cellsOf({ id, status, said, tags, date, author, remarks }: DrawnNode): string[] {
   return [
     id,
-    status,
+    said ?? status,
     tags.map((tag) => `[${tag}]`).join(" "),
     date?.slice(0, 10) ?? "",
     author ?? "",

@@ -1,0 +1,46 @@
+import { isIP } from "node:net";
+import { CitadelError } from "@citadel/core/errors";
+import { actions, type Action } from "@citadel/core/vault";
+import { string as text } from "@oclif/core/args";
+import { string } from "@oclif/core/flags";
+
+/** Arguments and flags that say what somebody wants to do. */
+export const requestArgs = {
+  action: text({ required: true, ignoreStdin: true, options: [...actions], description: "what" }),
+  name: text({ required: true, ignoreStdin: true, description: "with which secret" }),
+};
+export const requestFlags = {
+  scope: string({ char: "s", helpValue: "<scope>", default: "default", description: "scope" }),
+  role: string({ helpValue: "<role>", description: "somebody of this role" }),
+  address: string({ helpValue: "<ip>", description: "from this address" }),
+  at: string({ helpValue: "<date>", description: "at this time; now by default" }),
+};
+
+interface Asked {
+  readonly role?: string | undefined;
+  readonly address?: string | undefined;
+  readonly at?: string | undefined;
+}
+
+/** What the flags say of the request. @throws E_USAGE */
+export function requestOf({ role, address, at }: Asked) {
+  const now = at === undefined ? undefined : Date.parse(at);
+  if (Number.isNaN(now)) throw new CitadelError("E_USAGE", "--at is no date");
+  if (address !== undefined && isIP(address) === 0)
+    throw new CitadelError("E_USAGE", "--address is no IP address");
+  return {
+    ...(role !== undefined && { role }),
+    ...(address !== undefined && { address }),
+    ...(now !== undefined && { now }),
+  };
+}
+
+export const isAction = (word: string): word is Action => actions.includes(word as Action);
+
+/** How strong the rules are: stands beside every answer. */
+export const strength =
+  "keys are the stronger rule: a role without the key of a scope reads nothing; these rules are kept by this program, and every denial is logged";
+
+/** The answer in one line. */
+export const answer = (allowed: boolean, by: string | undefined): string =>
+  `${allowed ? "allowed" : "denied"}: ${by === undefined ? "no statement allows it" : `by ${by}`}`;

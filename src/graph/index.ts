@@ -1,0 +1,3 @@
+export { drawMermaid } from "./mermaid.ts";
+export { drawTree, type TreeOptions } from "./tree.ts";
+export type { DrawnGraph, DrawnNode } from "./types.ts";
