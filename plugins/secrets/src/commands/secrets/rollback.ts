@@ -27,8 +27,8 @@ export default class SecretsRollback extends SecretsCommand {
   async run(): Promise<object> {
     const { args, flags } = await this.parse(SecretsRollback);
     const { key, version: number } = args;
-    const { scope, at, yes = false } = flags;
-    const dryRun = flags["dry-run"] ?? false;
+    const { scope, at, yes } = flags;
+    const dryRun = flags["dry-run"] === true;
     const file = flags["passphrase-file"];
     if (at !== undefined && scope !== undefined && key === undefined)
       return this.#scope(scope, timeOfText(at, Date.now(), "--at"), { dryRun, yes }, file);
