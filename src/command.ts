@@ -115,6 +115,23 @@ export abstract class CitadelCommand extends Command {
     this.note(this.terminal.err.palette.dim(`next: ${text}`));
   }
 
+  /** Long text to stdout: through the user's pager on a terminal that it does not fit on. */
+  protected async page(text: string): Promise<void> {
+    const { json, out } = this.terminal;
+    if (json) return;
+    if (!out.tty || text.split("\n").length < (out.stream.rows || 24)) return this.out(text);
+    const { page } = await import("./terminal/pager.ts");
+    // keys that a pager understands are not for us
+    this.#unlisten();
+    const ignore = (): void => {};
+    process.on("SIGINT", ignore);
+    const paged = await page(text, environment()).finally(() => {
+      process.off("SIGINT", ignore);
+      this.#listen();
+    });
+    if (!paged) this.out(text);
+  }
+
   /** Rows to stdout: a table that fits a terminal, else tab-separated values; nothing with `--json`. */
   protected async table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): Promise<void> {
     const { json, out, unicode } = this.terminal;

@@ -217,6 +217,22 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
       const last = found.length > most ? items.at(-1)?.name : undefined;
       return { items, ...(last !== undefined && { next: last }) };
     },
+    etags: () =>
+      query((db) => {
+        const statement = db.prepare("SELECT name, etag FROM names WHERE versions > 0");
+        statement.setReturnArrays(true);
+        return new Map(statement.all() as unknown as [string, string][]);
+      }),
+    rows: (names) =>
+      (
+        query((db) =>
+          db
+            .prepare(
+              "SELECT * FROM names WHERE versions > 0 AND name IN (SELECT value FROM json_each(?))",
+            )
+            .all(JSON.stringify(names)),
+        ) as unknown as NameRecord[]
+      ).map(rowOf),
     search: (input, viewer) => query((db) => search(db, input, visibleTo(db, viewer))),
     held: (by, viewer) => query((db) => held(db, by, visibleTo(db, viewer))),
     starred: (user, viewer) => query((db) => starred(db, user, visibleTo(db, viewer))),

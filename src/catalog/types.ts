@@ -78,6 +78,10 @@ export interface Catalog {
     /** pass as `after` */
     readonly next?: string;
   };
+  /** The etags of all packages with a live version, by name: what has changed for those who keep something of them. */
+  etags(): ReadonlyMap<string, string>;
+  /** Of these names, those that there are. */
+  rows(names: readonly string[]): readonly PackageRow[];
   search(
     query: SearchQuery,
     viewer?: Viewer,

@@ -59,11 +59,18 @@ function kindOf({ ts, checker }: Reader, symbol: ts.Symbol): ItemKind {
 
 /** What stands for members without a name. */
 export function nameOf({ ts }: Reader, { name }: ts.Symbol): string {
-  const { Constructor, Call, New, Index } = ts.InternalSymbolName;
-  const words: Readonly<Record<string, string>> = {
-    ...{ [Constructor]: "constructor", [Call]: "()", [New]: "new ()", [Index]: "[index]" },
-  };
-  return words[name] ?? name;
+  switch (name) {
+    case ts.InternalSymbolName.Constructor:
+      return "constructor";
+    case ts.InternalSymbolName.Call:
+      return "()";
+    case ts.InternalSymbolName.New:
+      return "new ()";
+    case ts.InternalSymbolName.Index:
+      return "[index]";
+    default:
+      return name;
+  }
 }
 
 const isMember = (ts: TypeScript, node: ts.Node): boolean =>

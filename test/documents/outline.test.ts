@@ -48,6 +48,7 @@ test("E3: every kind of declaration, as it is written, without bodies, privates 
       [key: string]: unknown;
     }
     export type Either<A, B> = A /* this */ | B;
+    export declare class Odd { toString(): string; __proto__: number; hasOwnProperty: boolean }
     export declare enum Colour { Red = 0, Green = 1 }
     export declare namespace Deep { function inner(): void }
     /** @internal */
@@ -77,6 +78,10 @@ test("E3: every kind of declaration, as it is written, without bodies, privates 
     "  property: [key: string]: unknown",
     "  method: static of<U>(u: U): Box<U>",
     "type: type Either<A, B> = A | B",
+    "class: class Odd",
+    "  method: toString(): string",
+    "  property: __proto__: number",
+    "  property: hasOwnProperty: boolean",
     "enum: enum Colour",
     "  member: Red = 0",
     "  member: Green = 1",

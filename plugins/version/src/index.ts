@@ -11,5 +11,4 @@ export type { HistoryVersion, PackageHistory } from "@citadel/core/documents";
 export { VersionManager } from "./manager.ts";
 export type { ParsedRange, ParsedVersion } from "./parse.ts";
 export type { NextOptions, ReleaseType } from "./recommend/next.ts";
-export type { ApiChange, Level } from "./recommend/change.ts";
-export type { TreeComparison } from "./recommend/compare-trees.ts";
+export type { ApiChange, Level, TreeComparison } from "@citadel/core/compare";

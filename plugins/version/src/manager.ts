@@ -1,10 +1,9 @@
+import { bumpFor, type TreeComparison } from "@citadel/core/compare";
 import { historyOfPackument } from "@citadel/core/documents";
 import { generateAsciiGraph, generateMermaid } from "./draw.ts";
 import { compareVersions } from "./compare.ts";
 import { buildVersionGraph } from "./graph.ts";
-import type { TreeComparison } from "./recommend/compare-trees.ts";
 import { parseVersion } from "./parse.ts";
-import { bumpFor } from "./recommend/bump.ts";
 import { choices, nextVersion } from "./recommend/next.ts";
 
 /** Loads the compiler only when it is called. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { compareTrees, type TreeComparison } from "./compare-trees.ts";
+import { compareTrees, type TreeComparison } from "@citadel/core/compare";
 import { unpack } from "@citadel/core/documents";
 
 /** Two package tarballs: what the newer one changes for those who use the package. @throws E_INVALID_DOCUMENT, E_TOO_LARGE */

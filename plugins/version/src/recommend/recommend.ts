@@ -2,21 +2,26 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { withFolder, type Citadel, type Scratch } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
-import { CitadelError, errorCode } from "@citadel/core/errors";
-import { checkName } from "@citadel/core/registry";
-import compare from "semver/functions/compare-loose.js";
-import parse from "semver/functions/parse.js";
-import { larger, largest, type ApiChange, type Level } from "./change.ts";
-import { bumpFor } from "./bump.ts";
-import { compareTrees } from "./compare-trees.ts";
-import { checkType, choices, nextVersion, type ReleaseType } from "./next.ts";
-import { saidInChangesets, saidInCommits, type Said } from "./said.ts";
+import {
+  bumpFor,
+  compareTrees,
+  larger,
+  largest,
+  type ApiChange,
+  type Level,
+} from "@citadel/core/compare";
 import {
   readFolder,
   readHistory,
   unpackVersion,
   type PackageHistory,
 } from "@citadel/core/documents";
+import { CitadelError, errorCode } from "@citadel/core/errors";
+import { checkName } from "@citadel/core/registry";
+import compare from "semver/functions/compare-loose.js";
+import parse from "semver/functions/parse.js";
+import { checkType, choices, nextVersion, type ReleaseType } from "./next.ts";
+import { saidInChangesets, saidInCommits, type Said } from "./said.ts";
 
 /** What to call the next version; `docs/versions.md` describes it. */
 export interface Recommendation {

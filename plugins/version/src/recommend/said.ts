@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { isObject } from "@citadel/core/registry";
-import type { Level } from "./change.ts";
+import type { Level } from "@citadel/core/compare";
 
 const execute = promisify(execFile);
 /** commits that are read */

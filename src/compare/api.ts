@@ -1,14 +1,8 @@
 import { join, relative } from "node:path";
 import type ts from "typescript-api";
-import {
-  entriesOf,
-  load,
-  loadTypeScript,
-  withoutPrivates,
-  type Entry,
-  type Tree,
-  type TypeScript,
-} from "@citadel/core/documents";
+import { entriesOf, type Entry } from "../documents/entries.ts";
+import { load, loadTypeScript, withoutPrivates, type TypeScript } from "../documents/program.ts";
+import type { Tree } from "../documents/tree.ts";
 import { major, minor, patch, type ApiChange } from "./change.ts";
 
 /** One exported name of an entry point, before and after. */

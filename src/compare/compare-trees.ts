@@ -1,5 +1,5 @@
+import type { Tree } from "../documents/tree.ts";
 import { compareWithinLimits } from "./api-limits.ts";
-import type { Tree } from "@citadel/core/documents";
 import { largest, type ApiChange, type Level } from "./change.ts";
 import { compareManifests } from "./manifest.ts";
 

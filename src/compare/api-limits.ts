@@ -1,4 +1,5 @@
-import { confined, type Tree } from "@citadel/core/documents";
+import { confined } from "../documents/confined.ts";
+import type { Tree } from "../documents/tree.ts";
 import { compareApis } from "./api.ts";
 import { patch, type ApiChange } from "./change.ts";
 

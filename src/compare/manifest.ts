@@ -1,9 +1,11 @@
-import { baseName, isObject, type Json, type JsonObject } from "@citadel/core/registry";
 import subset from "semver/ranges/subset.js";
 import validRange from "semver/ranges/valid.js";
-import type { Tree } from "@citadel/core/documents";
+import { entriesOf } from "../documents/entries.ts";
+import type { Tree } from "../documents/tree.ts";
+import { isObject } from "../registry/manifest.ts";
+import { baseName } from "../registry/names.ts";
+import type { Json, JsonObject } from "../registry/types.ts";
 import { major, minor, patch, type ApiChange } from "./change.ts";
-import { entriesOf } from "@citadel/core/documents";
 
 /** What changed in how a package is found, loaded and run: entry points, module format, commands, engines, peers, files. */
 export function compareManifests(old: Tree, now: Tree): ApiChange[] {
