@@ -143,11 +143,11 @@ async function historyOf(
     return { history: await readHistory(citadel, name, caller) };
   } catch (error) {
     const code = errorCode(error) ?? "";
-    if (/^E_REMOTE_/.test(code)) {
+    if (code.startsWith("E_REMOTE_")) {
       const documents = await kept();
       if (documents) return { documents, stale: true };
     }
-    if (installed && (code === "E_PACKAGE_NOT_FOUND" || /^E_REMOTE_/.test(code)))
+    if (installed && (code === "E_PACKAGE_NOT_FOUND" || code.startsWith("E_REMOTE_")))
       return { history: undefined };
     throw error;
   }
