@@ -108,6 +108,13 @@ async function findInstalled(name: string, folder: string): Promise<Installed | 
   }
 }
 
+/** Another registry could not be asked. */
+const unreachable = new Set<string>([
+  "E_REMOTE_UNAVAILABLE",
+  "E_REMOTE_TIMEOUT",
+  "E_REMOTE_ANSWER",
+]);
+
 interface Wanted {
   readonly name: string;
   readonly spec: string | undefined;
@@ -143,11 +150,11 @@ async function historyOf(
     return { history: await readHistory(citadel, name, caller) };
   } catch (error) {
     const code = errorCode(error) ?? "";
-    if (code.startsWith("E_REMOTE_")) {
+    if (unreachable.has(code)) {
       const documents = await kept();
       if (documents) return { documents, stale: true };
     }
-    if (installed && (code === "E_PACKAGE_NOT_FOUND" || code.startsWith("E_REMOTE_")))
+    if (installed && (code === "E_PACKAGE_NOT_FOUND" || unreachable.has(code)))
       return { history: undefined };
     throw error;
   }
