@@ -1,3 +1,4 @@
 export { openCatalog, type CatalogOptions } from "./catalog.ts";
+export { packages } from "./pages.ts";
 export { storedAs, type Stored } from "./stored.ts";
 export type * from "./types.ts";

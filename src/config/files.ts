@@ -5,7 +5,7 @@ import { CitadelError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { settingKeys } from "./table.ts";
 
-const fileName = "citadel.json5";
+export const fileName = "citadel.json5";
 /** `store` is one URL for documents and blobs; as an object it is the group of its settings. */
 const known: ReadonlySet<string> = new Set([...settingKeys, "store"]);
 
@@ -32,6 +32,11 @@ export function readSettingsFile(path: string): SettingsFile | undefined {
       return undefined;
     throw new CitadelError("E_CONFIG", `${path} cannot be read`, { cause: error });
   }
+  return parseSettingsFile(text, path);
+}
+
+/** The same of its text. @param path where it lies, for messages */
+export function parseSettingsFile(text: string, path: string): SettingsFile {
   const values: FileValue[] = [];
   const warnings: string[] = [];
   const take = (value: unknown, key: string): void => {

@@ -1,7 +1,14 @@
 export { combined as combinedVariables } from "./derived.ts";
 export { findDirs } from "./dirs.ts";
 export { environment, logEverything, type Environment } from "./environment.ts";
-export { findProjectFile, readSettingsFile, userFile, type SettingsFile } from "./files.ts";
+export {
+  fileName as settingsFileName,
+  findProjectFile,
+  parseSettingsFile,
+  readSettingsFile,
+  userFile,
+  type SettingsFile,
+} from "./files.ts";
 export { isLoopback } from "./hosts.ts";
 export {
   formatOrigin,
@@ -13,8 +20,8 @@ export {
   type LoadOptions,
   type Origin,
 } from "./load.ts";
-export { mask, secretName } from "./mask.ts";
+export { mask, maskValue, secretName } from "./mask.ts";
 export type { Dirs, Settings } from "./settings.ts";
 export { settingKeys, table as settingsTable, variablesOf, type SettingKey } from "./table.ts";
 export { formatDuration, formatSize, parseDuration, parseMoment, parseSize } from "./units.ts";
-export { storeUrl } from "./values.ts";
+export { publicUrl, storeUrl } from "./values.ts";

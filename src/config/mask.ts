@@ -13,3 +13,14 @@ export function secretName(name: string): boolean {
     name,
   );
 }
+
+/** The same for a value of any shape; null for none. */
+export function maskValue(value: unknown): unknown {
+  if (typeof value === "string") return mask(value);
+  if (Array.isArray(value)) return value.map(maskValue);
+  if (typeof value === "object" && value !== null)
+    return Object.fromEntries(
+      Object.entries(value).map(([name, one]) => [name, secretName(name) ? "***" : maskValue(one)]),
+    );
+  return value ?? null;
+}

@@ -36,31 +36,37 @@ export interface Worker {
 /** templates/worker in a workerd of its own, over an empty bucket, with no way to anywhere else. */
 export async function startWorker(vars: Readonly<Record<string, string>> = {}): Promise<Worker> {
   const modules = await installed("worker");
-  const { Miniflare } = (await import(
+  const { Miniflare, convertV4MiniflareOptions } = (await import(
     pathToFileURL(join(modules, "miniflare/dist/src/index.js")).href
-  )) as { Miniflare: new (options: object) => any };
+  )) as {
+    Miniflare: new (options: object) => any;
+    /** options of one Worker, as version 4 had them */
+    convertV4MiniflareOptions: (options: object) => object;
+  };
   const folder = join(root, "templates/worker/src");
   const files = (await readdir(folder)).toSorted(
     (a, b) => Number(b === "index.ts") - Number(a === "index.ts"),
   );
-  const runtime = new Miniflare({
-    modulesRoot: "/",
-    modules: await Promise.all(
-      files.map(async (file) => ({
-        type: "ESModule",
-        path: `/${file}`,
-        contents: stripTypeScriptTypes(await readFile(join(folder, file), "utf8")),
-      })),
-    ),
-    compatibilityDate: "2026-07-01",
-    r2Buckets: ["REGISTRY"],
-    bindings: vars,
-    host: "127.0.0.1",
-    port: 0,
-    outboundService: () => {
-      throw new Error("the Worker asked for something outside");
-    },
-  });
+  const runtime = new Miniflare(
+    convertV4MiniflareOptions({
+      modulesRoot: "/",
+      modules: await Promise.all(
+        files.map(async (file) => ({
+          type: "ESModule",
+          path: `/${file}`,
+          contents: stripTypeScriptTypes(await readFile(join(folder, file), "utf8")),
+        })),
+      ),
+      compatibilityDate: "2026-07-01",
+      r2Buckets: ["REGISTRY"],
+      bindings: vars,
+      host: "127.0.0.1",
+      port: 0,
+      outboundService: () => {
+        throw new Error("the Worker asked for something outside");
+      },
+    }),
+  );
   const url = ((await runtime.ready) as URL).origin;
   return {
     url,

@@ -2,13 +2,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { environment, findDirs, findSchemes, loadSettings, type Citadel } from "@citadel/core";
 import { local, type Caller } from "@citadel/core/access";
-import type { PackageRow } from "@citadel/core/catalog";
+import { packages, type PackageRow } from "@citadel/core/catalog";
 import { CitadelError } from "@citadel/core/errors";
 import type { JsonObject } from "@citadel/core/registry";
 import { cleanUp, type CleanedUp } from "./cleanup.ts";
 import { clearCache, type ClearedCache } from "./clear-cache.ts";
 import { npmName } from "./names.ts";
-import { packages } from "./packages.ts";
 import {
   publish,
   type PackageContent,

@@ -59,7 +59,7 @@ export async function describeRegistry(citadel: Citadel): Promise<RegistryInfo> 
   };
 }
 
-async function countUsers(citadel: Citadel): Promise<number> {
+export async function countUsers(citadel: Citadel): Promise<number> {
   let count = 0;
   for await (const _ of allUsers(citadel.accounts)) count++;
   return count;

@@ -1,8 +1,7 @@
 import {
   formatOrigin,
   formatSetting,
-  mask,
-  secretName,
+  maskValue,
   settingKey,
   settingKeys,
   settingOf,
@@ -40,21 +39,11 @@ function describe(key: SettingKey, { settings, origins }: Loaded): SettingItem {
   const { description, type } = settingsTable[key];
   return {
     key,
-    value: masked(settingOf(key, settings)),
+    value: maskValue(settingOf(key, settings)),
     text: formatSetting(key, settings),
     origin: formatOrigin(origins[key]),
     description,
     allowed: type.allowed,
     variables: variablesOf(key),
   };
-}
-
-function masked(value: unknown): unknown {
-  if (typeof value === "string") return mask(value);
-  if (Array.isArray(value)) return value.map(masked);
-  if (typeof value === "object" && value !== null)
-    return Object.fromEntries(
-      Object.entries(value).map(([name, one]) => [name, secretName(name) ? "***" : masked(one)]),
-    );
-  return value ?? null;
 }

@@ -6,6 +6,7 @@ import type { Serving } from "../server/serve.ts";
 const grace = 30_000;
 
 export default class Serve extends CitadelCommand {
+  static override aliases = ["registry:start"];
   static override summary = "Run the registry for npm, pnpm, yarn, bun and deno";
   static override description =
     "Needs no set-up: packages, accounts and everything else lie in the data folder. Listens on this machine only unless --host names other addresses. Ctrl-C lets requests in flight finish; a second one cuts them off. With --verbose there is one line per request on stderr.";

@@ -3,6 +3,7 @@ import { string } from "@oclif/core/flags";
 import { describeSetting, describeSettings } from "../settings.ts";
 
 export default class Config extends CitadelCommand {
+  static override aliases = ["registry:config"];
   static override summary = "Show every setting, its value and where it comes from";
   static override description =
     "A flag wins over CITADEL_*, REGISTRY_* and other variables, the project's citadel.json5, the user's, and the default.";

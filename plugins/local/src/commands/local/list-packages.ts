@@ -1,8 +1,7 @@
-import type { PackageRow } from "@citadel/core/catalog";
+import { packages, type PackageRow } from "@citadel/core/catalog";
 import { CitadelCommand } from "@citadel/core/command";
 import { integer, string } from "@oclif/core/flags";
 import { sizeText, timeText } from "@citadel/core/terminal";
-import { packages } from "../../packages.ts";
 
 /** Rows that are printed together. */
 const batch = 500;

@@ -1,16 +1,15 @@
-import type { Citadel } from "@citadel/core";
-import type { PackageRow } from "@citadel/core/catalog";
+import type { Catalog, PackageRow } from "./types.ts";
 
 /** Packages by name, a page at a time, from a catalog that was brought up to date. */
 export async function* packages(
-  citadel: Citadel,
+  { catalog: open }: { readonly catalog: () => Promise<Catalog> },
   options: {
     readonly scope?: string | undefined;
     readonly after?: string | undefined;
     readonly limit: number;
   },
 ): AsyncGenerator<PackageRow> {
-  const catalog = await citadel.catalog();
+  const catalog = await open();
   await catalog.sync();
   const scope = options.scope?.replace(/^@/, "");
   let { after } = options;
