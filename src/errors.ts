@@ -222,6 +222,7 @@ export const errors = {
     status: 400,
     hint: ["pack and publish from the same folder in one step"],
   },
+  E_LEAK: { exit: 9, status: 400, hint: ["take them out of the package"] },
   E_DANGEROUS_VARIABLE: {
     exit: 9,
     status: 400,

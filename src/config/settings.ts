@@ -59,6 +59,8 @@ export interface Settings {
     /** staged versions of one package at a time */
     readonly perPackage: number;
   };
+  /** what is done about secrets in packages that are published from here */
+  readonly guard: { readonly values: GuardMode; readonly patterns: GuardMode };
   readonly trust: TrustSettings;
   readonly hooks: HookSettings;
   readonly secrets: {
@@ -94,6 +96,8 @@ export interface Settings {
   /** bytes of hot tarballs kept in memory */
   readonly blobs: { readonly memory: number };
 }
+
+export type GuardMode = "refuse" | "warn" | "off";
 
 /** Another registry. */
 export interface UpstreamSetting {

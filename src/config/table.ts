@@ -155,6 +155,16 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     default: 200_000,
     description: "most entries in a tarball",
   },
+  "guard.values": {
+    type: choice("refuse", "warn", "off"),
+    default: "refuse",
+    description: "packages that hold a value of the vault, when they are published from here",
+  },
+  "guard.patterns": {
+    type: choice("refuse", "warn", "off"),
+    default: "refuse",
+    description: "packages that hold what looks like a key or token of a known service",
+  },
   "stage.expiry": {
     type: duration,
     default: 30 * 24 * 3_600_000,

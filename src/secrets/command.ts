@@ -75,16 +75,25 @@ export abstract class SecretsCommand extends CitadelCommand {
 
 /** The same vault, whose values this process does not say by accident. */
 function shielded(vault: Vault, shield: () => Promise<Shield>): Vault {
+  const hide = async (name: string, value: Uint8Array) => (await shield()).hide(name, value);
   return {
     ...vault,
     async get(...asked) {
       const read = await vault.get(...asked);
-      (await shield()).hide(read.name, read.value);
+      await hide(read.name, read.value);
       return read;
     },
     async set(which, value, ...more) {
-      (await shield()).hide(which.name, value);
+      await hide(which.name, value);
       return vault.set(which, value, ...more);
+    },
+    async rotate(which, value, ...more) {
+      await hide(which.name, value);
+      return vault.rotate(which, value, ...more);
+    },
+    async beginRotation(which, value) {
+      await hide(which.name, value);
+      return vault.beginRotation(which, value);
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { AccessEntry, Use } from "./access-log.ts";
 import type { ScopeLabel } from "./contents.ts";
 import type { Description, Retention } from "./meta.ts";
+import type { Finder } from "./mask/finder.ts";
 import type { Env } from "./names.ts";
 import type { Action } from "./policy/document.ts";
 import type { Decision, Request } from "./policy/evaluate.ts";
@@ -210,6 +211,8 @@ export interface Vault {
     about: { readonly scope: string; readonly name: string },
     more?: Partial<Request>,
   ): Promise<Decision>;
+  /** What recognises values, in any form, without handing any out. */
+  traces(): Promise<Finder>;
   audit(options?: { readonly verify?: boolean }): Promise<Audit>;
 }
 

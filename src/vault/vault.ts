@@ -11,6 +11,7 @@ import { due, get, list, versions } from "./verbs/read.ts";
 import { restoreScope } from "./verbs/restore.ts";
 import { begin, rotate, rotating, step } from "./verbs/rotate.ts";
 import { rollback, set } from "./verbs/write.ts";
+import { traces } from "./verbs/traces.ts";
 
 export type { VaultOptions } from "./session.ts";
 
@@ -38,6 +39,8 @@ export function openVault(options: VaultOptions): Vault {
     setPolicy: (text) => setPolicy(session, text),
     getPolicy: () => getPolicy(session),
     explain: (action, about, more = {}) => explain(session, action, about, more),
+
+    traces: () => traces(session),
 
     async init() {
       if (await history.exists())

@@ -4,6 +4,7 @@ import { basename, join, resolve } from "node:path";
 import type { Caller } from "@citadel/core/access";
 import { withFolder, type Scratch, type Citadel } from "@citadel/core";
 import { CitadelError } from "@citadel/core/errors";
+import type { Guard } from "@citadel/core/guard";
 import {
   checkName,
   checkTag,
@@ -40,6 +41,8 @@ export interface PublishOptions {
   readonly claim?: boolean;
   /** checks and packs, stores nothing @default false */
   readonly dryRun?: boolean;
+  /** looks into the package first @default nobody does */
+  readonly guard?: Guard;
   /** hears how far it is, in bytes */
   readonly onProgress?: (at: PublishProgress) => void;
 }
@@ -103,6 +106,7 @@ export async function publish(
   const temporary = join(citadel.dirs.cache, "tmp");
   return withFolder(temporary, scratch, async (folder) => {
     const { manifest, tarball } = await prepare(citadel, folder, { ...input, name, version });
+    await input.guard?.(`${name}@${version}`, tarball.content);
     const scope = scopeOf(name);
     const file = singleFile(manifest);
     const { integrity, size } = tarball;

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { withFolder, type Citadel, type Scratch } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
 import { CitadelError } from "@citadel/core/errors";
+import type { Guard } from "@citadel/core/guard";
 import {
   findWorkspace,
   listFiles,
@@ -32,6 +33,8 @@ export interface PublishOptions {
   /** leaves out versions that are there already */
   readonly skipPublished: boolean;
   readonly dryRun?: boolean;
+  /** looks into each package first @default nobody does */
+  readonly guard?: Guard;
   /** another registry, by its address, and a token for it */
   readonly remote?: { readonly url: string; readonly token: string | undefined };
   readonly signal?: AbortSignal;
@@ -77,6 +80,8 @@ export async function publishPackages(
         await prepare(citadel, join(dir, String(inputs.length)), one, workspace, options),
       );
     }
+    for (const { name, version, tarball } of inputs)
+      await options.guard?.(`${name}@${version}`, tarball.content);
     if (inputs.length > 0) await send(citadel, caller, inputs, options);
     const items = inputs.map(({ name, version, tarball, tags = ["latest"] }) => ({
       ...{ name, version, integrity: tarball.integrity, size: tarball.size, tags },

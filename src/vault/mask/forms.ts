@@ -7,17 +7,23 @@ export const fewestBytes = 6;
 /**
  * The bytes by which a value is recognised: itself, base64 in its three alignments and as tools wrap it, base64url, hex, and what
  * URLs, JSON and `util.inspect` make of it; with several lines, each of them too.
+ * @param lines whether each line of a value with several counts by itself @default true
  * @returns nothing for a value that is too short
  */
-export function formsOf(value: Uint8Array): Buffer[] {
+export function formsOf(value: Uint8Array, lines = true): Buffer[] {
   if (value.byteLength < fewestBytes) return [];
   const bytes = Buffer.from(value);
   const found = new Set<string>();
   const add = (form: string): void => {
     if (form.length >= fewestBytes) found.add(form);
   };
-  for (const form of [bytes.toString("latin1"), ...encoded(bytes), ...written(bytes)]) add(form);
-  for (const line of linesOf(bytes)) for (const form of [line, ...written(latin1(line))]) add(form);
+  // JSON is what is encoded most, such as a source map within a file
+  const json = isUtf8(bytes) ? Buffer.from(JSON.stringify(bytes.toString()).slice(1, -1)) : bytes;
+  const others = json.equals(bytes) ? [] : encoded(json);
+  for (const form of [bytes.toString("latin1"), ...encoded(bytes), ...others, ...written(bytes)])
+    add(form);
+  for (const line of lines ? linesOf(bytes) : telling(bytes))
+    for (const form of [line, ...written(latin1(line))]) add(form);
   return Array.from(found, latin1);
 }
 
@@ -31,6 +37,10 @@ export function linesOf(bytes: Buffer): string[] {
       (line) => line.length >= fewestBytes && !/^-----(?:BEGIN|END) [A-Z0-9 ]+-----$/.test(line),
     );
 }
+
+/** Lines that hold something like a key: long, and without a space. */
+const telling = (bytes: Buffer): string[] =>
+  linesOf(bytes).filter((line) => line.length >= 32 && !/\s/.test(line));
 
 const latin1 = (text: string): Buffer => Buffer.from(text, "latin1");
 

@@ -43,6 +43,9 @@ export default class LocalPublish extends CitadelCommand {
     claim: boolean({
       description: "take the name although an upstream has it, and hide what is there",
     }),
+    "allow-patterns": boolean({
+      description: "publish what looks like a secret; a value of the vault never",
+    }),
     "dry-run": boolean({ char: "n", description: "check and pack, publish nothing" }),
   };
 
@@ -64,7 +67,13 @@ export default class LocalPublish extends CitadelCommand {
     // one line per phase would only be noise for what is over at once
     const progress = this.terminal.err.motion ? await this.progress("packing") : undefined;
     const shown = progress ? { ...input, onProgress: showPhases(progress) } : input;
-    const published = await publish(await this.citadel(), commandLine, shown, this.#scratch);
+    const citadel = await this.citadel();
+    const { openGuard } = await import("@citadel/core/guard");
+    const guard = openGuard(citadel, {
+      lenient: flags["allow-patterns"],
+      warn: (line) => this.warn(line),
+    });
+    const published = await publish(citadel, commandLine, { ...shown, guard }, this.#scratch);
     progress?.stop();
     const { name, version, tag, uuid, integrity, size, storedSize } = published;
     await this.table(

@@ -33,6 +33,9 @@ export default class RegistryPublish extends CitadelCommand {
       description: "file with a token for it, - for standard input (CITADEL_TOKEN)",
       dependsOn: ["registry"],
     }),
+    "allow-patterns": boolean({
+      description: "publish what looks like a secret; a value of the vault never",
+    }),
     "dry-run": boolean({ char: "n", description: "pack and check, publish nothing" }),
   };
 
@@ -44,11 +47,16 @@ export default class RegistryPublish extends CitadelCommand {
     const token = file === undefined ? environment()["CITADEL_TOKEN"] : await readToken(file);
     const citadel = await this.citadel();
     const progress = this.terminal.err.motion ? await this.progress("packing") : undefined;
+    const { openGuard } = await import("@citadel/core/guard");
+    const guard = openGuard(citadel, {
+      lenient: flags["allow-patterns"],
+      warn: (line) => this.warn(line),
+    });
     const published = await publishPackages(
       citadel,
       commandLine,
       {
-        ...{ path: args.path, workspace: flags.workspace, dryRun: flags["dry-run"] },
+        ...{ guard, path: args.path, workspace: flags.workspace, dryRun: flags["dry-run"] },
         ...{ skipPublished: flags["skip-published"], signal: this.signal },
         ...(flags.tag !== undefined && { tag: flags.tag }),
         ...(flags.registry !== undefined && {
