@@ -7,6 +7,7 @@ import { findDirs } from "./config/dirs.ts";
 import type { SettingsFile } from "./config/files.ts";
 import { environment, logEverything } from "./config/environment.ts";
 import type { Loaded } from "./config/load.ts";
+import type { PluginSetting } from "./config/plugins.ts";
 import type { Dirs } from "./config/settings.ts";
 import { CitadelError, errorCode, errorObject, type ErrorObject } from "./errors.ts";
 import { findSchemes } from "./plugins.ts";
@@ -74,6 +75,18 @@ export abstract class CitadelCommand extends Command {
   protected settings({ quiet = false } = {}): Promise<Loaded> {
     this.#loaded ??= this.#load(quiet);
     return this.#loaded;
+  }
+
+  /** Settings of a plugin: `plugins.<plugin>.<name>` in files, `CITADEL_PLUGINS_<PLUGIN>_<NAME>`. @throws E_CONFIG */
+  protected async pluginSettings<const T extends Readonly<Record<string, unknown>>>(
+    plugin: string,
+    settings: { readonly [K in keyof T]: PluginSetting<T[K]> },
+  ): Promise<T> {
+    const [{ pluginSettings }, loaded] = await Promise.all([
+      import("./config/plugins.ts"),
+      this.settings(),
+    ]);
+    return pluginSettings(plugin, settings, { loaded, env: environment(), cwd: process.cwd() });
   }
 
   /** Settings that the command line says in words of its own, before anybody has asked for them. */

@@ -43,8 +43,14 @@ export function usageError(error: unknown, { id, flags, args }: Shape): CitadelE
       });
     }
     default: {
+      // an enumeration: the nearest of what is allowed
+      const [, typed = "", allowed] = /^Expected (?:--\S+=)?(.+?) to be one of: (.+)/.exec(error.message) ?? []; // prettier-ignore
+      const near = nearest(typed, allowed?.split(/,\s*/) ?? []).slice(0, 1);
+      const meant = near.map((guess) => `did you mean ${guess}?`);
       const [message = ""] = error.message.replace(/\nSee more help.*$/s, "").split("\n\n");
-      return new CitadelError("E_USAGE", message.replace(/\s*\n\s*/g, " "), { hint: [help] });
+      return new CitadelError("E_USAGE", message.replace(/\s*\n\s*/g, " "), {
+        hint: [...meant, help],
+      });
     }
   }
 }

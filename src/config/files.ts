@@ -19,6 +19,8 @@ export interface FileValue {
 export interface SettingsFile {
   readonly path: string;
   readonly values: readonly FileValue[];
+  /** settings of plugins: `plugins.<plugin>.<name>` */
+  readonly foreign: readonly FileValue[];
   readonly warnings: readonly string[];
 }
 
@@ -38,18 +40,21 @@ export function readSettingsFile(path: string): SettingsFile | undefined {
 /** The same of its text. @param path where it lies, for messages */
 export function parseSettingsFile(text: string, path: string): SettingsFile {
   const values: FileValue[] = [];
+  const foreign: FileValue[] = [];
   const warnings: string[] = [];
   const take = (value: unknown, key: string): void => {
     const line = lineOf(text, key);
-    const group = isObject(value) && [...known].some((one) => one.startsWith(`${key}.`));
+    const ours = [...known].some((one) => one.startsWith(`${key}.`));
+    const group = isObject(value) && (ours || /^plugins(\.[^.]+)?$/.test(key));
     if (key === "" || group)
       for (const [name, inner] of Object.entries(value as object))
         take(inner, key ? `${key}.${name}` : name);
     else if (known.has(key)) values.push({ key, raw: value, line });
+    else if (/^plugins\.[^.]+\.[^.]+$/.test(key)) foreign.push({ key, raw: value, line });
     else warnings.push(unknownKey(path, key, line));
   };
   take(parse(text, path), "");
-  return { path, values, warnings };
+  return { path, values, foreign, warnings };
 }
 
 /** The nearest `citadel.json5` in `cwd` or above it. */

@@ -21,7 +21,8 @@ export {
   type Origin,
 } from "./load.ts";
 export { mask, maskValue, secretName } from "./mask.ts";
+export { pluginSettings, type PluginSetting } from "./plugins.ts";
 export type { Dirs, Settings } from "./settings.ts";
 export { settingKeys, table as settingsTable, variablesOf, type SettingKey } from "./table.ts";
 export { formatDuration, formatSize, parseDuration, parseMoment, parseSize } from "./units.ts";
-export { publicUrl, storeUrl } from "./values.ts";
+export { choice, duration, integer, list, publicUrl, size, storeUrl, text, type ValueType } from "./values.ts"; // prettier-ignore

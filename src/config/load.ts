@@ -7,6 +7,7 @@ import { findProjectFile, readSettingsFile, userFile, type SettingsFile } from "
 import { mask } from "./mask.ts";
 import type { Dirs, Settings } from "./settings.ts";
 import { settingKeys, table, variablesOf, type Setting, type SettingKey } from "./table.ts";
+import type { ValueType } from "./values.ts";
 
 /** Where a value came from. */
 export interface Origin {
@@ -35,21 +36,28 @@ export interface LoadOptions {
 export interface Loaded {
   readonly settings: Settings;
   readonly origins: Readonly<Record<SettingKey, Origin>>;
+  /** what files say for plugins, strongest first, see {@link pluginSettings} */
+  readonly foreign: readonly Said[];
   /** files that were read, strongest first */
   readonly files: readonly string[];
   /** unknown keys and files passed over; one sentence each */
   readonly warnings: readonly string[];
 }
 
-/** One source's word on a setting. */
-interface Candidate {
-  readonly key: SettingKey;
+/** One source's word on something. */
+export interface Said {
+  readonly key: string;
   readonly raw: unknown;
-  /** lower wins; equal ones must agree */
-  readonly rank: number;
   readonly origin: Origin;
   /** folder that relative paths start from */
   readonly base: string;
+}
+
+/** One source's word on a setting. */
+interface Candidate extends Said {
+  readonly key: SettingKey;
+  /** lower wins; equal ones must agree */
+  readonly rank: number;
 }
 
 const ranks = {
@@ -97,6 +105,11 @@ export function loadSettings({ env, cwd, dirs, flags = {}, given }: LoadOptions)
   return {
     settings: nest(values),
     origins: origins as Record<SettingKey, Origin>,
+    foreign: [
+      ...foreignOf(given, "file of --config"),
+      ...foreignOf(ofProject, "project file"),
+      ...foreignOf(user, "user file"),
+    ],
     files: files.map((file) => file.path),
     warnings: [...project.warnings, ...files.flatMap((file) => file.warnings)],
   };
@@ -161,6 +174,13 @@ function* fromEnvironment(env: Environment, base: string): Generator<Candidate> 
       yield* spread(key, raw, rankOf(variable), { from: "environment", name: variable }, base);
 }
 
+const foreignOf = (file: SettingsFile | undefined, from: Origin["from"]): Said[] =>
+  (file?.foreign ?? []).map(({ key, raw, line }) => {
+    const name = file?.path ?? "";
+    const origin = { from, name, ...(line === undefined ? {} : { line }) };
+    return { key, raw, origin, base: dirname(name) };
+  });
+
 function* fromFile(
   file: SettingsFile | undefined,
   from: Origin["from"],
@@ -195,7 +215,7 @@ function choose(
   const rank = Math.min(...mine.map((candidate) => candidate.rank));
   const [first, ...others] = mine
     .filter((candidate) => candidate.rank === rank)
-    .map((candidate) => ({ ...candidate, value: parse(candidate, setting) }));
+    .map((candidate) => ({ ...candidate, value: parse(candidate, setting.type) }));
   if (!first) {
     const value: unknown =
       typeof setting.default === "function" ? setting.default(dirs) : setting.default;
@@ -211,7 +231,8 @@ function choose(
   return { value: first.value, origin: first.origin };
 }
 
-function parse({ key, raw, origin, base }: Candidate, { type }: Setting<unknown>): unknown {
+/** @throws E_CONFIG */
+export function parse<T>({ key, raw, origin, base }: Said, type: ValueType<T>): T {
   const value = type.parse(raw, base);
   if (value !== undefined) return value;
   const where = formatOrigin(origin);

@@ -38,6 +38,11 @@ export const integer = (least: number, most: number): ValueType<number> => ({
   format: String,
 });
 
+export const text: ValueType<string> = {
+  allowed: "text",
+  parse: (raw) => (typeof raw === "string" ? raw : undefined),
+};
+
 export const choice = <const T extends string>(...options: readonly T[]): ValueType<T> => ({
   allowed: `one of ${options.join(", ")}`,
   parse: (raw) => options.find((option) => option === raw),

@@ -54,6 +54,7 @@ export async function readStartLine({
     file: {
       path: config.path,
       values: Object.entries(values).map(([key, raw]) => ({ key, raw, line: undefined })),
+      foreign: [],
       warnings: [],
     },
     verdaccio: { config, access, notes: [...notes, ...access.notes, ...rest] },

@@ -1,4 +1,5 @@
 export { newDriver, type NewDriver } from "./driver-new.ts";
+export { newPlugin, type NewPlugin } from "./plugin-new.ts";
 export {
   testDriver,
   type CaseResult,

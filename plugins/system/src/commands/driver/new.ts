@@ -32,7 +32,7 @@ export default class DriverNew extends CitadelCommand {
     const made = await newDriver(args.name, {
       template: join(this.config.root, "templates/driver"),
       folder: resolve(flags.output ?? `citadel-driver-${args.name}`),
-      core: this.config.pjson.dependencies?.["@citadel/core"] ?? this.config.version,
+      version: this.config.pjson.dependencies?.["@citadel/core"] ?? this.config.version,
       taken: new Set(findSchemes(this.config).keys()),
       dryRun,
     });

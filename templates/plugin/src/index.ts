@@ -1,0 +1,1 @@
+export { takeCensus, type Census } from "./census.ts";
