@@ -295,7 +295,7 @@ export abstract class CitadelCommand extends Command {
       settings,
       schemes: findSchemes(this.config),
       dirs: this.dirs,
-      serverKey: environment()["CITADEL_SERVER_KEY"],
+      serverKey: environment()["CITADEL_SERVER_KEY"] || environment()["REGISTRY_SECRET_KEY"],
       crash: environment()["CITADEL_CRASH_AT"],
     });
   }

@@ -39,6 +39,10 @@ export interface Settings {
     /** `iss` of JWTs while it names no private registry; undefined: this one */
     readonly publicIssuer: string | undefined;
   };
+  readonly api: {
+    /** origins whose pages may use `/api/v1` with a token */
+    readonly origins: readonly string[];
+  };
   readonly security: {
     /** ms that an API key lives unless it is said */
     readonly apiKeyExpiry: number;

@@ -12,6 +12,7 @@ import {
   integer,
   issuerUrl,
   list,
+  origin,
   publicUrl,
   redisUrl,
   size,
@@ -118,6 +119,11 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     type: integer(1, 1024),
     default: 1,
     description: "processes that serve",
+  },
+  "api.origins": {
+    type: list(origin),
+    default: [],
+    description: "web sites whose pages may use /api/v1 with a token",
   },
   "auth.privateIssuer": {
     type: issuerUrl,

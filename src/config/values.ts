@@ -113,6 +113,13 @@ export const publicUrl: ValueType<string> = {
   },
 };
 
+/** Scheme, host and port of a web site, as browsers send it. */
+export const origin: ValueType<string> = {
+  allowed: "an origin such as https://tools.example.org",
+  parse: (raw) =>
+    typeof raw === "string" && URL.canParse(raw) && new URL(raw).origin === raw ? raw : undefined,
+};
+
 /** A name in the form of an address, kept as it is written: `iss` of a JWT. */
 export const issuerUrl: ValueType<string> = {
   allowed: "an address such as https://npm.example.org/_auth",

@@ -44,6 +44,10 @@ export function createApp({ citadel, hosts = [] }: AppOptions): App {
   const routeOf = createRouter(
     server.publicUrl === undefined ? "/" : new URL(server.publicUrl).pathname,
   );
+  const origins = new Set(citadel.settings.api.origins);
+  /** a page of a web site that may use the package API, with a token of its own */
+  const invited = (asked: Asked, path: string): boolean =>
+    path.startsWith("/api/v1/") && origins.has(asked.header("origin") ?? "");
   const install = createInstall(shared, routeOf);
   const requestId = createRequestIds();
   const toResponse = createResponder();
@@ -60,10 +64,11 @@ export function createApp({ citadel, hosts = [] }: AppOptions): App {
         const site = guard.site(asked);
         const route = routeOf(asked.path);
         if (route.kind === "bad") throw route.error;
-        if (!harmless.has(asked.method)) guard.sameOrigin(asked, site);
+        const path = pathOf(route);
+        if (!harmless.has(asked.method) && !invited(asked, path)) guard.sameOrigin(asked, site);
         // the first answer must not wait for the router and the schemas
         rooms ??= import("./rooms.ts").then(({ createRooms }) => createRooms(shared));
-        const visit = { shared, asked, site, path: pathOf(route), requestId: id };
+        const visit = { shared, asked, site, path, requestId: id };
         return await (
           await rooms
         )(request, visit);

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { accessRoutes } from "./api/access.ts";
 import { apiKeyRoutes } from "./api/api-keys.ts";
 import { authRoutes } from "./api/auth.ts";
+import { packageApi } from "./api/v1/routes.ts";
 import { policyRoutes } from "./api/policy.ts";
 import { batchRoutes } from "./api/batch.ts";
 import { changeRoutes } from "./api/changes.ts";
@@ -47,6 +48,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", accessRoutes());
   app.route("/", apiKeyRoutes());
   app.route("/", authRoutes());
+  app.route("/", packageApi(shared));
   app.route("/", policyRoutes());
   app.route("/", batchRoutes());
   app.route("/", downloadRoutes());

@@ -3,7 +3,7 @@ import { permissionsOf, type TokenInfo } from "@citadel/core/access";
 import { longestJwt } from "@citadel/core/keys";
 import type { Actor } from "@citadel/core/store";
 import { Hono, type Context } from "hono";
-import * as z from "zod";
+import type * as z from "zod";
 import { issuing } from "../auth/issuer.ts";
 import { signedIn } from "../context.ts";
 import { readJson } from "../http/body.ts";
@@ -12,19 +12,18 @@ import { WrongPassword } from "../http/errors.ts";
 import { getPath } from "../npm/routes.ts";
 import type { Env, Handler } from "../npm/room.ts";
 import { check } from "../npm/schemas.ts";
+import { account, credentials } from "./v1/schemas.ts";
 
 /** ms that a JWT of `/_auth/token` lives */
 const short = 15 * 60_000;
 const largest = 64 * 1024;
 
-/** JSON Web Tokens: `/_auth/…` for programs, `/api/v1/auth/…` of the package API. */
+/** JSON Web Tokens for programs: `/_auth/…`. */
 export function authRoutes(): Hono<Env> {
   return new Hono<Env>({ getPath })
     .post("/_auth/token", postToken)
     .get("/_auth/verify", getVerify)
-    .get("/_auth/.well-known/jwks.json", async (c) => c.json(await c.env.shared.jwts.jwks()))
-    .post("/api/v1/auth/register", postRegister)
-    .post("/api/v1/auth/login", postLogin);
+    .get("/_auth/.well-known/jwks.json", async (c) => c.json(await c.env.shared.jwts.jwks()));
 }
 
 /** A short JWT for whoever shows a token, an API key, another JWT, or name and password. */
@@ -39,7 +38,7 @@ const postToken: Handler = async (c) => {
   }
   const input = shown
     ? { username: shown.name, password: shown.password }
-    : check(loginSchema, await readJson(c.req.raw, largest));
+    : check(credentials, await readJson(c.req.raw, largest));
   return c.json(await logIn(c, input, short));
 };
 
@@ -60,9 +59,9 @@ const termsOf = ({ grant, expires, name }: TokenInfo): object => ({
 });
 
 /** `POST /api/v1/auth/register`: makes an account where people may, and logs in. */
-const postRegister: Handler = async (c) => {
+export const postRegister: Handler = async (c) => {
   const { asked, shared } = c.env;
-  const input = check(registerSchema, await readJson(c.req.raw, largest));
+  const input = check(account, await readJson(c.req.raw, largest));
   if (!(await shared.signup(asked)))
     throw new CitadelError("E_FORBIDDEN", "accounts are made by an administrator here", {
       hint: ["ask for one: citadel registry:user:create <name>"],
@@ -75,12 +74,12 @@ const postRegister: Handler = async (c) => {
 };
 
 /** `POST /api/v1/auth/login`: a JWT that lives 30 days, or until its entry among the user's tokens is revoked. */
-const postLogin: Handler = async (c) =>
-  c.json(await logIn(c, check(loginSchema, await readJson(c.req.raw, largest)), longestJwt));
+export const postLogin: Handler = async (c) =>
+  c.json(await logIn(c, check(credentials, await readJson(c.req.raw, largest)), longestJwt));
 
 async function logIn(
   c: Context<Env>,
-  { username, password, otp }: z.infer<typeof loginSchema>,
+  { username, password, otp }: z.infer<typeof credentials>,
   lifetime: number,
 ): Promise<object> {
   const { accounts } = c.env.shared.citadel;
@@ -112,15 +111,3 @@ function actorOf({ env: { asked, shared } }: Context<Env>, name: string): Actor 
   const address = shared.guard.client(asked);
   return { name, via: "api", ...(address === undefined ? {} : { address }) };
 }
-
-const loginSchema = z.strictObject({
-  username: z.string(),
-  password: z.string(),
-  /** code of the second factor */
-  otp: z.string().optional(),
-});
-const registerSchema = z.strictObject({
-  username: z.string(),
-  password: z.string(),
-  email: z.string().optional(),
-});

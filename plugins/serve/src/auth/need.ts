@@ -40,6 +40,7 @@ const rules: readonly (readonly [method: string, path: RegExp, need: Need])[] = 
   // follows the document that took the version out, and does nothing by itself
   ["DELETE", /^\/[^/]+\/-\/[^/]+\/-rev\/[^/]+$/, "none"],
   ["PUT", /^\/-\/citadel\/v1\/batch$/, "later"],
+  ["POST", /^\/api\/v1\/packages$/, "later"],
   // a publish, a deprecation or a star
   ["PUT", /^\/(?!-$)[^/]+$/, "later"],
 ];

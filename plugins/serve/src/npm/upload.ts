@@ -25,6 +25,8 @@ export interface UploadOptions {
   readonly limit: number;
   /** folder of temporary files */
   readonly dir: string;
+  /** in which field its base64 stands @default the one attachment that is called `….tgz` */
+  readonly field?: string;
 }
 
 /** A document that a client put, with the tarball that came in it. */
@@ -121,8 +123,20 @@ async function* linesOf(
   }
 }
 
-function takeTarball(document: Json, { limit }: UploadOptions): Upload {
+function takeTarball(document: Json, { limit, field }: UploadOptions): Upload {
   let tarball: Upload["tarball"];
+  if (field !== undefined) {
+    const data = isObject(document) ? document[field] : undefined;
+    if (typeof data !== "string") return { document, tarball, async [Symbol.asyncDispose]() {} };
+    const content = tarballOf(decode(data));
+    if (content.size > limit) throw tooLarge(limit);
+    const without = { ...(document as { [key: string]: Json }), [field]: "" };
+    return {
+      document: without,
+      tarball: { file: field, content },
+      async [Symbol.asyncDispose]() {},
+    };
+  }
   for (const [file, attachment] of entriesOf(attachmentsOf(document))) {
     if (!isTarball(file)) continue;
     if (tarball) throw several();
@@ -150,10 +164,10 @@ async function readLarge(
   try {
     for (let token = await tokens.next(); token; token = tokens.ready() ?? (await tokens.next())) {
       if (token.name === "startString") {
-        const [top, name] = assembler.key === "data" && assembler.depth === 3 ? assembler.path : [];
-        if (top === "_attachments" && isTarball(String(name))) {
+        const name = nameIn(assembler, options);
+        if (name !== undefined) {
           if (file !== undefined) throw several();
-          file = String(name);
+          file = name;
           spooled = await spool(base64(tokens), options);
           assembler.consume({ name: "stringValue", value: "" });
         }
@@ -181,6 +195,16 @@ async function readLarge(
     await body.return(undefined);
     throw error;
   }
+}
+
+/** What a tarball is called whose data comes next; undefined when it is another text that does. */
+function nameIn(
+  { key, depth, path }: Assembler<Json>,
+  { field }: UploadOptions,
+): string | undefined {
+  if (field !== undefined) return depth === 1 && key === field ? field : undefined;
+  const [top, name] = key === "data" && depth === 3 ? path : [];
+  return top === "_attachments" && isTarball(String(name)) ? String(name) : undefined;
 }
 
 interface Tokens {

@@ -8,10 +8,12 @@ export interface PageOptions {
   readonly site: string;
   readonly body: Html;
   readonly status?: number;
+  /** a text to read instead of a form to fill in */
+  readonly wide?: boolean;
 }
 
 /** A whole page that loads nothing, runs nothing and is framed by nobody. */
-export function page({ title, site, body, status = 200 }: PageOptions): Response {
+export function page({ title, site, body, status = 200, wide = false }: PageOptions): Response {
   const nonce = randomBytes(16).toString("base64url");
   const { html: text } = html`<!doctype html>
     <html lang="en">
@@ -25,7 +27,7 @@ export function page({ title, site, body, status = 200 }: PageOptions): Response
         </style>
       </head>
       <body>
-        <main>
+        <main${wide && html` class="wide"`}>
           <header>
             ${tower}<span><strong>Citadel</strong>${site}</span>
           </header>

@@ -11,6 +11,13 @@ body { margin: 0; min-height: 100vh; display: flex; flex-direction: column; alig
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
 main { width: 100%; max-width: 26rem; background: var(--card); border: 1px solid var(--line); border-radius: 14px;
   padding: 28px 24px; box-shadow: 0 1px 2px rgb(0 0 0 / 5%), 0 12px 32px rgb(0 0 0 / 7%); }
+main.wide { max-width: 60rem; }
+section { margin: 24px 0 0; padding-top: 8px; border-top: 1px solid var(--line); }
+h2 { font-size: 1.0625rem; margin: 12px 0 4px; }
+details { margin: 0 0 12px; } summary { cursor: pointer; min-height: 24px; }
+summary:focus-visible, pre:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+pre { overflow: auto; padding: 12px; border: 1px solid var(--line); border-radius: 8px; background: var(--field);
+  font: 0.8125rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 header { display: flex; align-items: center; gap: 10px; margin: 0 0 20px; color: var(--soft); font-size: 0.875rem;
   overflow-wrap: anywhere; }
 header svg { flex: none; color: var(--accent); }
