@@ -1,4 +1,4 @@
-import { spawn, type SpawnOptions } from "node:child_process";
+import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { constants } from "node:os";
 
 /** A program to start: no shell reads any of it. */
@@ -13,38 +13,39 @@ export interface ChildCommand {
   readonly stdio?: SpawnOptions["stdio"];
 }
 
-/** signals that end or wake a program */
-const passed = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const;
+const forwarded = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
 
 /**
- * Runs a program in the place of this one: signals go to it, and nothing else happens to them meanwhile.
- * @returns its exit code, or 128 and the number of the signal that ended it, as shells count
+ * Runs a program in the place of this one.
+ * @returns what it ended with, see {@link exitCode}
  */
-export function runChild({
-  file,
-  args,
-  env,
-  cwd,
-  stdio = "inherit",
-}: ChildCommand): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { env, stdio, ...(cwd !== undefined && { cwd }) });
-    const pass = (signal: NodeJS.Signals): void => {
-      // a terminal sends these to the child as well
-      if (process.stdin.isTTY && (signal === "SIGINT" || signal === "SIGQUIT")) return;
-      child.kill(signal);
-    };
-    for (const signal of passed) process.on(signal, pass);
-    const over = (): void => {
-      for (const signal of passed) process.off(signal, pass);
-    };
-    child.once("error", (error) => {
-      over();
-      reject(error);
+export async function runChild(command: ChildCommand): Promise<number> {
+  const { file, args, env, cwd, stdio = "inherit" } = command;
+  const child = spawn(file, args, { env, stdio, ...(cwd !== undefined && { cwd }) });
+  const stopForwarding = forwardSignals(child);
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("exit", (code, signal) => resolve(exitCode(code, signal)));
     });
-    child.once("exit", (code, signal) => {
-      over();
-      resolve(code ?? 128 + (signal ? constants.signals[signal] : 0));
-    });
-  });
+  } finally {
+    stopForwarding();
+  }
 }
+
+/** Passes on the signals that this process gets. A terminal tells the child itself what its keys mean. @returns ends it */
+export function forwardSignals(child: ChildProcess): () => void {
+  const listeners = forwarded.map((signal) => {
+    const typed = signal === "SIGINT" || signal === "SIGQUIT";
+    const listener = (): void => {
+      if (!(typed && process.stdin.isTTY)) child.kill(signal);
+    };
+    process.on(signal, listener);
+    return () => void process.off(signal, listener);
+  });
+  return () => listeners.forEach((stop) => stop());
+}
+
+/** The exit code of a program; 128 and the number of the signal that ended it, as shells count. */
+export const exitCode = (code: number | null, signal: NodeJS.Signals | null): number =>
+  code ?? 128 + (signal === null ? 0 : constants.signals[signal]);

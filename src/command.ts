@@ -195,16 +195,6 @@ export abstract class CitadelCommand extends Command {
   /** Lets a long-running command end its work after Ctrl-C or SIGTERM, before what it opened is closed. */
   protected async stopping(_signal: Signal): Promise<void> {}
 
-  /** Runs a program that signals are for as long as it runs, the second Ctrl-C included. */
-  protected async handOver<T>(run: () => Promise<T>): Promise<T> {
-    this.#unlisten();
-    try {
-      return await run();
-    } finally {
-      this.#listen();
-    }
-  }
-
   /** A warning, to stderr. */
   override warn(input: string | Error): string | Error {
     const text = input instanceof Error ? input.message : input;

@@ -12,9 +12,9 @@ import { metadataOf, projection, type Fold, type VersionRow } from "./projection
 import { rowOf, type NameRecord } from "./rows.ts";
 import { search } from "./search.ts";
 import { storedAs } from "./stored.ts";
-import { latestOf, summarize } from "./summary.ts";
+import { latestOf, programsOf, summarize } from "./summary.ts";
 import type { Catalog } from "./types.ts";
-import { everything, held, starred, visibleTo } from "./visible.ts";
+import { alike, everything, held, starred, visibleTo } from "./visible.ts";
 
 export interface CatalogOptions {
   /** absolute path of the SQLite file; made when it is not there */
@@ -69,6 +69,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
         etag: manifest && !state.pending ? etag : `${etag} incomplete`,
         state,
         row: latest === undefined ? undefined : summarize(document, latest, manifest ?? {}),
+        programs: latest === undefined ? [] : programsOf(name, manifest ?? {}),
         ...(await versions(name, state, before)),
       },
     };
@@ -235,6 +236,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
       ).map(rowOf),
     search: (input, viewer) => query((db) => search(db, input, visibleTo(db, viewer))),
     held: (by, viewer) => query((db) => held(db, by, visibleTo(db, viewer))),
+    alike: (name, viewer) => query((db) => alike(db, name, visibleTo(db, viewer))),
     starred: (user, viewer) => query((db) => starred(db, user, visibleTo(db, viewer))),
     stats: () =>
       query((db) => {

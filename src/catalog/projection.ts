@@ -26,6 +26,8 @@ export interface Fold {
     readonly state: PackageState;
     /** undefined when no version is live */
     readonly row: PackageRow | undefined;
+    /** names of the programs of the version that stands for the package */
+    readonly programs: readonly string[];
     /** versions that are new or have changed since `before` */
     readonly written: readonly VersionRow[];
     /** versions that are live no more, or everything that is not in `state` when unknown */
@@ -47,6 +49,8 @@ export function projection(db: DatabaseSync) {
   const addHolder = db.prepare(
     "INSERT OR REPLACE INTO holders (kind, who, id, write) VALUES (?, ?, ?, ?)",
   );
+  const dropPrograms = db.prepare("DELETE FROM programs WHERE id = ?");
+  const addProgram = db.prepare("INSERT OR REPLACE INTO programs (program, id) VALUES (?, ?)");
   const addText = db.prepare(
     "INSERT INTO search (rowid, name, keywords, description, author, maintainers) VALUES (?, ?, ?, ?, ?, ?)",
   );
@@ -70,12 +74,13 @@ export function projection(db: DatabaseSync) {
       dropName.run(old);
       dropText.run(old);
       dropHolders.run(old);
+      dropPrograms.run(old);
     }
     if (!after) {
       dropVersions.run(name, "[]");
       return;
     }
-    const { etag, state, row, written, removed } = after;
+    const { etag, state, row, programs, written, removed } = after;
     const bare = name.slice(name.indexOf("/") + 1);
     const scope = name.startsWith("@") ? name.slice(1, name.indexOf("/")) : null;
     const modified = row?.modified ?? state.created;
@@ -101,6 +106,7 @@ export function projection(db: DatabaseSync) {
     for (const [team, right] of state.teams ?? [])
       addHolder.run("team", team, id, Number(right === "write"));
     for (const user of state.stars) addHolder.run("star", user, id, 0);
+    for (const program of programs) addProgram.run(program, id);
     if (row)
       addText.run(
         id,

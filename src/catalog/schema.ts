@@ -1,5 +1,5 @@
 /** Goes up with every change below; a file of another version is thrown away and made again. */
-export const version = 2;
+export const version = 3;
 
 /**
  * Tables of the catalog. Times are ms since 1970, sizes bytes.
@@ -8,6 +8,7 @@ export const version = 2;
  * - `names`: one row per document, with its etag. `versions` is 0 when everything was unpublished; such rows are never shown.
  *   `id` grows with `modified`, so that "newest first" is the order of row ids, which FTS5 gives without sorting.
  * - `holders`: who has to do with a package, by the `id` of its name: its owners, its teams, who starred it.
+ * - `programs`: what the newest version of a package brings to run, by the `id` of its name.
  * - `search`: full text of `names`, same ids, keeps no copy of the text.
  */
 export const schema = `
@@ -55,6 +56,13 @@ CREATE TABLE holders (
   PRIMARY KEY (kind, who, id)
 ) WITHOUT ROWID;
 CREATE INDEX holders_id ON holders (id);
+
+CREATE TABLE programs (
+  program TEXT NOT NULL,
+  id INTEGER NOT NULL,
+  PRIMARY KEY (program, id)
+) WITHOUT ROWID;
+CREATE INDEX programs_id ON programs (id);
 
 CREATE VIRTUAL TABLE search USING fts5 (
   name, keywords, description, author, maintainers,

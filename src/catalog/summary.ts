@@ -42,6 +42,15 @@ export function summarize(
   };
 }
 
+/** Names under which the programs of a package are run. */
+export function programsOf(name: string, { bin }: JsonObject): string[] {
+  if (typeof bin === "string") return [name.slice(name.indexOf("/") + 1)];
+  if (bin === null || typeof bin !== "object" || Array.isArray(bin)) return [];
+  return Object.keys(bin)
+    .slice(0, 1000)
+    .map((program) => program.slice(0, 214).toWellFormed());
+}
+
 type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
 function present<T extends object>(fields: T): Present<T> {

@@ -88,6 +88,11 @@ export interface Catalog {
   ): { readonly total: number; readonly items: readonly SearchHit[] };
   /** Packages that somebody owns, that lie in a scope, or that were granted to a team, by name, and what that lets them do. */
   held(by: Holding, viewer?: Viewer): ReadonlyMap<string, "read" | "write">;
+  /** What somebody may mean who says this name: packages that have a program of it, and packages with a name much like it. */
+  alike(
+    name: string,
+    viewer?: Viewer,
+  ): { readonly programs: readonly string[]; readonly names: readonly string[] };
   /** Names of what a user starred. */
   starred(user: string, viewer?: Viewer): readonly string[];
   stats(): {

@@ -2,9 +2,10 @@ import type { DatabaseSync } from "node:sqlite";
 import { includes, names } from "../access/rules.ts";
 import { local } from "../access/may.ts";
 import type { AccessRules, Allowed, Grant, Principal, RuleOf } from "../access/types.ts";
+import { nearest } from "../nearest.ts";
 import { matches } from "../patterns.ts";
 import type { Condition } from "./query.ts";
-import type { Holding, Viewer } from "./types.ts";
+import type { Catalog, Holding, Viewer } from "./types.ts";
 
 export const everything: Condition = { sql: "1", values: [] };
 const nothing: Condition = { sql: "0", values: [] };
@@ -139,6 +140,40 @@ export function held(
     )
     .all(...writing.values, ...either.values, ...visible.values);
   return new Map(rows.map(({ name, write }) => [String(name), write ? "write" : "read"] as const));
+}
+
+/** See {@link Catalog.alike}. */
+export function alike(
+  db: DatabaseSync,
+  name: string,
+  visible: Condition = everything,
+): ReturnType<Catalog["alike"]> {
+  const bare = name.slice(name.indexOf("/") + 1);
+  const programs = db
+    .prepare(
+      `SELECT n.name FROM names n WHERE n.versions > 0 AND n.id IN (SELECT id FROM programs WHERE program = ?)
+       AND n.name <> ? AND (${visible.sql}) ORDER BY n.name LIMIT 5`,
+    )
+    .all(name, name, ...visible.values);
+  const close = Math.floor(bare.length / 3);
+  const candidates = db
+    .prepare(
+      `SELECT n.name, n.bare FROM names n WHERE n.versions > 0 AND length(n.bare) BETWEEN ? AND ?
+       AND n.name <> ? AND (${visible.sql})`,
+    )
+    .all(bare.length - close, bare.length + close, name, ...visible.values);
+  const named = new Map<string, string[]>();
+  for (const row of candidates)
+    named.set(String(row["bare"]), [
+      ...(named.get(String(row["bare"])) ?? []),
+      String(row["name"]),
+    ]);
+  return {
+    programs: programs.map((row) => String(row["name"])),
+    names: nearest(bare, named.keys())
+      .flatMap((one) => named.get(one) ?? [])
+      .slice(0, 3),
+  };
 }
 
 /** See {@link Catalog.starred}. */

@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises";
 import process from "node:process";
 import { CitadelError, environment, findDirs, type Scratch } from "@citadel/core";
 import { runChild } from "@citadel/core/child";
+import { nearest } from "@citadel/core/nearest";
 import { matches } from "@citadel/core/patterns";
 import { openCache, type Entry, type Identity, type RunCache } from "./cache.ts";
 import { scrubbed } from "./environment.ts";
@@ -53,8 +54,8 @@ export interface ExecuteOptions extends SourceOptions {
   readonly cwd?: string;
   /** paths that a process which ends early should remove */
   readonly scratch?: Scratch;
-  /** Wraps the run of the program, which takes the signals of this process. */
-  readonly around?: (run: () => Promise<number>) => Promise<number>;
+  /** called when the program is about to start: from then on signals are for it */
+  readonly onStart?: () => void;
 }
 
 /** What was run. */
@@ -82,7 +83,7 @@ export async function execute(
   args: readonly string[],
   options: ExecuteOptions,
 ): Promise<Executed> {
-  const { cwd = process.cwd(), stdio = "inherit", env, around = (run) => run() } = options;
+  const { cwd = process.cwd(), stdio = "inherit", env, onStart } = options;
   const source = openSource(options);
   let release = async (): Promise<void> => {};
   try {
@@ -92,15 +93,14 @@ export async function execute(
     const launch = await startOf(entry, program.path, cwd, options);
     await source.close();
     const programs = `${entry.folder}/node_modules/.bin`;
-    const exitCode = await around(() =>
-      runChild({
-        file: launch.file,
-        args: [...launch.args, ...args],
-        env: scrubbed(environment(), { programs, ...(env && { more: env }) }),
-        cwd,
-        stdio: typeof stdio === "string" ? stdio : [...stdio],
-      }),
-    );
+    onStart?.();
+    const exitCode = await runChild({
+      file: launch.file,
+      args: [...launch.args, ...args],
+      env: scrubbed(environment(), { programs, ...(env && { more: env }) }),
+      cwd,
+      stdio: typeof stdio === "string" ? stdio : [...stdio],
+    });
     const { name, version, integrity, upstream, skipped: skippedScripts } = entry;
     return {
       ...{ name, version, integrity, upstream, program: program.name, runtime: launch.runtime },
@@ -285,7 +285,17 @@ async function admit(
         ],
       },
     );
-  if (alike.length > 0) say(`published here is ${alike.join(", ")}: is that meant?`);
+  const near = [
+    ...new Set([
+      ...alike,
+      ...nearest(
+        name,
+        entries.map((entry) => entry.name),
+      ),
+    ]),
+  ];
+  if (near.length > 0)
+    say(`${name} is not ${near.join(", ")}, which is known here: is that meant?`);
   await approve(`${name}@${version} comes from ${upstream} and never ran here. Run it?`);
 }
 

@@ -91,7 +91,9 @@ async function ask(
 
 function notThere(cause: unknown, name: string, wanted: string): CitadelError {
   const { versions } = cause as { versions?: unknown };
-  const all = Array.isArray(versions) ? versions.map(String).toSorted(rcompare) : [];
+  const all = Array.isArray(versions)
+    ? versions.map(String).toSorted((a, b) => rcompare(a, b, true))
+    : [];
   return new CitadelError(
     "E_VERSION_NOT_FOUND",
     `${name} has no version ${JSON.stringify(wanted.slice(0, 80))}`,

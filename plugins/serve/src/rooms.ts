@@ -15,6 +15,7 @@ import type { Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
 import { createResponder } from "./http/exchange.ts";
 import { apiHeaders } from "./http/headers.ts";
+import { nameRoutes } from "./api/names.ts";
 import { getPath, npmRoutes } from "./npm/routes.ts";
 import type { Env, Visit } from "./npm/room.ts";
 
@@ -54,6 +55,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", downloadRoutes());
   app.route("/", liveRoutes());
   app.route("/", changeRoutes());
+  app.route("/", nameRoutes());
   app.route("/", npmRoutes(shared.citadel));
   return async (request, visit) => app.fetch(request, visit);
 }

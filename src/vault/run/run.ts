@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
-import { constants } from "node:os";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as pause } from "node:timers/promises";
+import { exitCode, forwardSignals } from "../../child.ts";
 import { CitadelError } from "../../errors.ts";
 import type { Mask } from "../mask/mask.ts";
 import type { PrivateFiles } from "./private-files.ts";
@@ -37,8 +37,6 @@ export interface Ended {
 /** ms that output may still come when the command has ended and something that it left behind keeps the pipe open */
 const patience = 2000;
 
-const forwarded = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
-
 /**
  * Runs a command with values, passes on what it gets by signals, and waits for its end.
  * @throws E_USAGE when it cannot be started, or a value does not fit
@@ -54,7 +52,7 @@ export async function runWith(options: RunOptions): Promise<Ended> {
     ...descriptors,
   ];
   const child = spawn(program, args, { env, stdio, shell: false });
-  const stopForwarding = forward(child);
+  const stopForwarding = forwardSignals(child);
   try {
     const ended = new Promise<Ended>((resolve, reject) => {
       child.on("error", (error) => reject(notStarted(program, error)));
@@ -122,22 +120,6 @@ async function feed({ stdin }: ChildProcess, value: Buffer): Promise<void> {
   stdin.on("error", () => {}); // it may end before it has read everything
   await new Promise<void>((done) => stdin.end(value, () => done()));
 }
-
-/** A terminal tells the command itself what its keys mean. */
-function forward(child: ChildProcess): () => void {
-  const listeners = forwarded.map((signal) => {
-    const typed = signal === "SIGINT" || signal === "SIGQUIT";
-    const listener = (): void => {
-      if (!(typed && process.stdin.isTTY)) child.kill(signal);
-    };
-    process.on(signal, listener);
-    return () => void process.off(signal, listener);
-  });
-  return () => listeners.forEach((stop) => stop());
-}
-
-const exitCode = (code: number | null, signal: NodeJS.Signals | null): number =>
-  code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
 
 const notStarted = (program: string, error: Error): CitadelError =>
   new CitadelError("E_USAGE", `${JSON.stringify(program)} cannot be started`, {

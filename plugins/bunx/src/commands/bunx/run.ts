@@ -67,7 +67,7 @@ export default class BunxRun extends CitadelCommand {
       approve: (question) => this.#approve(question, flags.yes),
       say: (line) => this.note(line),
       stdio: this.terminal.json ? ["inherit", 2, "inherit"] : "inherit",
-      around: (run) => this.handOver(run),
+      onStart: () => this.keepSignals(),
     });
     process.exitCode = done.exitCode;
     return done;
