@@ -285,17 +285,10 @@ async function admit(
         ],
       },
     );
-  const near = [
-    ...new Set([
-      ...alike,
-      ...nearest(
-        name,
-        entries.map((entry) => entry.name),
-      ),
-    ]),
-  ];
+  const ran = entries.map((entry) => entry.name).filter((one) => one !== name);
+  const near = [...new Set([...alike, ...nearest(name, ran)])];
   if (near.length > 0)
-    say(`${name} is not ${near.join(", ")}, which is known here: is that meant?`);
+    say(`${name} is another package than ${near.join(", ")}, which is known here`);
   await approve(`${name}@${version} comes from ${upstream} and never ran here. Run it?`);
 }
 

@@ -1,6 +1,6 @@
 import pickManifest from "npm-pick-manifest";
 import { CitadelError, errorCode, errorObject } from "@citadel/core";
-import { isObject } from "@citadel/core/registry";
+import { isObject, type JsonObject } from "@citadel/core/registry";
 import satisfies from "semver/functions/satisfies.js";
 import rcompare from "semver/functions/rcompare.js";
 import type { Answer, RunCache } from "./cache.ts";
@@ -77,10 +77,10 @@ async function ask(
   try {
     picked = pickManifest(document, wanted);
   } catch (error) {
-    throw (
-      (await client.refusal(name, wanted === "" ? "latest" : wanted)) ??
-      notThere(error, name, wanted)
-    );
+    const refusal = await client.refusal(name, wanted === "" ? "latest" : wanted);
+    throw refusal?.code === "E_POLICY"
+      ? allowedInstead(refusal, document)
+      : notThere(error, name, wanted);
   }
   const { version, dist } = picked;
   const integrity = isObject(dist) ? dist["integrity"] : undefined;
@@ -89,11 +89,19 @@ async function ask(
   return { version, integrity, upstream };
 }
 
+/** The refusal with the newest version that is served. */
+function allowedInstead(refusal: CitadelError, { versions }: JsonObject): CitadelError {
+  const [newest] = newestFirst(Object.keys(isObject(versions) ? versions : {}));
+  const instead = newest === undefined ? [] : [`the newest version that is served: ${newest}`];
+  return new CitadelError("E_POLICY", refusal.message, { hint: [...instead, ...refusal.hint] });
+}
+
+const newestFirst = (versions: readonly string[]): string[] =>
+  versions.toSorted((a, b) => rcompare(a, b, true));
+
 function notThere(cause: unknown, name: string, wanted: string): CitadelError {
   const { versions } = cause as { versions?: unknown };
-  const all = Array.isArray(versions)
-    ? versions.map(String).toSorted((a, b) => rcompare(a, b, true))
-    : [];
+  const all = newestFirst(Array.isArray(versions) ? versions.map(String) : []);
   return new CitadelError(
     "E_VERSION_NOT_FOUND",
     `${name} has no version ${JSON.stringify(wanted.slice(0, 80))}`,
@@ -108,7 +116,9 @@ async function fromCache(
   cache: RunCache,
 ): Promise<Resolution> {
   const entries = (await cache.list()).filter((entry) => entry.name === name);
-  const last = entries.find(({ version }) => version === known?.version);
+  const last = entries.find(
+    ({ version, integrity }) => version === known?.version && integrity === known.integrity,
+  );
   const any = wanted === "" || wanted === "latest";
   const fitting = entries
     .filter(({ version }) => any || satisfies(version, wanted, { loose: true }))
