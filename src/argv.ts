@@ -45,15 +45,16 @@ export function joinTopics(argv: readonly string[], config: Ids): string[] {
   return [id, ...flags, ...fenced(rest.slice(used), config.findCommand(id))];
 }
 
-/** With `--` after the first argument of a command that runs another program, unless there is one before or there. */
+/** With `--` right after the first argument of a command that runs another program. */
 function fenced(words: readonly string[], command: Known | undefined): readonly string[] {
   if (!command?.foreign) return words;
   const flags = Object.entries(command.flags ?? {});
   for (let n = 0; n < words.length; n++) {
     const word = words[n] ?? "";
-    if (word === "--") return words;
-    if (!word.startsWith("-"))
-      return words[n + 1] === "--" ? words : words.toSpliced(n + 1, 0, "--");
+    const next = words[n + 1];
+    if (word === "--")
+      return next === undefined || next.startsWith("-") ? words : words.toSpliced(n, 2, next, "--");
+    if (!word.startsWith("-")) return next === "--" ? words : words.toSpliced(n + 1, 0, "--");
     const flag = flags.find(([name, { char }]) => word === `--${name}` || word === `-${char}`);
     if (flag?.[1].type === "option") n++;
   }

@@ -24,7 +24,7 @@ export function printError({ object, because = [] }: Failure, terminal: Terminal
   const lines = [
     palette.dim(`${object.code}, docs/errors.md#${object.code.toLowerCase()}`),
     ...grouped(because).map((cause) => palette.dim(`because: ${clean(cause)}`)),
-    ...object.hint.map((hint) => `${arrow} ${hint}`),
+    ...object.hint.map((hint) => `${arrow} ${clean(hint)}`),
     palette.bad(`${cross} ${clean(object.message)}`),
   ];
   stream.write(`${lines.join("\n")}\n`);

@@ -62,12 +62,14 @@ async function sweepContent(
   entries: readonly Entry[],
   now: number,
 ): Promise<void> {
-  const { ls, rm, verify } = await import("cacache");
+  const { default: cacache } = await import("cacache");
   const wanted = new Set((await Promise.all(entries.map(hashesOf))).flat());
-  for (const { key, integrity, time } of Object.values(await ls(cache.content).catch(() => ({}))))
+  for (const { key, integrity, time } of Object.values(
+    await cacache.ls(cache.content).catch(() => ({})),
+  ))
     if (!wanted.has(integrity) && now - time > grace)
-      await rm.entry(cache.content, key, { removeFully: true });
-  await verify(cache.content, { concurrency: 4 });
+      await cacache.rm.entry(cache.content, key, { removeFully: true });
+  await cacache.verify(cache.content, { concurrency: 4 });
 }
 
 async function hashesOf({ folder }: Entry): Promise<string[]> {

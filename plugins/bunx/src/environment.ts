@@ -3,7 +3,7 @@ import type { Environment } from "@citadel/core";
 
 /** What a program needs to know of the machine, its user and the terminal. Everything else may be a secret. */
 const names = new Set([
-  ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "TMPDIR", "TMP", "TEMP"],
+  ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TMP", "TEMP"],
   ...["LANG", "LANGUAGE", "TZ", "TERM", "COLORTERM", "TERM_PROGRAM", "COLUMNS", "LINES"],
   ...["NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI", "NODE_ENV"],
   ...["EDITOR", "VISUAL", "PAGER", "DISPLAY", "WAYLAND_DISPLAY"],

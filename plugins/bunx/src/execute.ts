@@ -14,7 +14,7 @@ import { createClient, type Place, type RegistryClient } from "./registry.ts";
 import { resolve, type Resolution } from "./resolve.ts";
 import { sandboxFlags } from "./sandbox.ts";
 import { isWhole } from "./seal.ts";
-import { readSpec, type Allowed, type Spec } from "./spec.ts";
+import { checkPinned, readSpec, type Allowed, type Spec } from "./spec.ts";
 
 /** Where packages come from, and where they are kept. */
 export interface SourceOptions {
@@ -189,7 +189,8 @@ async function entryFor(
   options: ExecuteOptions,
 ): Promise<{ readonly entry: Entry; readonly unmark: () => Promise<void> }> {
   const { cache, offline } = source;
-  const { allowScripts = [], scratch = new Set(), say = () => {} } = options;
+  const { scratch = new Set(), say = () => {} } = options;
+  const allowScripts = checkPinned(options.allowScripts ?? []);
   const allowed: Allowed = { git: options.allowGit ?? false, remote: options.allowRemote ?? false };
   const spec = readSpec(text, allowed);
   const plan =
@@ -247,7 +248,7 @@ async function planElsewhere(
 ): Promise<Plan> {
   if (offline)
     throw new CitadelError("E_NOT_CACHED", `what ${from} has is not known without asking`);
-  const pacote = await import("pacote");
+  const { default: pacote } = await import("pacote");
   const options = npmOptions((await client()).place, { cache: cache.content, offline });
   const found = await pacote
     .manifest(text, { ...options, ignoreScripts: true })

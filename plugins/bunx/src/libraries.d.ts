@@ -32,7 +32,7 @@ declare module "npm-pick-manifest" {
 declare module "npm-package-arg" {
   export interface Result {
     readonly type: "version" | "range" | "tag" | "git" | "remote" | "file" | "directory" | "alias";
-    readonly name: string | null;
+    readonly name: string | null | undefined;
     readonly rawSpec: string;
     /** as typed */
     readonly raw: string;
@@ -48,15 +48,18 @@ declare module "npm-normalize-package-bin" {
 }
 
 declare module "pacote" {
-  export function manifest(
-    spec: string,
-    options: Readonly<Record<string, unknown>>,
-  ): Promise<{
-    readonly name: string;
-    readonly version: string;
-    readonly _resolved: string;
-    readonly _integrity?: string;
-  }>;
+  const pacote: {
+    manifest(
+      spec: string,
+      options: Readonly<Record<string, unknown>>,
+    ): Promise<{
+      readonly name: string;
+      readonly version: string;
+      readonly _resolved: string;
+      readonly _integrity?: string;
+    }>;
+  };
+  export default pacote;
 }
 
 declare module "cacache" {

@@ -14,6 +14,9 @@ export function npmOptions(
     noProxy: hostname,
     replaceRegistryHost: new URL(base).host,
     fetchRetries: 1,
+    fetchRetryFactor: 2,
+    fetchRetryMintimeout: 200,
+    fetchRetryMaxtimeout: 2000,
     userAgent: "citadel",
     ...(token !== undefined && { [`//${host}${pathname}:_authToken`]: token }),
   };

@@ -1,5 +1,6 @@
 import npa, { type Result } from "npm-package-arg";
 import { CitadelError } from "@citadel/core";
+import { checkName } from "@citadel/core/registry";
 
 /** What somebody wants to run. */
 export interface Spec {
@@ -39,9 +40,8 @@ export function readSpec(text: string, { git = false, remote = false }: Allowed 
     case "version":
     case "range":
     case "tag":
-      if (name === null) break;
       return {
-        ...{ from: "registry", text: parsed.raw, name },
+        ...{ from: "registry", text: parsed.raw, name: checkName(name ?? "") },
         wanted: rawSpec === "*" ? "" : rawSpec,
         exact: type === "version",
       };
@@ -55,8 +55,22 @@ export function readSpec(text: string, { git = false, remote = false }: Allowed 
     case "directory":
       throw refused(`${shown} lies on this machine: run it with node or bun`);
     case "alias":
+      throw refused(`${shown} is another name for a package: give its own`);
   }
-  throw refused(`${shown} is another name for a package: give its own`);
+}
+
+/** Packages whose install scripts may run, with their versions. @throws E_USAGE for one without */
+export function checkPinned(packages: readonly string[]): readonly string[] {
+  for (const one of packages) {
+    const { exact, name, wanted } = readSpec(one);
+    if (!exact || one !== `${name}@${wanted}`)
+      throw new CitadelError(
+        "E_USAGE",
+        `--allow-scripts takes a name with a version, not ${JSON.stringify(one.slice(0, 120))}`,
+        { hint: ["name the version that was looked at: esbuild@0.25.0"] },
+      );
+  }
+  return packages;
 }
 
 const refused = (message: string): CitadelError => new CitadelError("E_SPEC_REFUSED", message);

@@ -1,5 +1,6 @@
 import { CitadelError, environment } from "@citadel/core";
 import { CitadelCommand } from "@citadel/core/command";
+import { clean } from "@citadel/core/terminal";
 import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
 import type { Executed } from "../../execute.ts";
@@ -14,7 +15,7 @@ export default class BunxRun extends CitadelCommand {
     "<%= config.bin %> <%= command.id %> create-vite@latest app --template vue",
     "<%= config.bin %> <%= command.id %> --sandbox --allow-write . @acme/codegen",
   ];
-  static override strict = false;
+  static override usage = ["<%= command.id %> [flags] <package> [arguments]"];
   /** see `argv.ts` of the core */
   static foreign = true;
   static override args = {
@@ -30,18 +31,25 @@ export default class BunxRun extends CitadelCommand {
     sandbox: boolean({ description: "refuse it other files, programs and add-ons" }),
     "allow-write": string({
       multiple: true,
+      multipleNonGreedy: true,
       helpValue: "<folder>",
       description: "folder that it may write in the sandbox",
       dependsOn: ["sandbox"],
     }),
     "allow-scripts": string({
       multiple: true,
+      multipleNonGreedy: true,
       helpValue: "<name@version>",
       description: "package whose install scripts may run",
     }),
     "allow-git": boolean({ description: "run what lies in a git repository" }),
     "allow-remote": boolean({ description: "run what lies at an address" }),
-    env: string({ multiple: true, helpValue: "<name>", description: "variable to let through" }),
+    env: string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: "<name>",
+      description: "variable to let through",
+    }),
     offline: boolean({ description: "ask nobody, run what is here" }),
     registry: string({ helpValue: "<url>", description: "another registry (CITADEL_TOKEN)" }),
   };
@@ -49,8 +57,13 @@ export default class BunxRun extends CitadelCommand {
   #scratch = new Set<string>();
 
   async run(): Promise<Executed> {
-    const { argv, flags } = await this.parse(BunxRun);
-    const [spec = "", ...args] = argv as string[];
+    const end = this.argv.indexOf("--");
+    const args = end < 0 ? [] : this.argv.slice(end + 1);
+    const own = this.argv.slice(0, end < 0 ? undefined : end);
+    const {
+      args: { package: spec },
+      flags,
+    } = await this.parse(BunxRun, own);
     const { settings } = await this.settings();
     const { execute } = await import("../../execute.ts");
     const done = await execute(spec, args, {
@@ -65,7 +78,7 @@ export default class BunxRun extends CitadelCommand {
       ...(flags.bin !== undefined && { bin: flags.bin }),
       allow: settings.bunx.allow,
       approve: (question) => this.#approve(question, flags.yes),
-      say: (line) => this.note(line),
+      say: (line) => this.note(clean(line)),
       stdio: this.terminal.json ? ["inherit", 2, "inherit"] : "inherit",
       onStart: () => this.keepSignals(),
     });
