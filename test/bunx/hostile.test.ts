@@ -167,7 +167,7 @@ test("E2: a shrinkwrap in a package leads to no other server", async () => {
       },
     }),
   });
-  await expect(execute("one")).rejects.toMatchObject({ code: "E_SPEC_REFUSED" });
+  await expect(execute("one")).rejects.toMatchObject({ code: "E_PREPARE" });
   expect(other.requests).toEqual([]);
 });
 

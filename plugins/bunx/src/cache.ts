@@ -54,7 +54,7 @@ export interface Answer {
 export interface RunCache {
   /** content by its hash, shared by all entries */
   readonly content: string;
-  /** What is being made; not on another disk than the entries. */
+  /** what is being made; not on another disk than the entries */
   readonly drafts: string;
   idOf(identity: Identity): string;
   find(id: string): Promise<Entry | undefined>;
@@ -83,6 +83,7 @@ export interface RunCache {
 }
 
 const removing = "removing";
+const day = 86_400_000;
 
 export function openCache(folder: string): RunCache {
   const root = join(folder, "bunx");
@@ -104,16 +105,22 @@ export function openCache(folder: string): RunCache {
     return { ...kept, id, folder: at, used: times.mtimeMs };
   };
 
-  /** Processes that run an entry now; the marks of dead ones are removed. */
-  const users = async (id: string): Promise<number[]> => {
+  const list: RunCache["list"] = async () => {
+    const ids = await readdir(entries).catch(() => []);
+    const found = await Promise.all(ids.map(find));
+    return found.filter((entry) => entry !== undefined);
+  };
+
+  /** Marks of processes that run an entry now; those of dead ones are removed. */
+  const users = async (id: string): Promise<string[]> => {
     const at = join(uses, id);
     const marks = await readdir(at).catch(() => []);
     const living = marks
       .filter((mark) => mark !== removing)
-      .filter((mark) => isAlive(Number(mark)));
+      .filter((mark) => isAlive(Number.parseInt(mark, 10)));
     for (const mark of marks)
       if (mark !== removing && !living.includes(mark)) await rm(join(at, mark), { force: true });
-    return living.map(Number);
+    return living;
   };
 
   /** Whether a living process is about to remove the entry. */
@@ -145,11 +152,7 @@ export function openCache(folder: string): RunCache {
       return `${name.replace("/", "+")}@${version}-${sha256(JSON.stringify(what)).slice(0, 16)}`;
     },
 
-    async list() {
-      const ids = await readdir(entries).catch(() => []);
-      const found = await Promise.all(ids.map(find));
-      return found.filter((entry) => entry !== undefined);
-    },
+    list,
 
     async keep(draft, id, entry, { replace = false } = {}) {
       const kept = { schema, ...entry, created: Date.now() };
@@ -180,7 +183,7 @@ export function openCache(folder: string): RunCache {
     },
 
     async use(id) {
-      const mark = join(uses, id, String(process.pid));
+      const mark = join(uses, id, `${process.pid}-${randomBytes(6).toString("hex")}`);
       await mkdir(join(uses, id), { recursive: true, mode: 0o700 });
       await writeFile(mark, "");
       // who removes looks for marks after it has said so: one of the two sees the other
@@ -222,6 +225,14 @@ export function openCache(folder: string): RunCache {
         if (!(await find(id))) orphans.push(join(entries, id));
       for (const id of await readdir(uses).catch(() => []))
         if (!(await find(id)) && (await users(id)).length === 0) orphans.push(join(uses, id));
+      const hashes = new Set((await list()).map(({ integrity }) => integrity));
+      for (const file of await readdir(answers).catch(() => [])) {
+        const path = join(answers, file);
+        const answer = parsed<Answer>(await readFile(path, "utf8").catch(() => ""));
+        // one of today may be about what is being installed
+        if (answer && Date.now() - answer.at < day) continue;
+        if (!answer || !hashes.has(answer.integrity)) orphans.push(path);
+      }
       if (!dryRun) for (const path of orphans) await rm(path, { recursive: true, force: true });
       return orphans.length;
     },

@@ -54,6 +54,8 @@ export interface ExecuteOptions extends SourceOptions {
   readonly cwd?: string;
   /** paths that a process which ends early should remove */
   readonly scratch?: Scratch;
+  /** hears what takes its time, before it begins */
+  readonly onPhase?: (label: string) => Promise<void>;
   /** called when the program is about to start: from then on signals are for it */
   readonly onStart?: () => void;
 }
@@ -193,6 +195,7 @@ async function entryFor(
   const allowScripts = checkPinned(options.allowScripts ?? []);
   const allowed: Allowed = { git: options.allowGit ?? false, remote: options.allowRemote ?? false };
   const spec = readSpec(text, allowed);
+  await options.onPhase?.(`looking for ${spec.text}`);
   const plan =
     spec.name === undefined
       ? await planElsewhere(spec, source, allowScripts)
@@ -212,6 +215,7 @@ async function entryFor(
           if (!found) throw error;
           return undefined;
         });
+    await options.onPhase?.(`installing ${identity.name}@${identity.version}`);
     const entry = await prepare({
       ...{ cache, identity, spec: plan.spec, upstream, allowed, scratch, damaged: found },
       place: client?.place ?? { url: "http://citadel.invalid/" },
@@ -233,9 +237,11 @@ async function planOf(
   source: Source,
   { allowScripts: scripts = [], say = () => {} }: ExecuteOptions,
 ): Promise<Plan> {
-  const { name, version, integrity, upstream, from, before, because } = await resolve(spec, source);
+  const found = await resolve(spec, source);
+  const { name, version, integrity, upstream, from, before, because, deprecated } = found;
   if (because) say(`${because.message}; what is here runs: ${name}@${version}`);
   else if (from === "cache") say(`not asked: what is here runs: ${name}@${version}`);
+  if (deprecated !== undefined) say(`${name}@${version} is deprecated: ${deprecated}`);
   if (before !== undefined) say(`${name}: ${before} was the last one, now it is ${version}`);
   return { identity: { name, version, integrity, scripts }, spec: `${name}@${version}`, upstream };
 }
@@ -249,7 +255,9 @@ async function planElsewhere(
   if (offline)
     throw new CitadelError("E_NOT_CACHED", `what ${from} has is not known without asking`);
   const { default: pacote } = await import("pacote");
-  const options = npmOptions((await client()).place, { cache: cache.content, offline });
+  const options = npmOptions((await client()).place, {
+    ...{ cache: cache.content, offline, remote: from === "remote" },
+  });
   const found = await pacote
     .manifest(text, { ...options, ignoreScripts: true })
     .catch((error: unknown) => {

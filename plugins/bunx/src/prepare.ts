@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CitadelError, environment, errorCode, type Scratch } from "@citadel/core";
 import { runChild } from "@citadel/core/child";
-import { isObject } from "@citadel/core/registry";
+import { isObject, type JsonObject } from "@citadel/core/registry";
 import type { Entry, Identity, RunCache } from "./cache.ts";
 import { scrubbed } from "./environment.ts";
 import { npmOptions } from "./npm-options.ts";
@@ -39,7 +39,9 @@ export async function prepare(options: PrepareOptions): Promise<Entry> {
     await writeFile(join(draft, "package.json"), '{ "name": "run", "private": true }\n');
     const locked = damaged && (await takeLock(damaged, draft));
     await install(options, draft, locked ? undefined : options.spec);
-    const withScripts = await scriptsIn(draft);
+    const packages = await packagesIn(draft);
+    demandPromised(packages, identity);
+    const withScripts = scriptsOf(packages);
     const ran = withScripts.filter((one) => identity.scripts.includes(one));
     if (ran.length > 0) await runScripts(draft, ran);
     const entry = {
@@ -74,7 +76,7 @@ async function install(
 ): Promise<void> {
   const { default: Arborist } = await import("@npmcli/arborist");
   const arborist = new Arborist({
-    ...npmOptions(place, { cache: cache.content, offline }),
+    ...npmOptions(place, { cache: cache.content, offline, remote: allowed.remote }),
     path,
     ignoreScripts: true,
     audit: false,
@@ -121,14 +123,34 @@ function installError(error: unknown, what: string, offline: boolean): unknown {
   return new CitadelError("E_PREPARE", `${what} cannot be installed`, { cause: error });
 }
 
-/** `<name>@<version>` of all packages of a draft that want to run scripts when they are installed. */
-async function scriptsIn(draft: string): Promise<string[]> {
+/** The packages of a lockfile by their folders. */
+async function packagesIn(draft: string): Promise<Map<string, JsonObject>> {
   const lock: unknown = JSON.parse(await readFile(join(draft, "package-lock.json"), "utf8"));
   const packages = isObject(lock) && isObject(lock["packages"]) ? lock["packages"] : {};
-  const found = Object.entries(packages).flatMap(([path, one]) => {
-    if (!isObject(one) || one["hasInstallScript"] !== true) return [];
-    const { name, version } = one;
-    if (typeof version !== "string") return [];
+  return new Map(
+    Object.entries(packages).filter((pair): pair is [string, JsonObject] => isObject(pair[1])),
+  );
+}
+
+/** @throws E_PACKAGE_UNSOUND when the registry said one thing when it was asked, and gave another */
+function demandPromised(
+  packages: ReadonlyMap<string, JsonObject>,
+  { name, version, integrity }: Identity,
+): void {
+  const got = packages.get(modules + name);
+  const hashes =
+    typeof got?.["integrity"] === "string" ? got["integrity"].split(" ") : [got?.["resolved"]];
+  if (got?.["version"] === version && hashes.includes(integrity)) return;
+  throw new CitadelError(
+    "E_PACKAGE_UNSOUND",
+    `${name}@${version} is another one now than when the registry was asked`,
+  );
+}
+
+/** `<name>@<version>` of all that want to run scripts when they are installed. */
+function scriptsOf(packages: ReadonlyMap<string, JsonObject>): string[] {
+  const found = [...packages].flatMap(([path, { name, version, hasInstallScript }]) => {
+    if (hasInstallScript !== true || typeof version !== "string") return [];
     // only where the folder is called otherwise
     const own =
       typeof name === "string" ? name : path.slice(path.lastIndexOf(modules) + modules.length);

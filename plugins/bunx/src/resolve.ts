@@ -20,6 +20,8 @@ export interface Resolution {
   readonly upstream: string | undefined;
   /** who said so; `cache`: the registry could not be asked, or was not to be */
   readonly from: "registry" | "memory" | "cache";
+  /** what its publisher says who wants nobody to use it; known when the registry was asked */
+  readonly deprecated?: string;
   /** the version that the same words meant the last time, where that was another */
   readonly before?: string;
   /** why the registry could not be asked */
@@ -51,8 +53,9 @@ export async function resolve(spec: RegistrySpec, options: ResolveOptions): Prom
     return { name, ...known, upstream: known.upstream, from: "memory" };
   try {
     const asked = await ask(spec, await client());
-    await cache.remember(key, { ...asked, at: Date.now() });
-    const before = known && known.version !== asked.version ? { before: known.version } : {};
+    const { version, integrity, upstream } = asked;
+    await cache.remember(key, { version, integrity, upstream, at: Date.now() });
+    const before = known && known.version !== version ? { before: known.version } : {};
     return { name, ...asked, from: "registry", ...before };
   } catch (error) {
     const { exit } = errorObject(error);
@@ -71,9 +74,11 @@ const unreachable = 7;
 async function ask(
   { name, wanted }: RegistrySpec,
   client: RegistryClient,
-): Promise<Pick<Resolution, "version" | "integrity" | "upstream">> {
-  const { document, upstream } = await client.packument(name);
-  let picked: { readonly version?: unknown; readonly dist?: unknown };
+): Promise<Pick<Resolution, "version" | "integrity" | "upstream" | "deprecated">> {
+  const { document, upstream } = await client.packument(name).catch(async (error: unknown) => {
+    throw await proposing(error, name, client);
+  });
+  let picked: JsonObject;
   try {
     picked = pickManifest(document, wanted);
   } catch (error) {
@@ -82,11 +87,34 @@ async function ask(
       ? allowedInstead(refusal, document)
       : notThere(error, name, wanted);
   }
-  const { version, dist } = picked;
-  const integrity = isObject(dist) ? dist["integrity"] : undefined;
-  if (typeof version !== "string" || typeof integrity !== "string")
-    throw new CitadelError("E_REMOTE_ANSWER", `there is no hash for ${name}@${String(version)}`);
-  return { version, integrity, upstream };
+  const { version, dist, deprecated } = picked;
+  const integrity = isObject(dist) ? hashOf(dist) : undefined;
+  if (typeof version !== "string" || integrity === undefined)
+    throw new CitadelError("E_REMOTE_ANSWER", `there is no hash for what ${name} has`);
+  return {
+    ...{ version, integrity, upstream },
+    ...(typeof deprecated === "string" && deprecated !== "" && { deprecated }),
+  };
+}
+
+/** The hash of a tarball; old packages have the short one alone. */
+function hashOf({ integrity, shasum }: JsonObject): string | undefined {
+  if (typeof integrity === "string") return integrity;
+  if (typeof shasum !== "string" || !/^[0-9a-f]{40}$/.test(shasum)) return undefined;
+  return `sha1-${Buffer.from(shasum, "hex").toString("base64")}`;
+}
+
+/** The same error with what may be meant by a name that nobody has. */
+async function proposing(error: unknown, name: string, client: RegistryClient): Promise<unknown> {
+  if (errorCode(error) !== "E_PACKAGE_NOT_FOUND") return error;
+  const { programs, alike } = await client.about(name);
+  if (programs.length + alike.length === 0) return error;
+  return new CitadelError("E_PACKAGE_NOT_FOUND", (error as Error).message, {
+    hint: [
+      ...alike.map((one) => `did you mean ${one}?`),
+      ...programs.map((one) => `a program of ${one}: citadel bunx:run --bin ${name} ${one}`),
+    ],
+  });
 }
 
 /** The refusal with the newest version that is served. */

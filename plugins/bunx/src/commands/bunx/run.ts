@@ -1,6 +1,6 @@
 import { CitadelError, environment } from "@citadel/core";
 import { CitadelCommand } from "@citadel/core/command";
-import { clean } from "@citadel/core/terminal";
+import { clean, type Progress } from "@citadel/core/terminal";
 import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
 import type { Executed } from "../../execute.ts";
@@ -55,6 +55,7 @@ export default class BunxRun extends CitadelCommand {
   };
 
   #scratch = new Set<string>();
+  #shown: Progress | undefined;
 
   async run(): Promise<Executed> {
     const end = this.argv.indexOf("--");
@@ -78,15 +79,29 @@ export default class BunxRun extends CitadelCommand {
       ...(flags.bin !== undefined && { bin: flags.bin }),
       allow: settings.bunx.allow,
       approve: (question) => this.#approve(question, flags.yes),
-      say: (line) => this.note(clean(line)),
+      say: (line) => this.#say(clean(line)),
+      onPhase: (label) => this.#show(label),
       stdio: this.terminal.json ? ["inherit", 2, "inherit"] : "inherit",
-      onStart: () => this.keepSignals(),
+      onStart: () => {
+        this.#shown?.stop();
+        this.keepSignals();
+      },
     });
     process.exitCode = done.exitCode;
     return done;
   }
 
+  #say(line: string): void {
+    this.#shown?.stop();
+    this.note(line);
+  }
+
+  async #show(label: string): Promise<void> {
+    if (this.terminal.err.motion) this.#shown = await this.progress(label);
+  }
+
   async #approve(question: string, yes: boolean): Promise<void> {
+    this.#shown?.stop();
     if (yes) return;
     if (this.terminal.interactive && !environment()["CI"]) return this.confirm(question, "--yes");
     throw new CitadelError(
