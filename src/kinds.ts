@@ -9,6 +9,7 @@ import { batchKind } from "./registry/batch/kind.ts";
 import { packageKind, scopeKind } from "./registry/kind.ts";
 import { stageKind } from "./stage/kind.ts";
 import type { Kind } from "./store/types.ts";
+import { subscriptionKind } from "./subscriptions/kind.ts";
 import { trustKind } from "./trust/kind.ts";
 import { quarantineKind } from "./upstream/quarantine.ts";
 import { vaultKind } from "./vault/kind.ts";
@@ -34,5 +35,6 @@ export function kinds(): readonly Kind<any, any>[] {
     quarantineKind(),
     hookKind(),
     vaultKind(),
+    subscriptionKind(),
   ];
 }

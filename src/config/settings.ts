@@ -67,6 +67,10 @@ export interface Settings {
   readonly guard: { readonly values: GuardMode; readonly patterns: GuardMode };
   readonly trust: TrustSettings;
   readonly hooks: HookSettings;
+  readonly feeds: {
+    /** hosts in private networks whose feeds are read */
+    readonly allow: readonly string[];
+  };
   readonly secrets: {
     /** take values on the command line, where others can see them; with a warning */
     readonly allowArgv: boolean;

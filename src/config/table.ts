@@ -201,6 +201,11 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     default: 100,
     description: "most hooks of a user; 0: nobody makes any",
   },
+  "feeds.allow": {
+    type: list(hostName),
+    default: [],
+    description: "hosts in private networks whose feeds are read",
+  },
   "secrets.allowArgv": {
     type: flag,
     default: true,

@@ -19,5 +19,6 @@ export {
 } from "./program.ts";
 export { readFolder, unpack, unpackVersion, type Tree } from "./tree.ts";
 export { escaped, safeText } from "./readme/escape.ts";
+export { foreignHtml } from "./readme/foreign.ts";
 export { readmeHtml, readmeText, rendererVersion } from "./readme/readme.ts";
 export type { Heading, Places, ReadmeHtml, ReadmeText } from "./readme/types.ts";

@@ -74,7 +74,8 @@ export function createEgress(options: EgressOptions = {}): Egress {
     const { method = "GET", body, signal } = request;
     const { first, idle, whole } = { ...usual, ...options.timeouts, ...request.timeouts };
     const start = new URL(target);
-    const follows = method === "GET" || method === "HEAD";
+    const safe = method === "GET" || method === "HEAD";
+    const follows = safe && request.follow !== false;
     check(start);
     loading ??= load();
     const { undici, agent } = await loading;
@@ -95,7 +96,7 @@ export function createEgress(options: EgressOptions = {}): Egress {
         return await undici.request(url.href, sent);
       } catch (error) {
         // a connection that the other end had closed just before we used it; nothing was answered on it
-        if (!follows || codeOf(error) !== "UND_ERR_SOCKET" || life.signal.aborted) throw error;
+        if (!safe || codeOf(error) !== "UND_ERR_SOCKET" || life.signal.aborted) throw error;
         return undici.request(url.href, sent);
       }
     };

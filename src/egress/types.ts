@@ -40,6 +40,8 @@ export interface EgressRequest {
   readonly limit?: number;
   readonly timeouts?: Timeouts;
   readonly signal?: AbortSignal;
+  /** whether redirects are followed; else they are answers, and the caller checks where they lead @default for GET and HEAD */
+  readonly follow?: boolean;
 }
 
 export interface Reply {

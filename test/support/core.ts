@@ -4,8 +4,8 @@ import { openCitadel } from "@citadel/core/open";
 import { root } from "./citadel.ts";
 
 /** The core over the store that `citadel` commands with this home use. */
-export async function openCore(home: string): Promise<Citadel> {
-  const env = { CITADEL_HOME: home };
+export async function openCore(home: string, more: NodeJS.ProcessEnv = {}): Promise<Citadel> {
+  const env = { CITADEL_HOME: home, ...more };
   const dirs = findDirs(env);
   const { settings } = loadSettings({ env, cwd: home, dirs, flags: {} });
   const schemes = new Map(

@@ -14,3 +14,6 @@ export const safeText = (text: string): string =>
     .replace(/\r\n?/g, "\n")
     .replaceAll("\t", "    ")
     .replace(/[^\P{Cc}\n]|[\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, "");
+
+/** HTML without control characters, which entities may have stood for. */
+export const printable = (html: string): string => html.replace(/[^\P{Cc}\n\t]/gu, "");

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { MarkedExtension } from "marked";
 import sanitize from "sanitize-html";
-import { escaped } from "./escape.ts";
+import { escaped, printable } from "./escape.ts";
 import { withHeadings } from "./headings.ts";
+import { imageOf, linkOf } from "./links.ts";
 import { markdown, withoutFrontMatter } from "./markdown.ts";
 import { sanitizing } from "./sanitizing.ts";
 import type { Places, ReadmeHtml } from "./types.ts";
@@ -11,9 +12,13 @@ import type { Places, ReadmeHtml } from "./types.ts";
 export async function toHtml(source: string, places: Places): Promise<Omit<ReadmeHtml, "cut">> {
   const mark = `data-${randomBytes(12).toString("hex")}`;
   const raw = markdown(await ours(mark)).parse(withoutFrontMatter(source)) as string;
-  const safe = sanitize(raw, sanitizing(mark, places));
-  // entities may stand for what no page needs
-  return { ...withHeadings(safe.replace(/[^\P{Cc}\n\t]/gu, "")), from: "markdown" };
+  const { files, images, folder } = places;
+  const to = {
+    link: (href: string) => linkOf(href, files, folder),
+    image: (src: string) => imageOf(src, images, folder),
+  };
+  const safe = sanitize(raw, sanitizing(mark, to));
+  return { ...withHeadings(printable(safe)), from: "markdown" };
 }
 
 /** As much of highlight.js as is used. */

@@ -1,6 +1,13 @@
 import type { Attributes, IOptions, Tag } from "sanitize-html";
-import { imageOf, linkOf, prefixed } from "./links.ts";
-import type { Places } from "./types.ts";
+import { prefixed } from "./links.ts";
+
+/** Where links and images lead. */
+export interface Targets {
+  /** undefined: nowhere */
+  link(href: string): string | undefined;
+  /** an address to show, else the host that is not asked */
+  image(src: string): { readonly from?: string; readonly host?: string };
+}
 
 const tags = [
   ...["h1", "h2", "h3", "h4", "h5", "h6", "p", "div", "blockquote", "pre", "hr", "br", "wbr"],
@@ -13,7 +20,7 @@ const tags = [
 const aligned = { name: "align", multiple: false, values: ["left", "center", "right"] };
 
 /** What may stand in a README; see server.md, section 4. @param mark attribute of elements that are ours */
-export function sanitizing(mark: string, places: Places): IOptions {
+export function sanitizing(mark: string, to: Targets): IOptions {
   return {
     allowedTags: tags,
     allowedAttributes: {
@@ -49,37 +56,33 @@ export function sanitizing(mark: string, places: Places): IOptions {
       ...["iframe", "object", "embed", "video", "audio", "select", "noembed", "noframes", "xmp"],
     ],
     transformTags: {
-      img: (_, attribs) => image(attribs, mark, places),
-      "*": (name, attribs) => transformed(name, attribs, mark, places),
+      img: (_, attribs) => image(attribs, mark, to),
+      "*": (name, attribs) => transformed(name, attribs, mark, to),
     },
     exclusiveFilter: ({ tag, attribs }) => tag === "input" && attribs["type"] !== "checkbox",
   };
 }
 
-function transformed(tagName: string, given: Attributes, mark: string, places: Places): Tag {
+function transformed(tagName: string, given: Attributes, mark: string, to: Targets): Tag {
   const { [mark]: own, class: classes, id, name, ...rest } = given;
   const attribs: Attributes = { ...rest };
   const anchor = id ?? (tagName === "a" ? name : undefined);
   if (anchor) attribs["id"] = prefixed(anchor);
   if (own !== undefined && classes !== undefined) attribs["class"] = classes;
-  if (tagName === "a") return link(attribs, places);
+  if (tagName === "a") return link(attribs, to);
   if (tagName === "input") attribs["disabled"] = "";
   return { tagName, attribs };
 }
 
-function link({ href, rel: _, ...attribs }: Attributes, { files, folder }: Places): Tag {
-  const to = href === undefined ? undefined : linkOf(href, files, folder);
+function link({ href, rel: _, ...attribs }: Attributes, targets: Targets): Tag {
+  const to = href === undefined ? undefined : targets.link(href);
   if (to === undefined) return { tagName: "a", attribs };
   const rel = /^https?:/.test(to) ? { rel: "nofollow ugc noopener noreferrer" } : {};
   return { tagName: "a", attribs: { ...attribs, href: to, ...rel } };
 }
 
-function image(
-  { src = "", alt = "", ...attribs }: Attributes,
-  mark: string,
-  { images, folder }: Places,
-): Tag {
-  const { from, host } = imageOf(src, images, folder);
+function image({ src = "", alt = "", ...attribs }: Attributes, mark: string, to: Targets): Tag {
+  const { from, host } = to.image(src);
   if (from !== undefined)
     return { tagName: "img", attribs: { ...attribs, src: from, alt, loading: "lazy" } };
   const text = [alt.trim() || "image", ...(host === undefined ? [] : [`(${host})`])].join(" ");
