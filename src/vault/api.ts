@@ -1,6 +1,7 @@
 import type { AccessEntry, Use } from "./access-log.ts";
 import type { ScopeLabel } from "./contents.ts";
 import type { Description, Retention } from "./meta.ts";
+import type { Item } from "./formats/item.ts";
 import type { Finder } from "./mask/finder.ts";
 import type { Env } from "./names.ts";
 import type { Action } from "./policy/document.ts";
@@ -124,6 +125,15 @@ export type ScopeDescription = {
   readonly [F in keyof Retention]?: Retention[F] | null | undefined;
 };
 
+/** What became of a secret that was taken in. */
+export interface Taken {
+  readonly scope: string;
+  readonly name: string;
+  readonly what: "added" | "changed" | "unchanged";
+  /** how many were added */
+  readonly versions: number;
+}
+
 /** An entry of the audit: a change that everybody sees, or a value that this machine handed out. */
 export type AuditItem =
   | {
@@ -211,6 +221,16 @@ export interface Vault {
     about: { readonly scope: string; readonly name: string },
     more?: Partial<Request>,
   ): Promise<Decision>;
+  /**
+   * Takes secrets in, all or none.
+   * @param items with the values of each, oldest first
+   */
+  take(
+    items: readonly (Item & { readonly scope: string })[],
+    options: { readonly dryRun: boolean },
+  ): Promise<readonly Taken[]>;
+  /** The private key of this identity, for files that were sealed for it. */
+  ageIdentity(): Promise<string>;
   /** What recognises values, in any form, without handing any out. */
   traces(): Promise<Finder>;
   audit(options?: { readonly verify?: boolean }): Promise<Audit>;

@@ -1,5 +1,12 @@
 export { checkName, envOf } from "./names.ts";
-export { timeOf, type AuditItem, type GetOptions, type Vault, type VersionInfo } from "./api.ts";
+export {
+  timeOf,
+  type AuditItem,
+  type GetOptions,
+  type Taken,
+  type Vault,
+  type VersionInfo,
+} from "./api.ts";
 export { openVault, type VaultOptions } from "./vault.ts";
 export { vaultKind, vaultName } from "./kind.ts";
 export type { Description } from "./meta.ts";

@@ -11,6 +11,7 @@ import { due, get, list, versions } from "./verbs/read.ts";
 import { restoreScope } from "./verbs/restore.ts";
 import { begin, rotate, rotating, step } from "./verbs/rotate.ts";
 import { rollback, set } from "./verbs/write.ts";
+import { take } from "./verbs/take.ts";
 import { traces } from "./verbs/traces.ts";
 
 export type { VaultOptions } from "./session.ts";
@@ -41,6 +42,8 @@ export function openVault(options: VaultOptions): Vault {
     explain: (action, about, more = {}) => explain(session, action, about, more),
 
     traces: () => traces(session),
+    take: (items, options) => take(session, items, options),
+    ageIdentity: async () => (await use()).identity.age,
 
     async init() {
       if (await history.exists())

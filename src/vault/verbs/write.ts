@@ -132,7 +132,7 @@ async function target(session: Session, which: Which): Promise<{ name: string; s
 }
 
 /** Makes the scope of that name where there is none. */
-async function ensureScope(session: Session, name: string): Promise<void> {
+export async function ensureScope(session: Session, name: string): Promise<void> {
   await session.append(async (opened, at) => {
     const { state, contents } = opened;
     if (await scopeNamed(state, contents, name)) return undefined;
