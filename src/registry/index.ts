@@ -1,5 +1,13 @@
 export { agree } from "./agree.ts";
 export { actorOf } from "./context.ts";
+export {
+  manifestOf,
+  namedHashes,
+  naturalise,
+  personOf,
+  type Foreign,
+  type Naturalised,
+} from "./foreign.ts";
 export { importPackage, missingFrom, nothingIn, versionsDiffer, type Arrival } from "./import.ts";
 export { packageKind, scopeKind, type ScopeEvent, type ScopeState } from "./kind.ts";
 export { longestMessage } from "./deprecate.ts";

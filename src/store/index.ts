@@ -16,4 +16,4 @@ export { pairs, pool } from "./pairs.ts";
 export { openStore, type StoreOptions } from "./store.ts";
 export { temporary, type Passing, type Temporary } from "./temporary.ts";
 export type * from "./types.ts";
-export { walk } from "./walk.ts";
+export { namesOf, walk } from "./walk.ts";

@@ -17,5 +17,5 @@ export {
 export type { ResolvedPackage } from "./resolve.ts";
 export type { BackendStatus, RegistryStats } from "./stats.ts";
 export type { Exported, ExportOptions } from "./transfer/export.ts";
-export type { ExportFormat } from "./transfer/format.ts";
+export type { ExportFormat } from "@citadel/core/transfer";
 export type { Imported, ImportOptions, ImportProgress } from "./transfer/import.ts";

@@ -1,11 +1,11 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve as absolute } from "node:path";
+import { realpath, stat } from "node:fs/promises";
+import { basename, join, resolve as absolute } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { pipeline as piped } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { withFolder, type Scratch, type Citadel } from "@citadel/core";
+import { replaceFile, withFolder, type Scratch, type Citadel } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
 import { storedAs } from "@citadel/core/catalog";
 import { CitadelError } from "@citadel/core/errors";
@@ -192,30 +192,4 @@ async function target(output: string, name: string): Promise<{ path: string; reg
   return entry
     ? { path: await realpath(wanted), regular: entry.isFile() }
     : { path: wanted, regular: true };
-}
-
-/** Writes a file that appears whole or not at all. @param mode of a file that is not there yet */
-export async function replaceFile(
-  path: string,
-  content: AsyncIterable<Uint8Array>,
-  scratch: Scratch,
-  mode = 0o666,
-): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = join(dirname(path), `.${basename(path).slice(0, 80)}-${randomUUID()}.tmp`);
-  const before = await stat(path).catch(() => undefined);
-  scratch.add(temporary);
-  const file = await open(temporary, "wx", before?.mode ?? mode);
-  try {
-    for await (const chunk of content) await file.writeFile(chunk);
-    await file.datasync();
-    await file.close();
-    await rename(temporary, path);
-  } catch (error) {
-    await file.close().catch(() => {});
-    await rm(temporary, { force: true });
-    throw error;
-  } finally {
-    scratch.delete(temporary);
-  }
 }

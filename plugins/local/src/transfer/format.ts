@@ -1,10 +1,6 @@
-import type { Json, JsonObject } from "@citadel/core/registry";
+import type { JsonObject } from "@citadel/core/registry";
+import { formatVersion, type ExportedPackage, type ExportIndex } from "@citadel/core/transfer";
 import { z } from "zod";
-
-/** The version of the format that is written, and the only one that is read. */
-export const formatVersion = 1;
-
-export type ExportFormat = "json" | "tar" | "tar.gz" | "tar.zst";
 
 const time = z.iso.datetime().transform((text) => Date.parse(text));
 const sha256 = z.string().regex(/^sha256-[A-Za-z0-9+/]{43}=$/);
@@ -51,7 +47,7 @@ export const packageSchema = z.object({
   tags: z.record(z.string(), z.string()),
   removed: z.array(removal),
   versions: z.array(version),
-});
+}) satisfies z.ZodType<unknown, ExportedPackage>;
 
 /** What an export says about itself. */
 export const headSchema = z.object({
@@ -69,34 +65,10 @@ export const indexSchema = z.object({
   bytes: z.int(),
   /** base64 SHA-256 of the path, the size and the content of each entry before */
   sha256: z.string(),
-});
+}) satisfies z.ZodType<ExportIndex>;
 
-/** Times are ISO 8601. */
-export type ExportedPackage = z.input<typeof packageSchema>;
-export type ExportedVersion = z.input<typeof version>;
 export type ImportedPackage = z.output<typeof packageSchema>;
-export type ExportIndex = z.infer<typeof indexSchema>;
 
-export interface ExportHead {
-  readonly version: typeof formatVersion;
-  /** ISO 8601 */
-  readonly exportedAt: string;
-  /** settings of the registry, without what unlocks something; for people */
-  readonly config: Json;
-}
-
-/** Where things are in a tar. */
-export const paths = {
-  head: "citadel-export.json",
-  secrets: "secrets.json",
-  cache: "cache.json",
-  index: "index.json",
-} as const;
-
-/** The SRI of a stored manifest or readme, whose name is its SHA-256 as base64url. */
-export const sriOf = (hash: string): string =>
-  `sha256-${Buffer.from(hash, "base64url").toString("base64")}`;
-
-/** The inverse of {@link sriOf}. */
+/** The inverse of `sriOf`. */
 export const hashOf = (sri: string): string =>
   Buffer.from(sri.slice("sha256-".length), "base64").toString("base64url");

@@ -15,7 +15,8 @@ import {
   versionsDiffer,
   type Arrival,
 } from "@citadel/core/registry";
-import { packageSchema, type ExportFormat } from "./format.ts";
+import type { ExportFormat } from "@citadel/core/transfer";
+import { packageSchema } from "./format.ts";
 import { openSource, type Source } from "./read.ts";
 import { bytesOf, verified } from "./verify.ts";
 

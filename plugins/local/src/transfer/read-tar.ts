@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { spool, type SpoolOptions } from "@citadel/core/registry";
 import { Parser } from "tar/parse";
-import { indexSchema, paths } from "./format.ts";
+import { paths } from "@citadel/core/transfer";
+import { indexSchema } from "./format.ts";
 import { invalid, type Part } from "./part.ts";
 
 /** bytes of a JSON file in the archive */

@@ -5,7 +5,7 @@ import { createGunzip, createZstdDecompress } from "node:zlib";
 import { CitadelError } from "@citadel/core/errors";
 import type { SpoolOptions } from "@citadel/core/registry";
 import { counted } from "../publish.ts";
-import type { ExportFormat } from "./format.ts";
+import type { ExportFormat } from "@citadel/core/transfer";
 import { invalid, type Part } from "./part.ts";
 import { readJson } from "./read-json.ts";
 import { readTar } from "./read-tar.ts";

@@ -16,7 +16,8 @@ import {
   type RemovedRecord,
   type VersionRecord,
 } from "@citadel/core/registry";
-import { hashOf, headSchema, packageSchema, sriOf, type ImportedPackage } from "./format.ts";
+import { sriOf } from "@citadel/core/transfer";
+import { hashOf, headSchema, packageSchema, type ImportedPackage } from "./format.ts";
 import { invalid, type Part } from "./part.ts";
 
 /** A version whose content was checked, but not yet what its package says of it. */

@@ -8,7 +8,10 @@ import {
   checkVersion,
   importPackage,
   isObject,
+  manifestOf,
+  namedHashes,
   newest,
+  personOf,
   type Arrival,
   type JsonObject,
   type PackageState,
@@ -16,7 +19,7 @@ import {
 } from "@citadel/core/registry";
 import { problemOf } from "./problem.ts";
 import type { Moved, Problem, Source, SourcePackage } from "./source.ts";
-import { manifestOf, namedHashes, personOf, takeVersion } from "./version.ts";
+import { takeVersion } from "./version.ts";
 
 /** versions that appear in one step; an interruption costs no more than these */
 const together = 100;

@@ -1,14 +1,10 @@
-import type { Citadel } from "@citadel/core";
-import { mask, secretName } from "@citadel/core/config";
-import { CitadelError } from "@citadel/core/errors";
-import {
-  scopeKind,
-  scopeOf,
-  type Json,
-  type PackageState,
-  type ScopeState,
-  type VersionRecord,
-} from "@citadel/core/registry";
+import type { Citadel } from "../citadel.ts";
+import { mask, secretName } from "../config/mask.ts";
+import { CitadelError } from "../errors.ts";
+import { scopeKind, type ScopeState } from "../registry/kind.ts";
+import { scopeOf } from "../registry/names.ts";
+import type { Json, PackageState, VersionRecord } from "../registry/types.ts";
+import { namesOf } from "../store/walk.ts";
 import { sriOf, type ExportedPackage, type ExportedVersion } from "./format.ts";
 
 /** A version on its way out. */
@@ -32,27 +28,21 @@ export interface Outgoing {
  * @throws E_INTEGRITY that names what is damaged or missing
  */
 export async function* contents(citadel: Citadel): AsyncGenerator<Outgoing, void, void> {
-  const scopes = citadel.store.ledger(scopeKind());
-  for await (const name of packageNames(citadel)) {
+  for await (const name of namesOf(citadel.registry.packages)) {
     const state = (await citadel.registry.packages.read(name))?.state;
-    if (!state) continue;
-    const scope = scopeOf(name);
-    const holder = scope === undefined ? undefined : (await scopes.read(scope))?.state;
-    yield {
-      document: await documentOf(citadel, state, holder),
-      versions: () => versionsOf(citadel, state),
-    };
+    if (state) yield outgoing(citadel, state);
   }
 }
 
-/** Names in the order of their keys. */
-export async function* packageNames({ registry }: Citadel): AsyncGenerator<string, void, void> {
-  let after: string | undefined;
-  do {
-    const page = await registry.packages.list(after === undefined ? {} : { after });
-    for (const { name } of page.items) yield name;
-    after = page.next;
-  } while (after !== undefined);
+/** One package, or as much of it as `state` has. */
+export async function outgoing(citadel: Citadel, state: PackageState): Promise<Outgoing> {
+  const scope = scopeOf(state.name);
+  const scopes = citadel.store.ledger(scopeKind());
+  const holder = scope === undefined ? undefined : (await scopes.read(scope))?.state;
+  return {
+    document: await documentOf(citadel, state, holder),
+    versions: () => versionsOf(citadel, state),
+  };
 }
 
 async function documentOf(
