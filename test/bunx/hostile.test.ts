@@ -1,11 +1,11 @@
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { BunXIntegration } from "@citadel/plugin-bunx";
+import { BunXIntegration, type ExecuteOptions } from "@citadel/plugin-bunx";
 import { liar, type Liar } from "../servers/liar.ts";
 import { citadel } from "../support/citadel.ts";
 import { pack, type Manifest, type TarEntry } from "../support/packages.ts";
-import type { Ran } from "../support/run.ts";
+import { mustRun, type Ran } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
 import { offer } from "./shop.ts";
 
@@ -24,9 +24,9 @@ async function den() {
     project,
     entries: join(temp.path, "cache/bunx/entries"),
     /** the same in this process, for what never comes to run */
-    execute: (text: string) =>
+    execute: (text: string, options: Partial<ExecuteOptions> = { approve: async () => {} }) =>
       BunXIntegration.execute(text, [], {
-        ...{ registry: there.url, folder: join(temp.path, "cache"), approve: async () => {} },
+        ...{ registry: there.url, folder: join(temp.path, "cache"), ...options },
       }),
     run: (...args: string[]): Promise<Ran> =>
       citadel(temp.path, ["bunx:run", "--yes", "--registry", there.url, ...args], {
@@ -190,6 +190,34 @@ test("E2: what is no package of a registry is refused without a flag", async () 
   there.on("/files/one.tgz", (_request, response) => response.writeHead(200).end(bytes));
   const ran = await run("--allow-remote", `${there.url}/files/one.tgz`);
   expect(ran, ran.output).toMatchObject({ code: 0, stdout: "by address\n" });
+});
+
+test("E2: a git repository runs when it is allowed, pinned, without its scripts, and is asked about by its place", async () => {
+  const { project, execute, run } = await den();
+  const git = (...args: string[]) =>
+    mustRun("git", ["-c", "user.name=ann", "-c", "user.email=ann@example.invalid", ...args], {
+      cwd: project,
+    });
+  const scripts = { prepare: "touch ran", postinstall: "touch ran" };
+  await writeFile(
+    join(project, "package.json"),
+    JSON.stringify({ name: "one", version: "1.0.0", bin: "a.js", scripts }),
+  );
+  await writeFile(join(project, "a.js"), says("by git"));
+  await git("init", "-q");
+  await git("add", "-A");
+  await git("commit", "-qm", "one");
+  const place = `git+file://${project}`;
+  const ran = await run("--allow-git", place);
+  expect(ran, ran.output).toMatchObject({ code: 0, stdout: "by git\n" });
+  expect(ran.stderr).toContain("install scripts left out: one@1.0.0");
+  // the same name from somewhere else is asked about again, whatever is allowed of registries
+  await mustRun("cp", ["-r", project, `${project}2`]);
+  const other = execute(`${place}2`, { allowGit: true, allow: ["one"] });
+  await expect(other).rejects.toMatchObject({
+    code: "E_RUN_UNCONFIRMED",
+    message: expect.stringContaining(`${place}2`),
+  });
 });
 
 test("E2: names from a package steer no terminal", async () => {

@@ -4,12 +4,14 @@ import { mkdir, readdir, readFile, symlink, utimes, writeFile } from "node:fs/pr
 import { join } from "node:path";
 import { commandLine } from "@citadel/core/access";
 import { startReader } from "@citadel/core/reader";
+import { BunXIntegration } from "@citadel/plugin-bunx";
 import { expect, onTestFinished, test } from "vitest";
 import { liar } from "../servers/liar.ts";
 import { citadelEnv, root } from "../support/citadel.ts";
 import { clientTools } from "../support/clients.ts";
 import { request } from "../support/http.ts";
-import { stock } from "../upstream/behind.ts";
+import { age, stock } from "../upstream/behind.ts";
+import { tempFolder } from "../support/temp.ts";
 import { offer, shop, type Shop } from "./shop.ts";
 
 const node = "#!/usr/bin/env node\n";
@@ -261,6 +263,48 @@ test("E2: a name that is also a program of a package published here is refused; 
   );
   expect((await here.bunx(["run", "-y", "tolls"], { env })).stdout).toBe("tolls\n");
   expect((await here.bunx(["run", "tolls"], { env })).stdout).toBe("tolls\n");
+});
+
+test("E2: an answer is believed for ten minutes, latest by that word asks, and without a registry the last answer counts", async () => {
+  const there = await liar();
+  const temp = await tempFolder("resolve");
+  onTestFinished(() => temp.remove());
+  const place = { registry: there.url, folder: temp.path };
+  const { resolveVersion, execute } = BunXIntegration;
+  const versionOf = async (range?: string) => {
+    const { version, from, before } = await resolveVersion("fmt", range, place);
+    return [version, from, before];
+  };
+  const manifest = { name: "fmt", bin: "a.js" };
+  offer(there, { ...manifest, version: "1.0.0" }, { "a.js": "#!/bin/sh\nexit 3\n" });
+  const said: string[] = [];
+  const ran = await execute("fmt", [], {
+    ...{ ...place, approve: async (question) => void said.push(question) },
+  });
+  expect(ran).toMatchObject({ name: "fmt", version: "1.0.0", exitCode: 3, runtime: "system" });
+  expect(said).toEqual([expect.stringContaining("fmt@1.0.0")]);
+  await expect(resolveVersion("fmt", "2", place)).rejects.toMatchObject({
+    code: "E_VERSION_NOT_FOUND",
+  });
+
+  offer(there, { ...manifest, version: "1.1.0" }, { "a.js": "#!/bin/sh\nexit 4\n" });
+  there.forget();
+  expect(await versionOf()).toEqual(["1.0.0", "memory", undefined]);
+  expect(there.requests).toEqual([]);
+  expect(await versionOf("latest")).toEqual(["1.1.0", "registry", "1.0.0"]);
+  expect(await versionOf()).toEqual(["1.1.0", "memory", undefined]);
+  expect(await versionOf("^1.1")).toEqual(["1.1.0", "registry", undefined]);
+  await age(600_001, async () => expect((await versionOf("^1.1"))[1]).toBe("registry"));
+
+  await there[Symbol.asyncDispose]();
+  // 1.1.0 is what was said last, and what is here is 1.0.0
+  await age(600_001, async () => expect(await versionOf()).toEqual(["1.0.0", "cache", undefined]));
+  await expect(resolveVersion("fmt", "^1.1", { ...place, offline: true })).rejects.toMatchObject({
+    code: "E_NOT_CACHED",
+  });
+  await expect(resolveVersion("other", undefined, place)).rejects.toMatchObject({
+    code: "E_REMOTE_UNAVAILABLE",
+  });
 });
 
 test("E2: the registry of a command answers that command alone, and only reads", async () => {

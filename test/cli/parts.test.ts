@@ -35,6 +35,29 @@ describe("G3: space and colon forms", () => {
   });
 });
 
+describe("G3: what stands after the package of bunx:run is for the program", () => {
+  const flags = { yes: { type: "boolean", char: "y" }, bin: { type: "option", char: "b" } };
+  const config = {
+    findCommand: (id: string) => (id === "bunx:run" ? { foreign: true, flags } : undefined),
+    findTopic: (id: string) => (id === "bunx" ? {} : undefined),
+  };
+  test.each([
+    ["bunx:run fmt --help -y", "bunx:run fmt -- --help -y"],
+    ["bunx run fmt a", "bunx:run fmt -- a"],
+    ["--json bunx:run --yes fmt --json", "bunx:run --json --yes fmt -- --json"],
+    ["bunx:run --bin x fmt --bin y", "bunx:run --bin x fmt -- --bin y"],
+    ["bunx:run -b x --bin=y fmt z", "bunx:run -b x --bin=y fmt -- z"],
+    ["bunx:run fmt -- --a -- b", "bunx:run fmt -- --a -- b"],
+    ["bunx:run fmt --a -- b", "bunx:run fmt -- --a -- b"],
+    ["bunx:run -y -- fmt --a", "bunx:run -y fmt -- --a"],
+    ["bunx:run --help", "bunx:run --help"],
+    ["bunx:run", "bunx:run"],
+    ["bunx:run --", "bunx:run --"],
+  ])("%s", (typed, expected) =>
+    expect(joinTopics(typed.split(" "), config)).toEqual(expected.split(" ")),
+  );
+});
+
 describe("21: nearest", () => {
   const names = ["config", "commands", "verify", "local:publish", "local:unpublish"];
   test.each([

@@ -182,7 +182,10 @@ const slashed = (url: string): string => (url.endsWith("/") ? url : `${url}/`);
 interface Plan {
   readonly identity: Identity;
   readonly spec: string;
+  /** the registry behind ours, the repository or the address; undefined: published here */
   readonly upstream: string | undefined;
+  /** in no registry, so that rules about names of packages say nothing of it */
+  readonly elsewhere?: boolean;
 }
 
 async function entryFor(
@@ -268,16 +271,18 @@ async function planElsewhere(
     });
   const { name, version, _resolved: resolved, _integrity: integrity = resolved } = found;
   const identity = { name, version, integrity, scripts };
-  return { identity, spec: `${name}@${resolved}`, upstream: from };
+  const [place = ""] = resolved.replace(/\/\/[^/@]*@/, "//").split("#");
+  return { identity, spec: `${name}@${resolved}`, upstream: place, elsewhere: true };
 }
 
 /** Lets a package of another registry through, or not. @throws E_RUN_UNCONFIRMED, E_NAME_CONFUSION, what `approve` throws */
 async function admit(
-  { identity: { name, version }, upstream }: Plan,
+  { identity: { name, version }, upstream, elsewhere = false }: Plan,
   { cache, client, offline }: Source,
   { allow = [], approve = unasked, say = () => {} }: ExecuteOptions,
 ): Promise<void> {
-  if (upstream === undefined || allow.some((pattern) => matches(pattern, name))) return;
+  if (upstream === undefined) return;
+  if (!elsewhere && allow.some((pattern) => matches(pattern, name))) return;
   const entries = await cache.list();
   if (entries.some((entry) => entry.name === name && entry.upstream === upstream)) return;
   const { programs, alike } = offline
