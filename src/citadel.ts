@@ -23,6 +23,7 @@ import type { Hooks } from "./hooks/types.ts";
 import { createKeys, type Keys } from "./keys/keys.ts";
 import { follow, type Following } from "./store/follow.ts";
 import { lazy, type Lazy } from "./lazy.ts";
+import type { Limits } from "./limits/limits.ts";
 import type { Live } from "./live/live.ts";
 import type { Policies } from "./policy/policies.ts";
 import type { Refusals } from "./policy/refusals.ts";
@@ -63,6 +64,7 @@ export interface Citadel {
   readonly views: Views;
   readonly accounts: Accounts;
   readonly apiKeys: Lazy<ApiKeys>;
+  readonly limits: Lazy<Limits>;
   readonly orgs: Orgs;
   readonly access: Access;
   /** the supply-chain policy */
@@ -165,6 +167,10 @@ export async function openCitadel({
   const apiKeys = lazy(async () => {
     const { createApiKeys } = await import("./access/api-keys.ts");
     return createApiKeys(accounts, settings.security.apiKeyExpiry);
+  });
+  const limits = lazy(async () => {
+    const { openLimits } = await import("./limits/limits.ts");
+    return openLimits({ driver, redis: settings.redis.url, schemes });
   });
   const scopes = createScopes({ store, accounts });
   const open = settings.server.host.every(isLoopback);
@@ -273,6 +279,7 @@ export async function openCitadel({
     views,
     accounts,
     apiKeys,
+    limits,
     orgs,
     access,
     policies,
@@ -340,6 +347,7 @@ export async function openCitadel({
       await (await trust.opened())?.close();
       await (await hooks.opened())?.close();
       await (await live.opened())?.close();
+      await (await limits.opened())?.close();
       await store.close();
     },
   };

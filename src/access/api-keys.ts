@@ -21,6 +21,8 @@ export interface ApiKey {
   /** patterns of package names that it is for. Absent: all */
   readonly packages?: readonly string[];
   readonly cidr: readonly string[];
+  /** requests in the window of the limits. Absent: what the settings say */
+  readonly limit?: number;
   /** ms since 1970, as are the next two */
   readonly created: number;
   readonly expires: number;
@@ -36,6 +38,8 @@ export interface ApiKeyOptions {
   readonly packages?: readonly string[] | undefined;
   /** addresses and CIDR blocks @default any */
   readonly cidr?: readonly string[] | undefined;
+  /** requests in the window of the limits @default what the settings say */
+  readonly limit?: number | undefined;
   /** ms since 1970 @default the lifetime in the settings from now */
   readonly expires?: number | undefined;
   /** @default the command line */
@@ -102,7 +106,8 @@ export function createApiKeys(accounts: Accounts, lifetime: number): ApiKeys {
       if (grant.manage && owner && !owner.admin)
         throw new CitadelError("E_FORBIDDEN", `${owner.name} is no administrator, nor is a key`);
       const expires = options.expires ?? Date.now() + lifetime;
-      const request = { name, grant, cidr, expires, automation: true, apiKey: true };
+      const { limit } = options;
+      const request = { name, grant, cidr, expires, limit, automation: true, apiKey: true };
       const { token, info } = await accounts.issue(user, request, who);
       return { key: token, info: keyItem(info) };
     },
@@ -125,8 +130,8 @@ export function createApiKeys(accounts: Accounts, lifetime: number): ApiKeys {
     },
 
     async rotate(id, { overlap, who = operator }) {
-      const { user, key, name, grant, cidr } = await find(id);
-      const terms = { name, cidr, ...(grant && { grant }), automation: true, apiKey: true };
+      const { user, key, name, grant, cidr, limit } = await find(id);
+      const terms = { name, cidr, limit, ...(grant && { grant }), automation: true, apiKey: true };
       const next = await accounts.issue(user, { ...terms, expires: Date.now() + lifetime }, who);
       await accounts.expireKey(user, key, Date.now() + overlap, who);
       return { key: next.token, info: keyItem(next.info) };
@@ -163,10 +168,12 @@ export function permissionsOf(grant: Grant | undefined): readonly Permission[] {
 
 function keyItem(info: TokenInfo): ApiKey {
   const { key, name, user, grant, cidr, created, expires = Infinity, lastUsed, prefix } = info;
+  const { limit } = info;
   return {
     ...{ id: key, name, user, cidr, created, expires, prefix },
     permissions: permissionsOf(grant),
     ...(grant?.names && { packages: grant.names }),
+    ...(limit !== undefined && { limit }),
     ...(lastUsed !== undefined && { lastUsed }),
   };
 }

@@ -56,6 +56,8 @@ export interface TokenRequest {
   readonly expires?: number;
   /** made for machines: writes without a one-time password, and cannot change the account */
   readonly automation?: boolean;
+  /** requests in the window of the limits @default what the settings say for credentials */
+  readonly limit?: number | undefined;
   /** shaped as an API key, `ctdl_…`, which tells a mistyped one @default false: `npm_…` */
   readonly apiKey?: boolean;
 }
@@ -77,6 +79,7 @@ export interface TokenState {
   readonly created: number;
   readonly expires?: number;
   readonly automation: boolean;
+  readonly limit?: number;
   readonly revoked: boolean;
   /** `expires` was over when a sweep came by: whatever clocks say, it is dead and will be removed */
   readonly expired?: true;

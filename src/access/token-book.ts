@@ -215,7 +215,7 @@ export function createTokenBook(context: TokenContext): TokenBook {
 
   /** What token and user may together, now. */
   async function holder(
-    { user, grant, automation }: TokenState,
+    { user, grant, automation, limit }: TokenState,
     id: string,
     belongs: Promise<Memberships | undefined>,
   ): Promise<Principal> {
@@ -230,6 +230,7 @@ export function createTokenBook(context: TokenContext): TokenBook {
       admin: owner.admin && (grant?.manage ?? true),
       token: id,
       ...(automation && { automation }),
+      ...(limit !== undefined && { limit }),
       ...(grant && { grant }),
       ...member,
     };
@@ -251,6 +252,7 @@ function checked({
   cidr = [],
   expires,
   automation = false,
+  limit,
 }: TokenRequest) {
   if (name.length > longestName || description.length > longestDescription)
     throw invalid(
@@ -262,9 +264,12 @@ function checked({
   if (cidr.length > mostBlocks) throw invalid(`a token has at most ${mostBlocks} address blocks`);
   if (expires !== undefined && !(Number.isSafeInteger(expires) && expires > Date.now()))
     throw invalid("a token must not be expired when it is made");
+  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0))
+    throw invalid("the limit of a token is a whole number above 0");
   return {
     name,
     description,
+    ...(limit !== undefined && { limit }),
     ...(grant && { grant }),
     cidr: cidr.map((block) => {
       const parsed = cidrType.parse(block, "");

@@ -33,6 +33,8 @@ export interface Principal {
   readonly token?: string;
   /** made for machines: needs no one-time password, and cannot change the account. Absent: not */
   readonly automation?: true;
+  /** requests in the window of the limits, where its credential has a limit of its own */
+  readonly limit?: number;
   /** absent: everything that the user may */
   readonly grant?: Grant;
   /** organisations that the user is in, as of now. Absent: none */

@@ -46,6 +46,14 @@ export interface Settings {
   readonly security: {
     /** ms that an API key lives unless it is said */
     readonly apiKeyExpiry: number;
+    /** ms in which a client may make so many requests as the next two say */
+    readonly rateLimitWindow: number;
+    /** of an address without a credential; 0: as many as it wants, as for credentials */
+    readonly rateLimitMax: number;
+    /** of a token or an API key */
+    readonly rateLimitKeyMax: number;
+    /** CIDR blocks that are not limited and never blocked */
+    readonly allow: readonly string[];
   };
   /** what a new scoped package is when its publisher does not say */
   readonly access: { readonly scoped: "public" | "restricted" };

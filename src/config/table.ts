@@ -141,6 +141,28 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     description: "how long an API key lives unless it is said",
     variables: ["SECURITY_API_KEY_EXPIRY"],
   },
+  "security.rateLimitWindow": {
+    type: duration,
+    default: 900_000,
+    description: "time over which requests are counted",
+    variables: ["SECURITY_RATE_LIMIT_WINDOW"],
+  },
+  "security.rateLimitMax": {
+    type: integer(0, 1_000_000_000),
+    default: 1000,
+    description: "requests of an address in that time; 0: no limits",
+    variables: ["SECURITY_RATE_LIMIT_MAX"],
+  },
+  "security.rateLimitKeyMax": {
+    type: integer(1, 1_000_000_000),
+    default: 20_000,
+    description: "requests of a token or API key in that time",
+  },
+  "security.allow": {
+    type: list(cidr),
+    default: [],
+    description: "addresses that are neither limited nor blocked",
+  },
   "access.scoped": {
     type: choice("public", "restricted"),
     default: "public",

@@ -1,18 +1,23 @@
-import type { Citadel } from "@citadel/core";
+import type { Citadel, CitadelError } from "@citadel/core";
 import { createLimiter } from "@citadel/core/access";
 import { isLoopback } from "@citadel/core/config";
 import { createJwts } from "@citadel/core/keys";
+import type { Limits } from "@citadel/core/limits";
 import { createApprovals } from "./auth/approvals.ts";
-import type { Shared } from "./context.ts";
+import { callerOf, type Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
 import { AskedRequest, createResponder, type Asked, type Peer } from "./http/exchange.ts";
 import { createGuard } from "./http/guard.ts";
 import { createRouter, type Route } from "./http/path.ts";
 import { createRequestIds } from "./http/request-id.ts";
 import { createInstall, type Install } from "./install.ts";
+import { createFigures } from "./limit/figures.ts";
+import { createGate } from "./limit/gate.ts";
 
 export interface AppOptions {
   readonly citadel: Citadel;
+  /** absent: nobody is limited */
+  readonly limits?: Limits;
   /** addresses that the server listens on besides those in the settings */
   readonly hosts?: readonly string[];
 }
@@ -25,7 +30,7 @@ export interface App {
 }
 
 /** The registry as a function of requests; needs no port. */
-export function createApp({ citadel, hosts = [] }: AppOptions): App {
+export function createApp({ citadel, limits, hosts = [] }: AppOptions): App {
   const { server } = citadel.settings;
   const guard = createGuard({
     publicUrl: server.publicUrl,
@@ -38,6 +43,7 @@ export function createApp({ citadel, hosts = [] }: AppOptions): App {
     approvals: createApprovals(citadel.store),
     limiter: createLimiter(citadel.store.driver),
     jwts: createJwts(citadel.keys),
+    figures: createFigures(),
     callers: new WeakMap(),
     signup: signupRule(citadel, (asked) => guard.forwarded(asked)),
   };
@@ -48,7 +54,14 @@ export function createApp({ citadel, hosts = [] }: AppOptions): App {
   /** a page of a web site that may use the package API, with a token of its own */
   const invited = (asked: Asked, path: string): boolean =>
     path.startsWith("/api/v1/") && origins.has(asked.header("origin") ?? "");
-  const install = createInstall(shared, routeOf);
+  const gate =
+    limits &&
+    createGate({
+      ...{ limits, settings: citadel.settings.security, figures: shared.figures },
+      client: (asked) => guard.client(asked),
+      caller: (asked) => callerOf(shared, asked),
+    });
+  const install = createInstall(shared, routeOf, gate);
   const requestId = createRequestIds();
   const toResponse = createResponder();
   let rooms: Promise<ReturnType<typeof import("./rooms.ts").createRooms>> | undefined;
@@ -59,24 +72,43 @@ export function createApp({ citadel, hosts = [] }: AppOptions): App {
       const asked = new AskedRequest(request, peer);
       const quick = install(asked);
       if (quick) return toResponse(await quick);
-      const id = requestId(asked);
-      try {
-        const site = guard.site(asked);
-        const route = routeOf(asked.path);
-        if (route.kind === "bad") throw route.error;
-        const path = pathOf(route);
-        if (!harmless.has(asked.method) && !invited(asked, path)) guard.sameOrigin(asked, site);
-        // the first answer must not wait for the router and the schemas
-        rooms ??= import("./rooms.ts").then(({ createRooms }) => createRooms(shared));
-        const visit = { shared, asked, site, path, requestId: id };
-        return await (
-          await rooms
-        )(request, visit);
-      } catch (error) {
-        return toResponse(errorAnswer(error, id));
-      }
+      const ticket = gate?.enter(asked, false);
+      const response = await answerTo(request, asked, ticket?.refused);
+      shared.figures.answered(asked.method, response.status);
+      if (!ticket) return response;
+      const { headers } = ticket.done({ status: response.status, headers: [], body: null });
+      for (let n = 0; n < headers.length; n += 2)
+        response.headers.set(headers[n] ?? "", headers[n + 1] ?? "");
+      return response;
     },
   };
+
+  async function answerTo(
+    request: Request,
+    asked: Asked,
+    refused: CitadelError | undefined,
+  ): Promise<Response> {
+    const id = requestId(asked);
+    try {
+      if (refused) throw refused;
+      const site = guard.site(asked);
+      const route = routeOf(asked.path);
+      if (route.kind === "bad") throw route.error;
+      const path = pathOf(route);
+      if (!harmless.has(asked.method) && !invited(asked, path)) guard.sameOrigin(asked, site);
+      // the first answer must not wait for the router and the schemas
+      rooms ??= import("./rooms.ts").then(({ createRooms }) => createRooms(shared));
+      const visit = { shared, asked, site, path, requestId: id };
+      return await (
+        await rooms
+      )(request, visit);
+    } catch (error) {
+      shared.figures.failed(error);
+      const answer = errorAnswer(error, id);
+      // header objects of answers are shared, and this one may get more
+      return toResponse({ ...answer, headers: [...answer.headers] });
+    }
+  }
 }
 
 const harmless = new Set(["GET", "HEAD", "OPTIONS"]);

@@ -9,6 +9,7 @@ import { authenticate, credentialsOf, type Credentials } from "./http/credential
 import type { Asked } from "./http/exchange.ts";
 import type { Jwts } from "@citadel/core/keys";
 import type { Guard } from "./http/guard.ts";
+import type { Figures } from "./limit/figures.ts";
 
 /** What all routes share. */
 export interface Shared {
@@ -20,6 +21,8 @@ export interface Shared {
   readonly approvals: Approvals;
   readonly limiter: Limiter;
   readonly jwts: Jwts;
+  /** what was asked and refused since the start */
+  readonly figures: Figures;
   /** who makes a request, found once */
   readonly callers: WeakMap<Asked, Promise<Caller>>;
 }

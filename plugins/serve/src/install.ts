@@ -6,19 +6,26 @@ import { apiHeaders } from "./http/headers.ts";
 import type { Route } from "./http/path.ts";
 import { createRequestIds, incomingId } from "./http/request-id.ts";
 import { createPackument } from "./npm/packument.ts";
+import type { Gate } from "./limit/gate.ts";
 import { createTarball } from "./npm/tarball.ts";
 
 /** Answers the install path; undefined when the request is for something else. Never throws. */
 export type Install = (asked: Asked) => Promise<Answer> | Answer | undefined;
 
 /** Packuments, tarballs and ping: plain functions over views and blobs, the same for every runtime. */
-export function createInstall(shared: Shared, routeOf: (target: string) => Route): Install {
-  const { guard } = shared;
+export function createInstall(
+  shared: Shared,
+  routeOf: (target: string) => Route,
+  gate: Gate | undefined,
+): Install {
+  const { guard, figures } = shared;
   const requestId = createRequestIds();
   const packument = createPackument(shared);
   const tarball = createTarball(shared);
-  const failed = (asked: Asked) => (error: unknown) =>
-    withoutBody(asked, errorAnswer(error, requestId(asked)));
+  const failed = (asked: Asked) => (error: unknown) => {
+    figures.failed(error);
+    return withoutBody(asked, errorAnswer(error, requestId(asked)));
+  };
 
   return (asked) => {
     const { method } = asked;
@@ -31,11 +38,14 @@ export function createInstall(shared: Shared, routeOf: (target: string) => Route
     } catch (error) {
       return failed(asked)(error);
     }
-    const answer = answerTo(asked, route, site);
-    if (!(answer instanceof Promise)) return withId(asked, answer);
-    return asked.header("x-request-id") === undefined
-      ? answer.catch(failed(asked))
-      : answer.then((done) => withId(asked, done)).catch(failed(asked));
+    const ticket = gate?.enter(asked, true);
+    const answer = ticket?.refused ? failed(asked)(ticket.refused) : answerTo(asked, route, site);
+    const sent = (done: Answer): Answer => {
+      figures.answered(method, done.status);
+      return withId(asked, ticket ? ticket.done(done) : done);
+    };
+    if (!(answer instanceof Promise)) return sent(answer);
+    return answer.then(sent, (error: unknown) => sent(failed(asked)(error)));
   };
 
   function answerTo(asked: Asked, route: Exclude<Route, { kind: "other" }>, site: Site) {

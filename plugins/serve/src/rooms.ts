@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { accessRoutes } from "./api/access.ts";
 import { apiKeyRoutes } from "./api/api-keys.ts";
 import { authRoutes } from "./api/auth.ts";
+import { securityRoutes } from "./api/security.ts";
 import { packageApi } from "./api/v1/routes.ts";
 import { policyRoutes } from "./api/policy.ts";
 import { batchRoutes } from "./api/batch.ts";
@@ -26,7 +27,10 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.notFound(() => {
     throw new CitadelError("E_NOT_FOUND", "there is nothing at this address");
   });
-  app.onError((error, c) => toResponse(errorAnswer(error, c.env.requestId)));
+  app.onError((error, c) => {
+    shared.figures.failed(error);
+    return toResponse(errorAnswer(error, c.env.requestId));
+  });
   app.use(async (c, next) => {
     await next();
     // answers here are small and whole but for tarballs, which say their length; clients size their caches by it
@@ -50,6 +54,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", apiKeyRoutes());
   app.route("/", authRoutes());
   app.route("/", packageApi(shared));
+  app.route("/", securityRoutes());
   app.route("/", policyRoutes());
   app.route("/", batchRoutes());
   app.route("/", downloadRoutes());

@@ -86,6 +86,8 @@ const keySchema = z.strictObject({
   user: z.string().optional(),
   packages: z.array(z.string()).min(1).optional(),
   cidr: z.array(z.string()).optional(),
+  /** requests in the window of the limits */
+  limit: z.int().min(1).optional(),
   expires: time.optional(),
 });
 const rotateSchema = z.strictObject({ overlap: time.optional() });

@@ -62,7 +62,11 @@ async function serveHere({ settings, citadel, log }: ServeOptions): Promise<Serv
   const opened = await citadel();
   if (settings.workers > 1) shareable(opened, settings.workers);
   if (opened.staleness > 0) opened.follow();
-  const app = createApp({ citadel: opened, hosts: addressesOf(host) });
+  const app = createApp({
+    citadel: opened,
+    limits: await opened.limits(),
+    hosts: addressesOf(host),
+  });
   const switches = await followSwitches(opened, log);
   const requestLog = await createRequestLog(switches.logs);
   const server = await startServer({ app, hosts: host, port, log: requestLog });

@@ -1,0 +1,83 @@
+import { CitadelError } from "@citadel/core";
+import { countedClient, type Caller } from "@citadel/core/access";
+import type { Block } from "@citadel/core/limits";
+import { Hono, type Context } from "hono";
+import * as z from "zod";
+import { signedIn } from "../context.ts";
+import { readJson } from "../http/body.ts";
+import { getPath } from "../npm/routes.ts";
+import { param, type Env, type Handler } from "../npm/room.ts";
+import { check } from "../npm/schemas.ts";
+
+/** `/_api/security`: what was refused, and who is blocked, for administrators. */
+export function securityRoutes(): Hono<Env> {
+  return new Hono<Env>({ getPath })
+    .get("/_api/security/metrics", getMetrics)
+    .get("/_api/security/blocks", getBlocks)
+    .post("/_api/security/blocks", postBlock)
+    .delete("/_api/security/blocks/:client", deleteBlock);
+}
+
+const getMetrics: Handler = async (c) => {
+  await administrator(c);
+  const { citadel, figures } = c.env.shared;
+  const [limits, keys] = await Promise.all([citadel.limits(), citadel.apiKeys()]);
+  const [blocks, all] = await Promise.all([limits.blocks.list(), keys.list()]);
+  return c.json({
+    ...figures.read(),
+    blocks: blocks.map(shown),
+    keys: all.map(({ id, name, user, permissions, lastUsed }) => ({
+      ...{ id, name, user, permissions },
+      lastUsed: lastUsed === undefined ? null : new Date(lastUsed).toISOString(),
+    })),
+  });
+};
+
+const getBlocks: Handler = async (c) => {
+  await administrator(c);
+  const { blocks } = await c.env.shared.citadel.limits();
+  return c.json({ items: (await blocks.list()).map(shown) });
+};
+
+const postBlock: Handler = async (c) => {
+  await administrator(c);
+  const body = check(blockSchema, await readJson(c.req.raw, 4096));
+  const client = countedClient(body.address);
+  if (client === undefined)
+    throw new CitadelError("E_INVALID_DOCUMENT", "this machine itself cannot be blocked");
+  const { blocks } = await c.env.shared.citadel.limits();
+  return c.json(shown(await blocks.block(client, body.reason, body.minutes)), 201);
+};
+
+const deleteBlock: Handler = async (c) => {
+  await administrator(c);
+  const { blocks } = await c.env.shared.citadel.limits();
+  if (!(await blocks.unblock(param(c, "client"))))
+    throw new CitadelError("E_NOT_FOUND", "this client is not blocked");
+  return c.body(null, 204);
+};
+
+async function administrator(c: Context<Env>): Promise<Caller> {
+  const caller = await signedIn(c.env.shared, c.env.asked);
+  if (!caller.principal.admin)
+    throw new CitadelError("E_FORBIDDEN", "only an administrator sees and changes this", {
+      hint: ["ask an administrator"],
+    });
+  return caller;
+}
+
+const shown = ({ since, until, ...block }: Block): object => ({
+  ...block,
+  since: new Date(since).toISOString(),
+  until: new Date(until).toISOString(),
+});
+
+const blockSchema = z.strictObject({
+  address: z.union([z.ipv4(), z.ipv6()]),
+  reason: z.string().min(1).max(200).default("by an administrator"),
+  minutes: z
+    .int()
+    .min(1)
+    .max(30 * 24 * 60)
+    .optional(),
+});
