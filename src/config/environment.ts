@@ -16,3 +16,10 @@ export function logEverything(): () => void {
     else process.env["DEBUG"] = before;
   };
 }
+
+/** A variable that processes started from here are not to have. */
+export function take(name: string): string | undefined {
+  const value = process.env[name];
+  delete process.env[name];
+  return value === "" ? undefined : value;
+}

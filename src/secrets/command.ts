@@ -1,13 +1,23 @@
-import { environment } from "../config/environment.ts";
+import { environment, take } from "../config/environment.ts";
 import { CitadelCommand } from "../command.ts";
 import { CitadelError } from "../errors.ts";
 import { askSecret } from "../terminal/prompt.ts";
 import { readSecretFile } from "../terminal/secret.ts";
 import type { Vault } from "../vault/index.ts";
 import type { Shield } from "../vault/mask/shield.ts";
-import { string } from "@oclif/core/flags";
+import { integer, string } from "@oclif/core/flags";
 import { openSecrets } from "./open.ts";
 import { readValue } from "./value.ts";
+
+/** The flags of every command that opens the vault. */
+export interface VaultFlags {
+  readonly "passphrase-file"?: string | undefined;
+  readonly "identity-fd"?: number | undefined;
+}
+
+/** The file that holds the passphrase, if one is named. */
+export const passphraseFile = (flags: VaultFlags): string | undefined =>
+  flags["passphrase-file"] ?? environment()["CITADEL_PASSPHRASE_FILE"];
 
 /** The base of the commands that open the vault. */
 export abstract class SecretsCommand extends CitadelCommand {
@@ -17,6 +27,12 @@ export abstract class SecretsCommand extends CitadelCommand {
       helpGroup: "GLOBAL",
       helpValue: "<file>",
       description: "file with the passphrase of the key file",
+    }),
+    "identity-fd": integer({
+      helpGroup: "GLOBAL",
+      helpValue: "<number>",
+      min: 0,
+      description: "open descriptor that holds the identity",
     }),
   };
 
@@ -45,15 +61,18 @@ export abstract class SecretsCommand extends CitadelCommand {
     };
   }
 
-  /** @param file value of --passphrase-file @param stdin whether standard input holds something else */
-  protected async vault(file: string | undefined, stdin = false): Promise<Vault> {
-    const path = file ?? environment()["CITADEL_PASSPHRASE_FILE"];
+  /** @param flags as parsed @param stdin whether standard input holds something else */
+  protected async vault(flags: VaultFlags, stdin = false): Promise<Vault> {
+    const file = environment()["CITADEL_IDENTITY_FILE"] || undefined;
+    const path = passphraseFile(flags);
+    const descriptor = flags["identity-fd"];
     if (stdin && path === "-")
       throw new CitadelError("E_USAGE", "standard input holds the value, not the passphrase", {
         hint: ["pass --passphrase-file <file>"],
       });
     const vault = openSecrets({
       citadel: await this.citadel(),
+      from: { descriptor, file, variable: take("CITADEL_IDENTITY") },
       passphrase: async (use) => {
         if (path) return readSecretFile(path, "passphrase");
         const flag = "--passphrase-file <file>";

@@ -1,4 +1,4 @@
-export { SecretsCommand } from "./command.ts";
+export { passphraseFile, SecretsCommand, type VaultFlags } from "./command.ts";
 export { openSecrets, type OpenSecretsOptions } from "./open.ts";
 export {
   durationOf,

@@ -1,20 +1,22 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Citadel } from "../citadel.ts";
-import { openVault, type Vault } from "../vault/index.ts";
+import { openVault, type Vault, type VaultOptions } from "../vault/index.ts";
 
 export interface OpenSecretsOptions {
   readonly citadel: Pick<Citadel, "store" | "backends" | "dirs" | "crash">;
   /** asked when the key file is opened, or made */
   readonly passphrase: (use: "new" | "known") => Promise<string>;
+  /** where the identity may come from besides the keychain and the key file */
+  readonly from?: VaultOptions["from"];
 }
 
 /** The vault in the store of this Citadel, with the key file, pin and access log of this machine. */
-export function openSecrets({ citadel, passphrase }: OpenSecretsOptions): Vault {
+export function openSecrets({ citadel, passphrase, from = {} }: OpenSecretsOptions): Vault {
   const { store, backends, dirs, crash } = citadel;
   const url = backends[0]?.url ?? "";
   return openVault({
-    ...{ store, passphrase, who: { name: "local", via: "cli" } },
+    ...{ store, passphrase, from, who: { name: "local", via: "cli" } },
     // not beside the data: what brings an older state of that back must not bring the pin back with it
     folder: join(dirs.config, "vault"),
     storeId: createHash("sha256").update(url).digest("hex").slice(0, 16),

@@ -3,6 +3,8 @@ import type { ScopeLabel } from "./contents.ts";
 import type { Description, Retention } from "./meta.ts";
 import type { Item } from "./formats/item.ts";
 import type { Finder } from "./mask/finder.ts";
+import type { MemberVerbs } from "./api-members.ts";
+import type { Keep, MadeIdentity } from "./identity/make.ts";
 import type { Env } from "./names.ts";
 import type { Action } from "./policy/document.ts";
 import type { Decision, Request } from "./policy/evaluate.ts";
@@ -155,15 +157,21 @@ export interface Audit {
   readonly problems: readonly string[];
 }
 
+/** Where the identity of this machine is. */
+export type IdentitySource = Pick<MadeIdentity, "source" | "where" | "notInKeychain">;
+
 /** The secrets of a store, for the identity of this machine. */
-export interface Vault {
+export interface Vault extends MemberVerbs {
   /** Makes the vault, and an identity where this machine has none. @throws E_VAULT_EXISTS */
-  init(): Promise<{
-    readonly vault: string;
-    readonly member: string;
-    readonly keyFile: string;
-    readonly made: boolean;
-  }>;
+  init(options?: { readonly keep?: Keep }): Promise<
+    IdentitySource & {
+      readonly vault: string;
+      /** key id */
+      readonly member: string;
+      /** whether the identity is new */
+      readonly made: boolean;
+    }
+  >;
   /** @throws E_CONFLICT with the numbers, E_TOO_LARGE, E_INVALID_SECRET */
   set(which: Which, value: Uint8Array, options?: SetOptions): Promise<Changed>;
   /** The value, once its access is on record. @throws E_SECRET_NOT_FOUND, E_SECRET_GONE, E_SECRET_DENIED, E_ACCESS_LOG */

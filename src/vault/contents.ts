@@ -1,7 +1,9 @@
 import { keep } from "../store/immutable.ts";
 import type { Crash, Store } from "../store/types.ts";
+import { CitadelError } from "../errors.ts";
 import { hash } from "./hash.ts";
 import { readMeta, type Meta, type Retention } from "./meta.ts";
+import { sealsForced } from "./limits.ts";
 import type { Env } from "./names.ts";
 import { damaged } from "./problems.ts";
 import { openRecord, sealRecord } from "./record.ts";
@@ -23,7 +25,7 @@ export interface Contents {
   newSlot(id: string, generation: number, members: readonly Member[]): Promise<Slot>;
   /** The key of a compartment once more, sealed to others. */
   slotFor(compartment: Compartment, members: readonly Member[]): Promise<Slot>;
-  /** Seals and stores bytes. @returns SHA-256 (base64url) of the object */
+  /** Seals and stores bytes. @throws E_CONFLICT when the key has sealed too much @returns SHA-256 (base64url) of the object */
   put(value: Uint8Array, place: RecordPlace, compartment: KeyOf): Promise<string>;
   /** @throws E_VAULT_DAMAGED, E_INTEGRITY, E_VAULT_LOCKED */
   get(record: RecordRef, compartment: KeyOf): Promise<Buffer>;
@@ -35,7 +37,8 @@ export interface Contents {
 }
 
 /** Which key opens: that of a generation. */
-export type KeyOf = Pick<Compartment, "id" | "generation" | "slot">;
+export type KeyOf = Pick<Compartment, "id" | "generation" | "slot"> &
+  Partial<Pick<Compartment, "seals">>;
 
 /** A sealed key as it lies in the store. */
 export interface Slot {
@@ -119,6 +122,10 @@ export function openContents(
     slotFor: async (compartment, members) =>
       store(compartment.id, compartment.generation, await keyOf(compartment), members),
     async put(value, place, compartment) {
+      if ((compartment.seals ?? 0) >= sealsForced)
+        throw new CitadelError("E_CONFLICT", "the key of this scope has sealed too much", {
+          hint: ["an administrator makes a new one: citadel secrets:rekey"],
+        });
       return manifests.put(await sealRecord(value, place, await keyOf(compartment)));
     },
     async metaOf(record, compartment) {

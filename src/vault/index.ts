@@ -3,6 +3,7 @@ export {
   timeOf,
   type AuditItem,
   type GetOptions,
+  type IdentitySource,
   type Taken,
   type Vault,
   type VersionInfo,
@@ -10,9 +11,9 @@ export {
 export { openVault, type VaultOptions } from "./vault.ts";
 export { vaultKind, vaultName } from "./kind.ts";
 export type { Description } from "./meta.ts";
-export { deriveKey } from "./passphrase.ts";
 export { actions, readPolicy, type Action } from "./policy/document.ts";
 export { evaluate } from "./policy/evaluate.ts";
+export { deriveKey } from "./identity/passphrase.ts";
 export { mostBytes, openRecord, sealRecord } from "./record.ts";
 export { readSchedule } from "./schedule.ts";
 export type { RecordPlace } from "./types.ts";
@@ -20,3 +21,8 @@ export { isReference, readReference, referenceTo } from "./reference.ts";
 export { maskedValue } from "./values/check.ts";
 export { defaultLength, generate } from "./values/generate.ts";
 export { isValueType, valueTypes } from "./values/types.ts";
+export type { Keep } from "./identity/make.ts";
+export type { Exposed, MemberInfo, PublicIdentity, Rekeyed, VaultStatus } from "./api-members.ts";
+export { newIdentity } from "./identity/key-file.ts";
+export { newRecoveryKit } from "./identity/recovery.ts";
+export { fingerprint, publicId, secretText } from "./identity/text.ts";

@@ -99,3 +99,6 @@ export function expired(found: Found, n: number): CitadelError {
     ],
   });
 }
+
+export const noScope = (name: string): CitadelError =>
+  new CitadelError("E_SECRET_NOT_FOUND", `there is no scope ${JSON.stringify(name)}`);

@@ -8,12 +8,14 @@ export interface Pin {
   readonly vault: string;
   readonly seq: number;
   readonly head: string;
+  /** key ids of those who may say that another history takes the place of this one */
+  readonly administrators: readonly string[];
 }
 
 export interface Pins {
   read(): Promise<Pin | undefined>;
-  /** Durable when it resolves; never goes back. */
-  write(pin: Pin): Promise<void>;
+  /** Durable when it resolves; never goes back. @param instead the pin that it takes the place of, newer or not */
+  write(pin: Pin, instead?: Pin): Promise<void>;
 }
 
 /** The pin of one store, in a folder of this machine's own. @param store names the store, a file name */
@@ -28,9 +30,15 @@ export function openPins(folder: string, store: string): Pins {
       throw damaged(`${path} cannot be read`, error);
     }
     try {
-      const { vault, seq, head } = JSON.parse(text) as Record<keyof Pin, unknown>;
-      if (typeof vault === "string" && Number.isSafeInteger(seq) && typeof head === "string")
-        return { vault, seq: seq as number, head };
+      const pin = JSON.parse(text) as Record<keyof Pin, unknown>;
+      const { vault, seq, head, administrators } = pin;
+      if (
+        typeof vault === "string" &&
+        Number.isSafeInteger(seq) &&
+        typeof head === "string" &&
+        Array.isArray(administrators)
+      )
+        return pin as unknown as Pin;
     } catch {
       // as below
     }
@@ -38,9 +46,15 @@ export function openPins(folder: string, store: string): Pins {
   };
   return {
     read,
-    async write(pin) {
+    async write(pin, instead) {
       const known = await read();
-      if (known && known.vault === pin.vault && known.seq >= pin.seq) return;
+      if (
+        known &&
+        known.head !== instead?.head &&
+        known.vault === pin.vault &&
+        known.seq >= pin.seq
+      )
+        return;
       await mkdir(folder, { recursive: true, mode: 0o700 });
       const draft = `${path}.${randomUUID()}`;
       try {

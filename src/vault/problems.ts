@@ -6,3 +6,10 @@ export const damaged = (what: string, cause?: unknown): CitadelError =>
 
 /** This identity has no key for it, or no right. */
 export const denied = (what: string): CitadelError => new CitadelError("E_SECRET_DENIED", what);
+
+/** The identity does not open, or nothing opens with it. */
+export const locked = (what: string, cause?: unknown, hint?: readonly string[]): CitadelError =>
+  new CitadelError("E_VAULT_LOCKED", what, {
+    ...(cause !== undefined && { cause }),
+    ...(hint && { hint }),
+  });

@@ -2,7 +2,7 @@ import type { CryptoKey } from "jose";
 import { importJWK } from "jose";
 import { operationsOf, readEvent, verifyEvent } from "./event.ts";
 import { hash } from "./hash.ts";
-import { keyId } from "./key-id.ts";
+import { keyId } from "./identity/key-id.ts";
 import { isCurrent } from "./members.ts";
 import { rules } from "./ops/index.ts";
 import type { Draft, Rule } from "./ops/rule.ts";
@@ -26,6 +26,7 @@ export function replaying(before?: VaultState): Replay {
     scopes: new Map(before.scopes),
     secrets: new Map(before.secrets),
     purged: new Set(before.purged),
+    forks: new Map(before.forks),
   };
   const keys = new Map<string, Promise<CryptoKey | Uint8Array>>();
 
@@ -86,5 +87,6 @@ function begun(
     scopes: new Map(),
     secrets: new Map(),
     purged: new Set(),
+    forks: new Map(),
   };
 }

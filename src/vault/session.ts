@@ -1,11 +1,14 @@
-import { CitadelError } from "../errors.ts";
 import type { Actor, Crash, Store } from "../store/types.ts";
 import { openAccessLog, type AccessLog } from "./access-log.ts";
+import { openCheckpoints } from "./checkpoint.ts";
 import { openContents, type Contents } from "./contents.ts";
-import { openHistory, type History, type Plan } from "./history.ts";
-import { keyFileOf, openKeyFile } from "./key-file.ts";
+import { isDamage, openHistory, type History, type Plan } from "./history.ts";
+import { findIdentity, type FoundIdentity, type IdentityOptions } from "./identity/find.ts";
+import { keyFileOf, type AskPassphrase } from "./identity/key-file.ts";
 import { administrators, isCurrent } from "./members.ts";
+import { makeIdentity, type Keep, type MadeIdentity } from "./identity/make.ts";
 import { openPins } from "./pin.ts";
+import { locked } from "./problems.ts";
 import type { Identity, MemberState, RecordPlace, VaultState } from "./types.ts";
 
 export interface VaultOptions {
@@ -16,7 +19,9 @@ export interface VaultOptions {
   readonly storeId: string;
   readonly who: Actor;
   /** asked for when it is needed, once */
-  readonly passphrase: (use: "new" | "known") => Promise<string>;
+  readonly passphrase: AskPassphrase;
+  /** where the identity may come from besides the keychain and the key file */
+  readonly from?: Omit<IdentityOptions, "folder" | "passphrase">;
   readonly crash?: (point: Parameters<Crash>[0] | "slot" | "pin") => void;
 }
 
@@ -33,6 +38,10 @@ export interface Opened {
 /** What every verb works with. */
 export interface Session extends Required<VaultOptions> {
   readonly history: History;
+  /** Of this process; undefined when there is none. @throws E_VAULT_LOCKED */
+  lookForIdentity(): Promise<FoundIdentity | undefined>;
+  /** The same; made where there is none. */
+  ensureIdentity(keep: Keep): Promise<MadeIdentity & { readonly made: boolean }>;
   /** The verified state of now. @throws E_VAULT_LOCKED, E_VAULT_NOT_FOUND, E_VAULT_DAMAGED, E_VAULT_ROLLBACK */
   use(): Promise<Opened>;
   /** The same for a look that does not change anything; once more where the vault was changed beneath it. */
@@ -45,27 +54,40 @@ export interface Session extends Required<VaultOptions> {
 }
 
 export function openSession(given: VaultOptions): Session {
-  const options = { crash: () => {}, ...given };
-  const { store, folder, storeId, who, passphrase, crash } = options;
-  const history = openHistory({ store, who, crash, pins: openPins(folder, storeId) });
-  let unlocked: Promise<{ identity: Identity; contents: Contents; log: AccessLog }> | undefined;
+  const options = { crash: () => {}, from: {}, ...given };
+  const { store, folder, storeId, who, passphrase, crash, from } = options;
 
+  let found: Promise<FoundIdentity | undefined> | undefined;
+  const lookForIdentity = () => (found ??= findIdentity({ folder, passphrase, ...from }));
+  const identity = async (): Promise<Identity> => {
+    const known = await lookForIdentity();
+    if (known) return known.identity;
+    throw locked(
+      `there is no identity: neither in the keychain nor in ${keyFileOf(folder)}`,
+      undefined,
+      [
+        "make one, and show its public id to an administrator: citadel secrets:identity",
+        "or name one: CITADEL_IDENTITY_FILE, --identity-fd",
+      ],
+    );
+  };
+
+  const history = openHistory({
+    ...{ store, who, crash, pins: openPins(folder, storeId) },
+    checkpoints: async () => openCheckpoints(folder, storeId, await identity()),
+  });
+  let unlocked: Promise<Pick<Opened, "identity" | "contents" | "log">> | undefined;
   const unlock = async (state: VaultState) => {
-    const identity = await openKeyFile(folder, () => passphrase("known"));
-    if (!identity)
-      throw new CitadelError("E_VAULT_LOCKED", `there is no key file: ${keyFileOf(folder)}`, {
-        hint: ["copy the key file of the machine that made the vault, and keep its mode 0600"],
-      });
-    const contents = openContents(store, identity, crash);
-    return { identity, contents, log: openAccessLog(folder, state.id, administrators(state)) };
+    const me = await identity();
+    const contents = openContents(store, me, crash);
+    return { identity: me, contents, log: openAccessLog(folder, state.id, administrators(state)) };
   };
 
   const opened = async (state: VaultState): Promise<Opened> => {
     const known = await (unlocked ??= unlock(state));
     const me = state.members.get(known.identity.member.kid);
     if (!me || !isCurrent(me, Date.now()))
-      throw new CitadelError(
-        "E_VAULT_LOCKED",
+      throw locked(
         `the identity of this machine is ${me ? "a member of this vault no longer" : "no member of this vault"}`,
       );
     return { state, me, ...known };
@@ -76,6 +98,14 @@ export function openSession(given: VaultOptions): Session {
   return {
     ...options,
     history,
+    lookForIdentity,
+    async ensureIdentity(keep) {
+      const known = await lookForIdentity();
+      if (known) return { ...known, made: false };
+      const made = await makeIdentity({ folder, passphrase, ...from }, keep);
+      found = Promise.resolve(made);
+      return { ...made, made: true };
+    },
     use,
     async look(work) {
       for (;;) {
@@ -84,8 +114,7 @@ export function openSession(given: VaultOptions): Session {
           return await work(before);
         } catch (error) {
           // a key or a record may have been given up since: that is no damage
-          if (!(error instanceof CitadelError) || error.code !== "E_VAULT_DAMAGED") throw error;
-          if ((await history.state()).seq === before.state.seq) throw error;
+          if (!isDamage(error) || (await history.state()).seq === before.state.seq) throw error;
         }
       }
     },

@@ -6,13 +6,17 @@ import type { Compartment, Identity } from "./types.ts";
 
 const keyBytes = 32;
 
-/** Slots lie apart from everything else, where nothing is ever locked against deletion; named by what they hold. */
-export const slotKey = ({
-  id,
-  generation,
-  slot,
-}: Pick<Compartment, "id" | "generation" | "slot">): Key =>
-  `slot/${id}/${generation}/${Buffer.from(slot, "base64url").toString("hex")}`;
+/** Slots lie apart from everything else, where nothing is ever locked against deletion. */
+export const slotsOf = (compartment: string): string => `slot/${compartment}/`;
+
+/** Named by what it holds: another one never takes its place before the history says so. */
+export const slotKey = ({ id, generation, slot }: SlotOf): Key =>
+  `${slotsOf(id)}${generation}/${Buffer.from(slot, "base64url").toString("hex")}`;
+
+/** 0 for what is no slot. */
+export const generationOf = (key: Key): number => Number(/\/(\d+)\/[^/]+$/.exec(key)?.[1] ?? 0);
+
+type SlotOf = Pick<Compartment, "id" | "generation" | "slot">;
 
 /** Seals the key of a scope to those who may open it, as an age file. @param recipients `age1…` */
 export async function sealSlot(
@@ -32,7 +36,7 @@ export async function sealSlot(
  */
 export async function openSlot(
   bytes: Uint8Array | undefined,
-  { id, generation, slot }: Pick<Compartment, "id" | "generation" | "slot">,
+  { id, generation, slot }: SlotOf,
   identity: Identity,
 ): Promise<Uint8Array> {
   const what = `slot ${generation} of the scope ${id}`;

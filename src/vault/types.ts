@@ -108,7 +108,7 @@ export interface MemberState extends Member {
   readonly record?: RecordRef;
 }
 
-/** What a verified history adds up to. */
+/** What a verified history adds up to. Whoever changes its shape raises `form` in `checkpoint.ts`. */
 export interface VaultState {
   /** SHA-256 (base64url) of the first event */
   readonly id: string;
@@ -124,6 +124,8 @@ export interface VaultState {
   readonly secrets: ReadonlyMap<string, SecretState>;
   /** ids that no secret may have again */
   readonly purged: ReadonlySet<string>;
+  /** histories that an administrator gave up for this one: their newest event, and who signed that */
+  readonly forks: ReadonlyMap<string, string>;
   /** the rules of who may do what, sealed in the compartment `meta` */
   readonly policy?: RecordRef;
 }
@@ -205,6 +207,8 @@ export type Operation =
       readonly slots: Slots;
     }
   | { readonly op: "member.remove"; readonly kid: string }
+  /** histories that were seen, given up for this one: SHA-256 (base64url) of their newest events */
+  | { readonly op: "fork"; readonly heads: readonly string[] }
   | {
       readonly op: "rekey";
       readonly s: string;

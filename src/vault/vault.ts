@@ -3,7 +3,6 @@ import { CitadelError } from "../errors.ts";
 import type { Vault } from "./api.ts";
 import { audit } from "./audit.ts";
 import { openContents } from "./contents.ts";
-import { keyFileOf, makeKeyFile, openKeyFile } from "./key-file.ts";
 import { openSession, type VaultOptions } from "./session.ts";
 import { change, clean, describe, describeScope, destroy, purge } from "./verbs/lifecycle.ts";
 import { explain, getPolicy, setPolicy } from "./verbs/policy.ts";
@@ -13,12 +12,13 @@ import { begin, rotate, rotating, step } from "./verbs/rotate.ts";
 import { rollback, set } from "./verbs/write.ts";
 import { take } from "./verbs/take.ts";
 import { traces } from "./verbs/traces.ts";
+import { memberVerbs } from "./verbs/members.ts";
 
 export type { VaultOptions } from "./session.ts";
 
 export function openVault(options: VaultOptions): Vault {
   const session = openSession(options);
-  const { store, folder, passphrase, history, crash, use } = session;
+  const { store, history, crash, use, ensureIdentity } = session;
   return {
     set: (which, value, options) => set(session, which, value, options),
     get: (which, options) => get(session, which, options),
@@ -40,19 +40,19 @@ export function openVault(options: VaultOptions): Vault {
     setPolicy: (text) => setPolicy(session, text),
     getPolicy: () => getPolicy(session),
     explain: (action, about, more = {}) => explain(session, action, about, more),
+    ...memberVerbs(session),
 
     traces: () => traces(session),
     take: (items, options) => take(session, items, options),
     ageIdentity: async () => (await use()).identity.age,
 
-    async init() {
+    async init({ keep = "any" } = {}) {
       if (await history.exists())
         throw new CitadelError("E_VAULT_EXISTS", "this store has a vault already");
       await history.state().catch((error: unknown) => {
         if (!(error instanceof CitadelError) || error.code !== "E_VAULT_NOT_FOUND") throw error;
       });
-      const known = await openKeyFile(folder, () => passphrase("known"));
-      const identity = known ?? (await makeKeyFile(folder, () => passphrase("new")));
+      const { identity, made, source, where, notInKeychain } = await ensureIdentity(keep);
       const s = randomBytes(16).toString("base64url");
       const { sign, age, kid } = identity.member;
       const { slot, key } = await openContents(store, identity, crash).newSlot(s, 1, [
@@ -62,11 +62,16 @@ export function openVault(options: VaultOptions): Vault {
         operation: { op: "genesis", sign, age, s, slot },
         keep: [key],
       });
-      return { vault: id, member: kid, keyFile: keyFileOf(folder), made: known === undefined };
+      return {
+        ...{ vault: id, member: kid, source, where, made },
+        ...(notInKeychain !== undefined && { notInKeychain }),
+      };
     },
 
     async audit({ verify = false } = {}) {
-      return audit({ ...(await use()), events: history.events() }, verify);
+      const opened = await use();
+      const steps = await Array.fromAsync(history.past(), ({ event }) => event);
+      return audit({ ...opened, events: steps }, verify);
     },
   };
 }

@@ -90,7 +90,7 @@ test("D2: without a key file, with one that others can read, and with another pa
   expect((await run(["secrets:get", "a"])).output).toContain("can be read by others");
   await rm(file);
   const none = await run(["secrets:get", "a"]);
-  expect([none.code, none.output.includes("there is no key file")]).toEqual([8, true]);
+  expect([none.code, none.output.includes("there is no identity")]).toEqual([8, true]);
 });
 
 test("vault attack 9: a planted value is found nowhere it should not be", async () => {

@@ -27,9 +27,9 @@ export function placeOf(keys: string, key: Key): string {
   return `${join(keys, ...key.split("/").map(encode))}+`;
 }
 
-/** Blobs and manifests never change, so they need no versions. */
+/** Blobs, manifests and sealed keys never change, so they need no versions, and are gone at once when they are deleted. */
 export function isImmutable(key: Key): boolean {
-  return key.startsWith("b/") || key.startsWith("m/");
+  return /^(?:b|m|slot)\//.test(key);
 }
 
 /** The file name of a version. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { ETag, Key } from "@citadel/core/driver";
 import { orMissing, tryRemoval } from "./failure.ts";
-import { versionName } from "./names.ts";
+import { isImmutable, versionName } from "./names.ts";
 import { alive, type Objects, type Surroundings } from "./objects.ts";
 
 /** Frees old versions, expired objects, tombstones older than `olderThanMs`, empty folders. Returns how many files went. */
@@ -47,7 +47,7 @@ export async function sweepKeys(
       check();
       const child = join(path, name);
       if (!name.endsWith("+"))
-        await folder(child, immutable || (path === keys && /^[bm]$/.test(name)));
+        await folder(child, immutable || (path === keys && isImmutable(`${name}/`)));
       else if (immutable) await expired(child, true);
       else await versions(child);
     }

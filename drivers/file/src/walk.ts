@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Key } from "@citadel/core/driver";
 import type { Disk } from "./disk.ts";
 import { orMissing } from "./failure.ts";
-import { decode, encode } from "./names.ts";
+import { decode, encode, isImmutable } from "./names.ts";
 
 const WORTH_KEEPING = 500;
 const QUIET_MS = 2000;
@@ -35,7 +35,7 @@ export function walker(
   let kept: { folder: string; changed: number; children: readonly Child[] } | undefined;
 
   const firstKey = async (place: string, base: string): Promise<Key | undefined> => {
-    if (place.endsWith("+")) return keyAt(place, /^[bm]\//.test(base));
+    if (place.endsWith("+")) return keyAt(place, isImmutable(base));
     for (const name of (await orMissing(disk.readdir(place))) ?? []) {
       const key = await firstKey(join(place, name), base);
       if (key !== undefined) return key;

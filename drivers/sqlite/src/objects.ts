@@ -190,7 +190,13 @@ export function objects(db: DatabaseSync, changed: (key: Key) => void): Objects 
     delete(key, options) {
       const old = stored(key);
       check(key, old, options);
-      if (old) remove(key, old);
+      if (!old) return;
+      db.exec("PRAGMA secure_delete = ON");
+      try {
+        remove(key, old);
+      } finally {
+        db.exec("PRAGMA secure_delete = FAST");
+      }
     },
 
     spill(blob = number(), n, data) {

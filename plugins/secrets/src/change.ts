@@ -22,7 +22,7 @@ export abstract class ChangeCommand extends SecretsCommand {
   async run(): Promise<object> {
     const { args, flags } = await this.parse(ChangeCommand, this.argv);
     const versions = flags.versions === undefined ? undefined : versionList(flags.versions);
-    const vault = await this.vault(flags["passphrase-file"]);
+    const vault = await this.vault(flags);
     const done = await vault.change(this.op, { name: args.key, scope: flags.scope }, versions);
     const what = `${done.scope}/${done.name}`;
     const [verb, nothing] = this.said;

@@ -1,4 +1,5 @@
 import type { Operation, OperationOf } from "../types.ts";
+import { fork } from "./fork.ts";
 import { genesis } from "./genesis.ts";
 import { memberAdd, memberRemove, memberRole } from "./members.ts";
 import { rekey } from "./rekey.ts";
@@ -25,4 +26,5 @@ export const rules: { readonly [O in Operation["op"]]: Rule<OperationOf<O>> } = 
   "member.role": memberRole,
   "member.remove": memberRemove,
   rekey,
+  fork,
 };

@@ -1,5 +1,5 @@
 import { entitled, isCurrent } from "../members.ts";
-import { keyId } from "../key-id.ts";
+import { keyId } from "../identity/key-id.ts";
 import type { MemberState, OperationOf, Envelope } from "../types.ts";
 import {
   isFlag,

@@ -21,7 +21,7 @@ export default class SecretsAudit extends SecretsCommand {
     const { flags } = await this.parse(SecretsAudit);
     const { secret, scope, verify } = flags;
     const since = flags.since === undefined ? 0 : timeOfText(flags.since, Date.now());
-    const vault = await this.vault(flags["passphrase-file"]);
+    const vault = await this.vault(flags);
     const { items: all, problems } = await vault.audit({ verify });
     const items = all
       .filter(({ name, scope: of }) => (secret ?? name) === name && (scope ?? of) === of)

@@ -19,7 +19,7 @@ export default class SecretsDestroy extends SecretsCommand {
   async run(): Promise<object> {
     const { args, flags } = await this.parse(SecretsDestroy);
     const versions = versionList(flags.versions);
-    const vault = await this.vault(flags["passphrase-file"]);
+    const vault = await this.vault(flags);
     const list = versions.join(", ");
     if (!flags.yes) await this.confirm(`Destroy ${list} of ${args.key} for good?`, "--yes");
     const done = await vault.destroy({ name: args.key, scope: flags.scope }, versions);

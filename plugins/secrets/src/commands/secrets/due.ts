@@ -19,7 +19,7 @@ export default class SecretsDue extends SecretsCommand {
     const within = durationOf(flags.within);
     if (within === undefined)
       throw new CitadelError("E_USAGE", "--within is a duration such as 7d");
-    const vault = await this.vault(flags["passphrase-file"]);
+    const vault = await this.vault(flags);
     const items = (await vault.due(Date.now() + within)).map(({ at, ...item }) => ({
       ...item,
       at: iso(at),

@@ -19,7 +19,7 @@ export default class SecretsEdit extends SecretsCommand {
     const said = descriptionOf(flags);
     if (Object.values(said).every((value) => value === undefined))
       throw new CitadelError("E_USAGE", "no flag says what is to be changed");
-    const vault = await this.vault(flags["passphrase-file"]);
+    const vault = await this.vault(flags);
     const done = await vault.describe({ name: args.key, scope: flags.scope }, said);
     const what = `${done.scope}/${done.name}`;
     if (done.changed) this.success(`changed what is said of ${what}`);

@@ -54,7 +54,7 @@ export default class SecretsExport extends SecretsCommand {
         hint: ["pass --reveal, or name a file"],
       });
     const file = flags["bundle-passphrase-file"];
-    const vault = await this.vault(flags["passphrase-file"]);
+    const vault = await this.vault(flags);
     const { text: content, items } = await exportSecrets(vault, {
       ...{ format, scope: flags.scope, only: flags.only?.split(",") },
       recipients: flags.recipient ?? [],

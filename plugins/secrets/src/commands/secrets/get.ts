@@ -35,7 +35,7 @@ export default class SecretsGet extends SecretsCommand {
       });
     const { label } = flags;
     const version = flags.version === undefined ? undefined : versionNumber(flags.version);
-    const vault = await this.vault(flags["passphrase-file"]);
+    const vault = await this.vault(flags);
     const { value, ...read } = await vault.get(
       { name: args.key, scope: flags.scope },
       {

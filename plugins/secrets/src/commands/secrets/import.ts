@@ -42,7 +42,7 @@ export default class SecretsImport extends SecretsCommand {
     const file = flags["bundle-passphrase-file"];
     if (args.path === "-" && [file, flags["identity-file"]].includes("-"))
       throw new CitadelError("E_USAGE", "standard input holds the secrets already");
-    const vault = await this.vault(flags["passphrase-file"], args.path === "-");
+    const vault = await this.vault(flags, args.path === "-");
     const imported = await importSecrets(
       vault,
       {

@@ -27,7 +27,7 @@ export default class SecretsLabel extends SecretsCommand {
     if ((args.version === undefined) !== (flags.remove === true))
       throw new CitadelError("E_USAGE", "either a version, or --remove");
     const version = args.version === undefined ? null : versionNumber(args.version);
-    const vault = await this.vault(flags["passphrase-file"]);
+    const vault = await this.vault(flags);
     const which = { name: key, scope: flags.scope };
     const done = await vault.describe(which, { label: [label, version] });
     const what = `${done.scope}/${done.name}`;

@@ -16,7 +16,7 @@ export default class SecretsList extends SecretsCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(SecretsList);
-    const vault = await this.vault(flags["passphrase-file"]);
+    const vault = await this.vault(flags);
     const all = await vault.list(flags.scope);
     const found = all.filter(({ tags }) => (flags.tag ?? []).every((tag) => tags.includes(tag)));
     const items = found.map(({ created, changed, expires, due, ...item }) => ({

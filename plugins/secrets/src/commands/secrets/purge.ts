@@ -17,7 +17,7 @@ export default class SecretsPurge extends SecretsCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(SecretsPurge);
-    const vault = await this.vault(flags["passphrase-file"]);
+    const vault = await this.vault(flags);
     const { scope, name } = await vault.versions({ name: args.key, scope: flags.scope });
     await this.confirmName(`Remove ${scope}/${name} for good?`, name, flags.confirm);
     const done = await vault.purge({ name, scope });

@@ -1,5 +1,11 @@
 import { CitadelError } from "@citadel/core/errors";
-import { SecretsCommand, scopeFlag, timeOfText, versionNumber } from "@citadel/core/secrets";
+import {
+  SecretsCommand,
+  scopeFlag,
+  timeOfText,
+  versionNumber,
+  type VaultFlags,
+} from "@citadel/core/secrets";
 import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
 
@@ -29,13 +35,12 @@ export default class SecretsRollback extends SecretsCommand {
     const { key, version: number } = args;
     const { scope, at, yes } = flags;
     const dryRun = flags["dry-run"] === true;
-    const file = flags["passphrase-file"];
     if (at !== undefined && scope !== undefined && key === undefined)
-      return this.#scope(scope, timeOfText(at, Date.now(), "--at"), { dryRun, yes }, file);
+      return this.#scope(scope, timeOfText(at, Date.now(), "--at"), { dryRun, yes }, flags);
     if (key === undefined || number === undefined || at !== undefined)
       throw new CitadelError("E_USAGE", "either a name and a version, or --scope and --at");
     const version = versionNumber(number);
-    const vault = await this.vault(file);
+    const vault = await this.vault(flags);
     const done = await vault.rollback({ name: key, scope }, version, { dryRun });
     const what = `${done.scope}/${done.name}: version ${done.version} with the value of ${version}`;
     if (dryRun) this.note(`would make ${what}; nothing was changed`);
@@ -47,9 +52,9 @@ export default class SecretsRollback extends SecretsCommand {
     scope: string,
     at: number,
     { dryRun, yes }: { readonly dryRun: boolean; readonly yes: boolean },
-    file: string | undefined,
+    flags: VaultFlags,
   ): Promise<object> {
-    const vault = await this.vault(file);
+    const vault = await this.vault(flags);
     const items = await vault.restoreScope(scope, at, { dryRun: true });
     await this.table(items, [
       { name: "name", value: ({ name }) => name, importance: 0 },

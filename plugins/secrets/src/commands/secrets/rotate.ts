@@ -1,5 +1,5 @@
 import { CitadelError } from "@citadel/core/errors";
-import { keyArg, scopeFlag, SecretsCommand } from "@citadel/core/secrets";
+import { keyArg, scopeFlag, SecretsCommand, type VaultFlags } from "@citadel/core/secrets";
 import { defaultLength, generate } from "@citadel/core/vault";
 import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
@@ -35,13 +35,12 @@ export default class SecretsRotate extends SecretsCommand {
   async run(): Promise<object> {
     const { args, flags } = await this.parse(SecretsRotate);
     const which = { name: args.key, scope: flags.scope };
-    const file = flags["passphrase-file"];
-    if (flags.cancel) return this.#cancel(which, file);
+    if (flags.cancel) return this.#cancel(which, flags);
     const { length = defaultLength, symbols } = flags;
     const policy = flags.policy === undefined ? undefined : await this.#policy(flags.policy);
     const made = flags.generate || policy?.generate !== undefined;
     const given = made ? undefined : await this.given(args.value);
-    const vault = await this.vault(file, given?.stdin && args.value === "-");
+    const vault = await this.vault(flags, given?.stdin && args.value === "-");
     const value = async () => (given ? given.read() : Buffer.from(generate({ length, symbols })));
     if (!policy && (await vault.rotating(which)))
       throw new CitadelError("E_CONFLICT", `a rotation of ${args.key} is under way`, {
@@ -68,8 +67,8 @@ export default class SecretsRotate extends SecretsCommand {
     return readRotationPolicy(path);
   }
 
-  async #cancel(which: { name: string; scope: string | undefined }, file: string | undefined) {
-    const vault = await this.vault(file);
+  async #cancel(which: { name: string; scope: string | undefined }, flags: VaultFlags) {
+    const vault = await this.vault(flags);
     const rotation = await vault.rotating(which);
     if (!rotation)
       throw new CitadelError("E_SECRET_NOT_FOUND", `no rotation of ${which.name} is under way`);

@@ -88,7 +88,7 @@ export default class SecretsRun extends SecretsCommand {
         },
       }),
     };
-    const vault = await this.vault(flags["passphrase-file"]);
+    const vault = await this.vault(flags);
     const ran = await run(
       {
         ...{ citadel: await this.citadel(), vault, terminal: this.terminal, env: environment() },

@@ -17,7 +17,7 @@ export default class SecretsScope extends SecretsCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(SecretsScope);
-    const vault = await this.vault(flags["passphrase-file"]);
+    const vault = await this.vault(flags);
     const label = await vault.describeScope(args.scope, retentionOf(flags));
     const { name, env, maxVersions = null, deleteAfter = null, casRequired = false } = label;
     const { formatDuration } = await import("@citadel/core");

@@ -38,7 +38,7 @@ export default class SecretsSet extends SecretsCommand {
     const { cas, force, scope, length = defaultLength, symbols } = flags;
     const said = descriptionOf(flags);
     const given = flags.generate ? undefined : await this.given(args.value);
-    const vault = await this.vault(flags["passphrase-file"], given?.stdin);
+    const vault = await this.vault(flags, given?.stdin);
     const value = given ? await given.read() : Buffer.from(generate({ length, symbols }));
     const set = await vault.set({ name: args.key, scope }, value, {
       ...{ force, ...said },

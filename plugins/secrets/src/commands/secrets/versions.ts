@@ -22,7 +22,7 @@ export default class SecretsVersions extends SecretsCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(SecretsVersions);
-    const vault = await this.vault(flags["passphrase-file"]);
+    const vault = await this.vault(flags);
     const found = await vault.versions({ name: args.key, scope: flags.scope });
     const { scope, name, items } = found;
     const shown = items.map(({ at, since, from, expires, ...item }) => ({

@@ -26,7 +26,7 @@ export default class SecretsPolicyExplain extends SecretsCommand {
     const { scope } = flags;
     if (!isAction(action)) throw new CitadelError("E_USAGE", "an unknown action");
     const more = requestOf(flags);
-    const vault = await this.vault(flags["passphrase-file"]);
+    const vault = await this.vault(flags);
     const { allowed, by } = await vault.explain(action, { scope, name }, more);
     this.out(`${action} ${scope}/${name}: ${answer(allowed, by)}`);
     this.note(strength);

@@ -12,7 +12,7 @@ export default class SecretsPolicyGet extends SecretsCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(SecretsPolicyGet);
-    const vault = await this.vault(flags["passphrase-file"]);
+    const vault = await this.vault(flags);
     const document = await vault.getPolicy();
     if (document === undefined)
       throw new CitadelError("E_SECRET_NOT_FOUND", "there are no rules: the keys alone decide", {

@@ -24,7 +24,7 @@ export default class SecretsPolicySet extends SecretsCommand {
   async run(): Promise<object> {
     const { args, flags } = await this.parse(SecretsPolicySet);
     const stdin = args.file === "-";
-    const vault = await this.vault(flags["passphrase-file"], stdin);
+    const vault = await this.vault(flags, stdin);
     const document = stdin
       ? await read(process.stdin)
       : await readFile(args.file, "utf8").catch((cause: unknown) => {

@@ -1,6 +1,6 @@
 import * as crypto from "node:crypto";
 import { promisify } from "node:util";
-import { CitadelError } from "../errors.ts";
+import { CitadelError } from "../../errors.ts";
 
 /** How a passphrase becomes a key; stands beside what the key seals. */
 export type Derivation =

@@ -10,10 +10,14 @@ import {
   decodeProtectedHeader,
   type JWK,
 } from "jose";
-import { CitadelError } from "../errors.ts";
-import { keyId } from "./key-id.ts";
+import { CitadelError } from "../../errors.ts";
+import { locked } from "../problems.ts";
 import { deriveKey, newDerivation, readDerivation } from "./passphrase.ts";
-import type { Identity } from "./types.ts";
+import type { Identity } from "../types.ts";
+import { identityOf } from "./text.ts";
+
+/** Asks for the passphrase of something that is to be sealed, or is. */
+export type AskPassphrase = (use: "new" | "known") => Promise<string>;
 
 /** Where an identity lies: sealed under a passphrase, readable by this user alone. */
 export const keyFileOf = (folder: string): string => join(folder, "identity.jwe");
@@ -30,14 +34,22 @@ const typ = "citadel-identity";
  */
 export async function openKeyFile(
   folder: string,
-  passphrase: () => Promise<string>,
+  passphrase: AskPassphrase,
 ): Promise<Identity | undefined> {
   const path = keyFileOf(folder);
   const text = await readPrivate(folder, path);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : openSealed(text, path, passphrase);
+}
+
+/** The identity of a sealed text. @param where it was found, for people @throws E_VAULT_LOCKED */
+export async function openSealed(
+  text: string,
+  where: string,
+  passphrase: AskPassphrase,
+): Promise<Identity> {
   const how = derivationOf(text);
-  if (!how) throw locked(`${path} is no key file, or asks for more work than any real one`);
-  const key = await deriveKey(await passphrase(), how);
+  if (!how) throw locked(`${where} is no key file, or asks for more work than any real one`);
+  const key = await deriveKey(await passphrase("known"), how);
   try {
     const { plaintext } = await compactDecrypt(text, key, {
       keyManagementAlgorithms: ["dir"],
@@ -47,29 +59,30 @@ export async function openKeyFile(
     const { age, sign } = JSON.parse(Buffer.from(plaintext).toString()) as Sealed;
     return await identityOf(age, sign);
   } catch (error) {
-    throw locked(`${path} does not open with this passphrase`, error);
+    throw locked(`${where} does not open with this passphrase`, error);
   } finally {
     key.fill(0);
   }
 }
 
-/** A new identity in a new key file; whole or not at all. @throws E_USAGE for a passphrase that is too short */
-export async function makeKeyFile(
-  folder: string,
-  passphrase: () => Promise<string>,
-): Promise<Identity> {
-  const chosen = await passphrase();
-  if (chosen.length < fewestCharacters)
-    throw new CitadelError("E_USAGE", `a passphrase has ${fewestCharacters} characters or more`);
+/** A new identity; nobody else has its keys. */
+export async function newIdentity(): Promise<Identity> {
   const { generateX25519Identity } = await import("age-encryption");
   const pair = await generateKeyPair("EdDSA", { crv: "Ed25519", extractable: true });
-  const identity = await identityOf(
-    await generateX25519Identity(),
-    await exportJWK(pair.privateKey),
-  );
+  return identityOf(await generateX25519Identity(), await exportJWK(pair.privateKey));
+}
+
+/** Seals an identity in a new key file; whole or not at all. @throws E_USAGE for a passphrase that is too short, E_VAULT_LOCKED */
+export async function keepInKeyFile(
+  folder: string,
+  { age, sign }: Identity,
+  passphrase: AskPassphrase,
+): Promise<void> {
+  const chosen = await passphrase("new");
+  if (chosen.length < fewestCharacters)
+    throw new CitadelError("E_USAGE", `a passphrase has ${fewestCharacters} characters or more`);
   const kdf = newDerivation();
   const key = await deriveKey(chosen, kdf);
-  const { age, sign } = identity;
   const text = await new CompactEncrypt(Buffer.from(JSON.stringify({ age, sign })))
     .setProtectedHeader({ alg: "dir", enc: "A256GCM", crit: ["kdf"], kdf, typ })
     .encrypt(key, { crit: { kdf: true } });
@@ -85,22 +98,11 @@ export async function makeKeyFile(
   } finally {
     await rm(draft, { force: true }).catch(() => {});
   }
-  return identity;
 }
 
 interface Sealed {
   readonly age: string;
   readonly sign: JWK;
-}
-
-async function identityOf(age: string, sign: JWK): Promise<Identity> {
-  const { identityToRecipient } = await import("age-encryption");
-  const { d: _, ...open } = sign;
-  return {
-    age,
-    sign,
-    member: { kid: keyId(open), sign: open, age: await identityToRecipient(age) },
-  };
 }
 
 function derivationOf(text: string): ReturnType<typeof readDerivation> {
@@ -136,9 +138,3 @@ async function readPrivate(folder: string, path: string): Promise<string | undef
     await file.close();
   }
 }
-
-const locked = (what: string, cause?: unknown, hint?: readonly string[]): CitadelError =>
-  new CitadelError("E_VAULT_LOCKED", what, {
-    ...(cause !== undefined && { cause }),
-    ...(hint && { hint }),
-  });
