@@ -149,7 +149,11 @@ export function openCache(folder: string): RunCache {
         versions.modules,
         ...[...scripts].sort(),
       ];
-      return `${name.replace("/", "+")}@${version}-${sha256(JSON.stringify(what)).slice(0, 16)}`;
+      const readable = `${name}@${version}`
+        .replace("/", "+")
+        .replace(/[^\w.@+-]/g, "_")
+        .slice(0, 120);
+      return `${readable}-${sha256(JSON.stringify(what)).slice(0, 16)}`;
     },
 
     list,

@@ -1,7 +1,7 @@
 import { CitadelCommand } from "@citadel/core/command";
 import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
-import { sourceOf } from "../../source.ts";
+import { sourceOf } from "../../cli.ts";
 
 export default class BunxResolve extends CitadelCommand {
   static override summary = "Show which version of a package would run";

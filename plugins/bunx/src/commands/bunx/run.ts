@@ -4,7 +4,7 @@ import { clean, type Progress } from "@citadel/core/terminal";
 import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
 import type { Executed } from "../../execute.ts";
-import { sourceOf } from "../../source.ts";
+import { sourceOf } from "../../cli.ts";
 
 export default class BunxRun extends CitadelCommand {
   static override summary = "Run a program of a package without installing it";
