@@ -5,6 +5,7 @@ import module from "node:module";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 
 for (const stream of [process.stdout, process.stderr])
   stream.on("error", (error) => {
@@ -20,7 +21,15 @@ if (["--version", "-v", "-V"].includes(argv[2])) {
   const { name, version } = JSON.parse(readFileSync(file, "utf8"));
   console.log(`${name}/${version} ${platform}-${process.arch} node-v${versions.node}`);
 } else if (major < 22 || (major === 22 && minor < 19)) void import("./restart.js");
+else if (argv[2] === "__complete") void complete();
 else void start();
+
+async function complete() {
+  const { completionLines } = await import("@citadel/core/complete");
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const lines = await completionLines(argv.slice(3), { root, env, cwd: process.cwd() });
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
 
 async function start() {
   const home = env.CITADEL_HOME;

@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-import { join } from "node:path";
 import { boundOf, joined, openBackends, type Backend, type Schemes } from "./backends.ts";
 import { createAccess, type Access } from "./access/access.ts";
 import { createAccounts } from "./access/accounts.ts";
@@ -11,6 +9,7 @@ import type { Advisories } from "./advisories/types.ts";
 import type { Accounts } from "./access/state.ts";
 import type { Cache } from "./cache/types.ts";
 import { keepCurrent } from "./catalog/current.ts";
+import { catalogPath } from "./catalog/path.ts";
 import type { Catalog } from "./catalog/types.ts";
 import { environment, type Environment } from "./config/environment.ts";
 import { isLoopback } from "./config/hosts.ts";
@@ -351,10 +350,4 @@ export async function openCitadel({
       await store.close();
     },
   };
-}
-
-/** One catalog per store, so that two stores on one machine never mix. */
-function catalogPath(dirs: Dirs, documents: string): string {
-  const id = createHash("sha256").update(documents).digest("hex").slice(0, 16);
-  return join(dirs.data, "catalog", `${id}.db`);
 }

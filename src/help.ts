@@ -7,6 +7,15 @@ class ExamplesFirst extends CommandHelp {
     return super.flags(flags.toSorted((a, b) => Number(!a.char) - Number(!b.char)));
   }
 
+  /** Values that are allowed as words, which lines can be broken between. */
+  protected override args(args: Command.Arg.Any[]): [string, string | undefined][] | undefined {
+    const told = args.map(({ options, ...arg }) => ({
+      ...arg,
+      description: [arg.description, options?.join(", ")].filter(Boolean).join(": "),
+    }));
+    return super.args(told);
+  }
+
   protected override defaultUsage(): string {
     return `${super.defaultUsage()} [FLAGS]`;
   }

@@ -13,6 +13,11 @@ export const templates: Readonly<Record<string, string>> = {
   "client-bun": "settings of a project for bun",
   "client-deno": "settings of a project for deno",
   "github-actions": "workflows that publish and install",
+  systemd: "a service of systemd, shut in",
+  nginx: "a proxy with TLS in front of two servers",
+  docker: "a Dockerfile",
+  compose: "two servers over Redis and S3 behind nginx",
+  helm: "a chart for Kubernetes",
 };
 
 export interface TemplateFile {

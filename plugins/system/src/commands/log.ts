@@ -125,8 +125,8 @@ export default class Log extends CitadelCommand {
     const { tty, palette } = this.terminal.out;
     const { time, who, via, kind, name, hash, events } = item;
     const what = events.map(({ text }) => text).join("; ");
-    const cells = [timeText(this.terminal, Date.parse(time)), `${who} (${via})`, `${kind} ${name}`, what].map(clean); // prettier-ignore
-    const id = tty ? palette.dim(hash.slice(0, 10)) : hash;
+    const cells = [timeText(this.terminal, Date.parse(time)), `${who} (${via})`, `${kind} ${tty ? shorten(name) : name}`, what].map(clean); // prettier-ignore
+    const id = tty ? palette.dim(hash.slice(0, 8)) : hash;
     this.out([...cells, id].join(tty ? "  " : "\t"));
   }
 
@@ -134,10 +134,18 @@ export default class Log extends CitadelCommand {
     const { tty } = this.terminal.out;
     return this.table(items, [
       { name: "time", value: ({ time }) => timeText(this.terminal, Date.parse(time)), importance: 0 }, // prettier-ignore
-      { name: "who", value: ({ who, via }) => `${who} (${via})`, importance: 2 },
-      { name: "of", value: ({ kind, name }) => `${kind} ${name}`, importance: 1 },
-      { name: "change", value: ({ events }) => events.map(({ text }) => text).join("; ") },
-      { name: "hash", value: ({ hash }) => (tty ? hash.slice(0, 10) : hash), importance: 0 },
+      { name: "who", value: ({ who, via }) => (tty ? who : `${who} (${via})`), importance: 3 },
+      {
+        name: "of",
+        value: ({ kind, name }) => `${kind} ${tty ? shorten(name) : name}`,
+        importance: 2,
+      },
+      {
+        name: "change",
+        value: ({ events }) => events.map(({ text }) => text).join("; "),
+        importance: 2,
+      },
+      { name: "hash", value: ({ hash }) => (tty ? hash.slice(0, 8) : hash), importance: 0 },
     ]);
   }
 
@@ -184,6 +192,9 @@ export default class Log extends CitadelCommand {
     return { at, items, ...(next !== undefined && { next }) };
   }
 }
+
+/** Names that are hashes are as long as a line. */
+const shorten = (name: string): string => (/^[\w-]{40,}$/.test(name) ? name.slice(0, 12) : name);
 
 /** @throws E_USAGE */
 function moment(given: string, flag: string): number {

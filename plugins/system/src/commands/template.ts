@@ -12,7 +12,7 @@ export default class Template extends CitadelCommand {
   static override examples = [
     "<%= config.bin %> template",
     "<%= config.bin %> template config > citadel.json5",
-    "<%= config.bin %> template client-yarn4 --registry https://npm.example.org/ --scope acme",
+    "<%= config.bin %> template client-yarn4 --registry https://npm.example.org/",
     "<%= config.bin %> template github-actions --out .",
   ];
   static override args = {

@@ -86,6 +86,8 @@ export const checkHygiene: Check = async function* ({ env, dirs }) {
     yield note("secrets", `NODE_OPTIONS sets ${plain.map((one) => one.replace(/=.*$/s, "")).join(", ")}`, "they change how every Node on this machine runs"); // prettier-ignore
   if (env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0")
     yield warning("secrets", "NODE_TLS_REJECT_UNAUTHORIZED is 0", "anybody on the way can pose as a store or another registry", ["unset it, and name the certificate: NODE_EXTRA_CA_CERTS=<file>"]); // prettier-ignore
+  if (env["CITADEL_IDENTITY"])
+    yield warning("secrets", "the identity that opens the vault is in the environment", "processes of this user can read it there, even when it was taken out", ["keep it in the keychain or a file: CITADEL_IDENTITY_FILE, docs/secrets.md"]); // prettier-ignore
   const set = secrets.filter((name) => env[name]);
   if (set.length > 0)
     yield note("secrets", `set in the environment: ${set.join(", ")}`, "processes of the same user can read it; a file that only this user reads is better"); // prettier-ignore

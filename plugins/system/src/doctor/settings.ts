@@ -18,7 +18,7 @@ import { narrow } from "./modes.ts";
 const check = "settings";
 /** Variables of Citadel that are no settings. */
 const others = new Set(
-  ["HOME", "DATA_DIR", "CACHE_DIR", "CONFIG_DIR", "SERVER_KEY", "TOKEN", "STORE", "CRASH_AT", "IMPORT_TOKEN", "PASSPHRASE_FILE", "NPM_REGISTRY"].map((name) => `CITADEL_${name}`), // prettier-ignore
+  ["HOME", "DATA_DIR", "CACHE_DIR", "CONFIG_DIR", "SERVER_KEY", "TOKEN", "STORE", "CRASH_AT", "IMPORT_TOKEN", "PASSPHRASE_FILE", "IDENTITY", "IDENTITY_FILE", "CONFIG_HEX", "NPM_REGISTRY"].map((name) => `CITADEL_${name}`), // prettier-ignore
 );
 
 /** @param broken why they cannot be loaded */

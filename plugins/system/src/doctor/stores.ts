@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { findSchemes } from "@citadel/core";
-import { formatDuration, mask, type Settings } from "@citadel/core/config";
+import { formatDuration, mask, type Dirs, type Settings } from "@citadel/core/config";
 import { openDriver, type Capabilities, type Driver } from "@citadel/core/driver";
 import { failure, good, note, problem, warning, type Finding, type SettledCheck } from "./finding.ts"; // prettier-ignore
 import { pathOf } from "./folders.ts";
@@ -12,13 +12,11 @@ const skew = 30_000;
 const slow = 250;
 
 /** Every store that the settings name: whether it answers, how fast, what it keeps, and what time it has. */
-export const checkStores: SettledCheck = async function* ({ loaded: { settings }, config }) {
+export const checkStores: SettledCheck = async function* ({ loaded: { settings }, config, dirs }) {
   const schemes = findSchemes(config);
   const { documents, blobs } = settings.store;
   const roles: (readonly [role: string, url: string])[] = [["documents", documents]];
   if (blobs !== documents) roles.push(["blobs", blobs]);
-  for (const url of settings.cache.tiers) if (url !== "memory:") roles.push(["cache", url]);
-  if (settings.redis.url !== undefined) roles.push(["redis", settings.redis.url]);
 
   for (const [role, url] of roles) {
     const path = pathOf(url);
@@ -41,7 +39,32 @@ export const checkStores: SettledCheck = async function* ({ loaded: { settings }
       await driver.close();
     }
   }
+  yield* checkCaches(settings, schemes, dirs);
 };
+
+/** The cache tiers, and Redis where it is none of them. */
+async function* checkCaches(
+  { cache, redis }: Settings,
+  schemes: ReadonlyMap<string, string>,
+  dirs: Dirs,
+): AsyncGenerator<Finding, void, void> {
+  const { openCache } = await import("@citadel/core/cache");
+  const alone = redis.url !== undefined && !cache.tiers.includes(redis.url) ? [redis.url] : [];
+  for (const [role, tiers] of [
+    ["cache", cache.tiers],
+    ["redis", alone],
+  ] as const) {
+    if (tiers.length === 0) continue;
+    const opened = openCache({ tiers, dirs, schemes, memoryBytes: 1 });
+    try {
+      for (const { tier, url, state, error, latencyMs } of await opened.stats())
+        if (state === "down") yield problem(role, `${url}: ${error ?? "it does not answer"}`, role === "redis" ? "what it shares between servers is not shared" : "reads work without it, but slower", ["look whether it runs and can be reached from here"], 7); // prettier-ignore
+        else if (tier !== "memory") yield good(role, `${url} answers${latencyMs === undefined ? "" : ` in ${latencyMs.toFixed(1)} ms`} (${tier})`); // prettier-ignore
+    } finally {
+      await opened.close();
+    }
+  }
+}
 
 async function* checkStore(
   role: string,
@@ -57,20 +80,15 @@ async function* checkStore(
   }
   if (latencyMs > slow)
     yield warning(role, `${url} takes ${Math.round(latencyMs)} ms to answer`, "every request waits for it", ["move it nearer, or add a cache tier: docs/cache.md"]); // prettier-ignore
-  const keeps = role === "documents" || role === "blobs";
-  if (keeps) {
-    const { difference } = await writes(driver);
-    if (driver.caps.shared === "network" && Math.abs(difference) > skew)
+  const { difference } = await writes(driver);
+  if (driver.caps.shared === "network" && Math.abs(difference) > skew)
       yield warning("clocks", `the clock of ${url} is ${formatDuration(Math.abs(difference))} ${difference > 0 ? "ahead of" : "behind"} this machine's`, "what is old by one clock is new by the other; beyond five minutes the store does not open", ["set the clocks: timedatectl set-ntp true"]); // prettier-ignore
     else if (driver.caps.shared === "network")
       yield good("clocks", `${url} has the same time, give or take ${formatDuration(Math.max(1000, Math.abs(difference)))}`); // prettier-ignore
-  }
   if (role === "documents") yield* checkPromises(url, driver, settings);
   const { cas, durable, shared, watch } = driver.caps;
-  const promises = keeps
-    ? `; cas ${cas}, durable ${durable}, shared ${shared}, watch ${watch}`
-    : "";
-  yield good(role, `${url} answers in ${latencyMs.toFixed(1)} ms (${driver.name}${promises})`);
+  const promises = `cas ${cas}, durable ${durable}, shared ${shared}, watch ${watch}`;
+  yield good(role, `${url} answers in ${latencyMs.toFixed(1)} ms (${driver.name}; ${promises})`);
 }
 
 /** Whether a value can be written, read and removed, and by how many ms the store's clock is ahead. */

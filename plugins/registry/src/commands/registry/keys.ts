@@ -1,4 +1,5 @@
 import { CitadelCommand } from "@citadel/core/command";
+import { timeText } from "@citadel/core/terminal";
 import { listKeys } from "../../keys.ts";
 
 export default class RegistryKeys extends CitadelCommand {
@@ -17,8 +18,13 @@ export default class RegistryKeys extends CitadelCommand {
       { name: "purpose", value: ({ purpose }) => purpose },
       { name: "key", value: ({ keyid }) => keyid, importance: 0 },
       { name: "algorithm", value: ({ algorithm }) => algorithm },
-      { name: "created", value: ({ created }) => created },
-      { name: "expires", value: ({ expires }) => expires ?? "in use" },
+      { name: "created", value: ({ created }) => timeText(this.terminal, Date.parse(created)), importance: 2 }, // prettier-ignore
+      {
+        name: "expires",
+        value: ({ expires }) =>
+          expires === null ? "in use" : timeText(this.terminal, Date.parse(expires)),
+        importance: 2,
+      },
     ]);
     return { items };
   }

@@ -1,5 +1,6 @@
 import { allUsers } from "@citadel/core/access";
 import { CitadelCommand } from "@citadel/core/command";
+import { timeText } from "@citadel/core/terminal";
 import { userItem } from "../../../people/users.ts";
 
 export default class RegistryUserList extends CitadelCommand {
@@ -24,7 +25,11 @@ export default class RegistryUserList extends CitadelCommand {
         importance: 1,
       },
       { name: "tokens", value: ({ tokens }) => tokens, align: "right", importance: 2 },
-      { name: "created", value: ({ created }) => created, importance: 4 },
+      {
+        name: "created",
+        value: ({ created }) => timeText(this.terminal, Date.parse(created)),
+        importance: 4,
+      },
     ]);
     if (items.length === 0) this.note("no users");
     return { items };

@@ -1,0 +1,312 @@
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { createServer, type AddressInfo } from "node:net";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { request as httpsRequest } from "node:https";
+import { dirname, join } from "node:path";
+import { combinedVariables, settingKeys, variablesOf } from "@citadel/core/config";
+import { expect, onTestFinished, test } from "vitest";
+import { citadel, root, serve, type Server } from "../support/citadel.ts";
+import { request } from "../support/http.ts";
+import { packument, publish, signIn, tarballOf } from "../support/packages.ts";
+import { run } from "../support/run.ts";
+import { tempFolder } from "../support/temp.ts";
+import { certificate } from "../servers/certificate.ts";
+import { installed } from "../servers/installed.ts";
+import { startRedis } from "../servers/redis.ts";
+import { startS3 } from "../servers/s3.ts";
+import { until } from "../support/until.ts";
+import { render } from "./helm.ts";
+
+const { parse, parseAllDocuments } = createRequire(join(root, "src/package.json"))("yaml") as {
+  parse(text: string, options?: object): any;
+  parseAllDocuments(text: string): { errors: Error[]; toJS(): any }[];
+};
+
+/** Variables that a server reads. */
+const variables = new Set<string>([
+  ...settingKeys.flatMap(variablesOf),
+  ...combinedVariables,
+  ...[
+    "CITADEL_STORE",
+    "CITADEL_HOME",
+    "CITADEL_DATA_DIR",
+    "CITADEL_CACHE_DIR",
+    "CITADEL_CONFIG_DIR",
+  ],
+  ...["CITADEL_SERVER_KEY", "NODE_ENV"],
+]);
+
+async function write(name: string): Promise<string> {
+  const folder = await tempFolder(`template-${name}`);
+  onTestFinished(() => folder.remove());
+  const at = join(folder.path, "out");
+  const ran = await citadel(folder.path, ["template", name, "--out", at]);
+  expect(ran.code, ran.output).toBe(0);
+  return at;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** nginx with the text of a file below conf.d/, until the test ends. */
+async function startNginx(conf: string): Promise<void> {
+  const program = await installed("nginx-light", ["/usr/sbin/nginx"]);
+  if (!program) throw new Error("no nginx");
+  const folder = await tempFolder("nginx");
+  const temps = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder.path}/${name};`); // prettier-ignore
+  const main = `daemon off; pid ${folder.path}/pid; error_log ${folder.path}/error.log; worker_processes 1;
+events {} http { access_log off; ${temps.join(" ")} include ${folder.path}/site.conf; }`;
+  await writeFile(join(folder.path, "site.conf"), conf);
+  await writeFile(join(folder.path, "nginx.conf"), main);
+  const args = ["-c", join(folder.path, "nginx.conf"), "-e", join(folder.path, "error.log")];
+  const checked = await run(program, ["-t", ...args]);
+  expect(checked.code, checked.output).toBe(0);
+  const child = spawn(program, args, { stdio: "ignore" });
+  onTestFinished(async () => {
+    child.kill("SIGTERM");
+    if (child.exitCode === null) await once(child, "exit");
+    await folder.remove();
+  });
+}
+
+const answering = (url: string) => until(async () => (await request(`${url}/-/ping`).catch(() => undefined))?.status === 200); // prettier-ignore
+
+test("G6, G5: compose: two servers over Redis and S3 behind nginx publish and install, also when one of them dies", async () => {
+  const at = await write("compose");
+  const { services, secrets } = parse(await readFile(join(at, "compose.yaml"), "utf8"), { merge: true }) as any; // prettier-ignore
+  expect(Object.keys(services)).toEqual(["citadel1", "citadel2", "nginx", "redis", "s3", "bucket"]);
+  for (const [name, service] of Object.entries<any>(services)) {
+    for (const secret of service.secrets ?? []) expect(secrets, name).toHaveProperty([secret]);
+    for (const needed of Object.keys(service.depends_on ?? {})) expect(services, name).toHaveProperty([needed]); // prettier-ignore
+    if (name === "bucket") continue;
+    expect(service, name).toMatchObject({ read_only: true, cap_drop: ["ALL"], restart: "unless-stopped" }); // prettier-ignore
+    for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
+  }
+  const { environment, command } = services.citadel1;
+  expect(services.citadel2.environment).toEqual(environment);
+  for (const name of Object.keys(environment)) expect(variables, name).toContain(name);
+  expect(command).toEqual([
+    "node",
+    "--env-file=/run/secrets/citadel.env",
+    "bin/citadel.js",
+    "serve",
+  ]);
+
+  // the same variables and the same nginx.conf, with the addresses of this machine
+  const redis = await startRedis(services.redis.command.slice(1));
+  if (!redis) throw new Error("no redis-server");
+  onTestFinished(() => redis.stop());
+  const s3 = await startS3();
+  onTestFinished(() => s3.stop());
+  s3.bucket(environment.S3_BUCKET);
+  const port = await freePort();
+  const local = (text: string) =>
+    text.replaceAll("redis:6379", `127.0.0.1:${redis.port}`).replaceAll("http://s3:9000", s3.endpoint).replaceAll("localhost:4873", `127.0.0.1:${port}`); // prettier-ignore
+  const env: Record<string, string> = {
+    ...Object.fromEntries(Object.entries<string>(environment).map(([name, value]) => [name, local(value)])), // prettier-ignore
+    CITADEL_SERVER_TRUST_PROXY: "127.0.0.1",
+    CITADEL_SERVER_KEY: Buffer.alloc(32, 1).toString("base64"),
+    S3_REGION: s3.region,
+    S3_ACCESS_KEY_ID: s3.key,
+    S3_SECRET_ACCESS_KEY: s3.secret,
+  };
+  const servers: Server[] = [];
+  for (const name of ["citadel1", "citadel2"]) {
+    const server = await serve({ home: join(dirname(at), name), env });
+    onTestFinished(() => server.stop());
+    servers.push(server);
+  }
+  let conf = await readFile(join(at, "nginx.conf"), "utf8");
+  for (const [n, { url }] of servers.entries()) conf = conf.replace(`citadel${n + 1}:4873`, `127.0.0.1:${new URL(url).port}`); // prettier-ignore
+  await startNginx(conf.replace("listen 4873", `listen 127.0.0.1:${port}`));
+  const url = `http://127.0.0.1:${port}`;
+  await answering(url);
+  // through the proxy accounts are closed: an administrator makes them
+  const made = await citadel(join(dirname(at), "citadel1"), ["token:create", "--admin", "--json"], { env }); // prettier-ignore
+  const { token } = JSON.parse(made.stdout) as { token: string };
+  await publish(url, token, { name: "@acme/big", version: "1.0.0", readme: "x".repeat(300_000) });
+  await servers[0]?.kill();
+  for (let n = 0; n < 6; n++) {
+    const found = await packument(url, "@acme/big");
+    expect(found?.versions["1.0.0"]?.dist.tarball).toMatch(new RegExp(`^${url}/`));
+  }
+  await publish(url, token, { name: "@acme/big", version: "1.0.1" });
+  const found = await packument(url, "@acme/big");
+  if (!found) throw new Error("not found");
+  expect((await tarballOf(url, found, "1.0.1")).length).toBeGreaterThan(0);
+}, 120_000);
+
+test("G6: nginx: TLS in front, the address goes through as it came, forwarded fields are set anew", async () => {
+  const at = await write("nginx");
+  const home = dirname(at);
+  const port = await freePort();
+  const host = `localhost:${port}`;
+  const env = { CITADEL_SERVER_PUBLIC_URL: `https://${host}/`, CITADEL_SERVER_TRUST_PROXY: "127.0.0.1", CITADEL_SERVER_SIGNUP: "open" }; // prettier-ignore
+  const server = await serve({ home, env });
+  onTestFinished(() => server.stop());
+  const { key, cert, remove } = await certificate();
+  onTestFinished(() => remove());
+  const ca = await readFile(cert);
+  const conf = (await readFile(join(at, "citadel.conf"), "utf8"))
+    .replace("listen 443", `listen 127.0.0.1:${port}`)
+    .replace("npm.example.org;", "localhost;")
+    .replace("/etc/ssl/certs/npm.example.org.pem", cert)
+    .replace("/etc/ssl/private/npm.example.org.key", key)
+    .replaceAll(/127\.0\.0\.1:487[34]/g, `127.0.0.1:${new URL(server.url).port}`);
+  await startNginx(conf);
+  const get = (
+    path: string,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; text: string }> =>
+    // prettier-ignore
+    new Promise((resolve, reject) => {
+      const asked = httpsRequest({ host: "127.0.0.1", port, path, headers: { host, ...headers }, ca, servername: "localhost" }, (answer) => { // prettier-ignore
+        let text = "";
+        answer.on("data", (chunk: Buffer) => (text += chunk.toString()));
+        answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text }));
+      });
+      asked.on("error", reject).end();
+    });
+  await until(async () => (await get("/-/ping").catch(() => undefined))?.status === 200);
+  const token = await signIn(server.url, "ada");
+  await publish(server.url, token, { name: "@acme/one", version: "1.0.0" });
+  const got = await get("/@acme%2fone", { "x-forwarded-host": "evil.invalid", "x-forwarded-for": "203.0.113.9" }); // prettier-ignore
+  expect(got.status, got.text).toBe(200);
+  expect(got.text).toContain(`https://${host}/@acme/one/-/`);
+  expect(got.text).not.toContain("evil.invalid");
+}, 60_000);
+
+test("G6: systemd: the unit is right, exposes little, and what it starts serves and stops", async () => {
+  const at = await write("systemd");
+  const text = await readFile(join(at, "citadel.service"), "utf8");
+  const [, line = ""] = /^ExecStart=(.*)$/m.exec(text) ?? [];
+  expect(line).toBe(
+    "/usr/bin/node --env-file-if-exists=%d/citadel.env /opt/citadel/bin/citadel.js serve",
+  );
+  const assigned = [...text.matchAll(/^Environment=(.*)$/gm)].flatMap(([, all = ""]) => all.split(" ").map((one) => one.split("="))); // prettier-ignore
+  for (const [name = ""] of assigned) expect(variables, name).toContain(name);
+  const analyze = "/usr/bin/systemd-analyze";
+  if (await installed("systemd", [analyze])) {
+    const unit = join(at, "citadel.service");
+    await writeFile(unit, text.replace("/usr/bin/node", process.execPath));
+    const verified = await run(analyze, ["verify", "--man=no", unit]);
+    expect([verified.code, verified.output]).toEqual([0, ""]);
+    const judged = await run(analyze, ["security", "--offline=yes", "--threshold=30", unit]);
+    expect(judged.code, judged.output).toBe(0);
+  }
+  // the command of the unit, with its folders
+  const home = join(dirname(at), "run");
+  await mkdir(home);
+  await writeFile(join(home, "citadel.env"), "CITADEL_SERVER_PORT=0\nCITADEL_SERVER_KEY=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n"); // prettier-ignore
+  const [, ...args] = line.replace("%d", home).replace("/opt/citadel", root).split(" ");
+  const env = Object.fromEntries(assigned.map(([name, value = ""]) => [name, value.replace(/^%[SCE]/, home)])); // prettier-ignore
+  const child = spawn(process.execPath, [...args, "--json"], {
+    env: { ...env, PATH: "/usr/bin:/bin" },
+  });
+  let said = "";
+  child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  await until(async () => said.includes('"url"'));
+  const url = /"url":"([^"]+?)\/?"/.exec(said)?.[1] as string;
+  expect((await request(`${url}/-/ping`)).status).toBe(200);
+  child.kill("SIGTERM");
+  expect((await once(child, "exit"))[0]).toBe(0);
+  expect(await readdir(join(home, "citadel"))).not.toContain("server.key");
+}, 60_000);
+
+test("G6: Dockerfile: what it copies, sets and runs is there, and its health check tells", async () => {
+  const at = await write("docker");
+  const text = (await readFile(join(at, "Dockerfile"), "utf8")).replaceAll(/\\\n/g, " ");
+  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  const known = /^(ARG|FROM|WORKDIR|COPY|RUN|LABEL|ENV|USER|VOLUME|EXPOSE|HEALTHCHECK|CMD) /;
+  for (const line of lines) expect(line).toMatch(known);
+  const of = (word: string) => lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1)); // prettier-ignore
+  for (const [, name = ""] of of("ENV").join(" ").matchAll(/(\w+)=/g)) expect(variables, name).toContain(name); // prettier-ignore
+  expect(of("USER")).toEqual(["10001:10001"]);
+  expect(JSON.parse(of("CMD").at(-1) ?? "")).toEqual(["node", "bin/citadel.js", "serve"]);
+  // what the build needs is not left out, what is left out is there
+  const ignored = (await readFile(join(at, ".dockerignore"), "utf8")).trim().split("\n");
+  for (const needed of [
+    "bin",
+    "src",
+    "plugins",
+    "drivers",
+    "templates",
+    "scripts",
+    "docs",
+    "package-lock.json",
+  ])
+    // prettier-ignore
+    expect(ignored).not.toContain(needed);
+  const [, check = "[]"] = /CMD (\[.*\])$/.exec(of("HEALTHCHECK")[0] ?? "") ?? [];
+  const [, ...args] = JSON.parse(check) as string[];
+  const server = await serve({ home: dirname(at) });
+  onTestFinished(() => server.stop());
+  const here = args.map((arg) => arg.replace("127.0.0.1:4873", new URL(server.url).host));
+  expect((await run(process.execPath, here)).code).toBe(0);
+  await server.stop();
+  expect((await run(process.execPath, here)).code).toBe(1);
+}, 60_000);
+
+test("G6: Helm: the chart renders to objects that fit together, with variables that exist", async () => {
+  const at = await write("helm");
+  const read = (path: string) => readFile(join(at, path), "utf8");
+  const values = parse(await read("values.yaml")) as Record<string, any>;
+  const schema = JSON.parse(await read("values.schema.json")) as {
+    properties: Record<string, any>;
+  };
+  for (const [name, value] of Object.entries(values)) {
+    expect(schema.properties, name).toHaveProperty([name]);
+    for (const inner of Object.keys(schema.properties[name]?.properties ?? {})) expect(value, name).toHaveProperty([inner]); // prettier-ignore
+  }
+  const chart = parse(await read("Chart.yaml")) as Record<string, string>;
+  const version = (JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string }).version; // prettier-ignore
+  expect([chart["version"], chart["appVersion"]]).toEqual([version, version]);
+
+  const objects = async (changed: object): Promise<any[]> => {
+    const context = { Values: { ...values, ...changed }, Release: { Name: "npm", Namespace: "x" }, Chart: { AppVersion: version } }; // prettier-ignore
+    const files = (await readdir(join(at, "templates"))).toSorted();
+    const texts = await Promise.all(files.map(async (file) => [file, render(await read(`templates/${file}`), context)] as const)); // prettier-ignore
+    return texts.filter(([file]) => file.endsWith(".yaml")).flatMap(([, text]) =>
+      parseAllDocuments(text).map((document) => {
+        expect(document.errors).toEqual([]);
+        return document.toJS();
+      }),
+    ).filter(Boolean); // prettier-ignore
+  };
+  const kindsOf = (all: any[]) => all.map(({ kind }) => kind as string).toSorted();
+  expect(kindsOf(await objects({}))).toEqual(["NetworkPolicy", "Service", "StatefulSet"]);
+  const full = await objects({
+    replicas: 3,
+    existingSecret: "npm-secrets",
+    environment: { CITADEL_STORE_DOCUMENTS: "redis://redis:6379/citadel", S3_BUCKET: "citadel" },
+    ingress: { ...values["ingress"], enabled: true, tlsSecret: "tls" },
+    persistence: { size: "1Gi", storageClass: "fast" },
+  });
+  expect(kindsOf(full)).toEqual(["Ingress", "NetworkPolicy", "PodDisruptionBudget", "Service", "StatefulSet"]); // prettier-ignore
+  const set = full.find(({ kind }) => kind === "StatefulSet");
+  const [container] = set.spec.template.spec.containers;
+  for (const { name } of container.env)
+    if (name !== "POD_IP") expect(variables, name).toContain(name);
+  expect(container.env).toContainEqual({ name: "S3_BUCKET", value: "citadel" });
+  expect(container.envFrom).toEqual([{ secretRef: { name: "npm-secrets" } }]);
+  expect(container.image).toBe(`citadel:${version}`);
+  expect(container.resources).toEqual(values["resources"]);
+  const { labels } = set.spec.template.metadata;
+  for (const one of full) {
+    const selector =
+      one.spec.selector?.matchLabels ?? one.spec.podSelector?.matchLabels ?? one.spec.selector;
+    if (selector) expect(labels).toMatchObject(selector);
+  }
+  const service = full.find(({ kind }) => kind === "Service");
+  expect(container.ports).toContainEqual({ name: service.spec.ports[0].targetPort, containerPort: 4873 }); // prettier-ignore
+  // the comments name settings, too
+  for (const file of ["values.yaml"])
+    for (const [, name = ""] of (await read(file)).matchAll(/^# {3}([A-Z][A-Z0-9_]+):/gm)) expect(variables, name).toContain(name); // prettier-ignore
+});
