@@ -7,6 +7,7 @@ import { uuidOf } from "../registry/revision.ts";
 import type { JsonObject, PackageDocument, PackageState, Registry } from "../registry/types.ts";
 import type { Store } from "../store/types.ts";
 import { writeCacheRows } from "./cache-rows.ts";
+import { freshRecords, secretStats, writeSecretRows } from "./secret-rows.ts";
 import { damaged, openDatabase, removeDatabase, whenFree } from "./database.ts";
 import { metadataOf, projection, type Fold, type VersionRow } from "./projection.ts";
 import { rowOf, type NameRecord } from "./rows.ts";
@@ -272,6 +273,11 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
           )
           .all(),
       ) as unknown as { type: string; name: string; sql: string }[],
+    async noteSecrets(rows) {
+      const fresh = await freshRecords(db, rows);
+      await whenFree(() => writeSecretRows(db, rows, fresh), closing.signal);
+    },
+    secretStats: (now) => query((db) => secretStats(db, now)),
     noteCache: (entries) => whenFree(() => writeCacheRows(db, entries), closing.signal),
     close() {
       closing.abort(new CitadelError("E_CANCELLED", "the catalog was closed"));

@@ -1,5 +1,5 @@
 /** Goes up with every change below; a file of another version is thrown away and made again. */
-export const version = 3;
+export const version = 4;
 
 /**
  * Tables of the catalog. Times are ms since 1970, sizes bytes.
@@ -9,6 +9,8 @@ export const version = 3;
  *   `id` grows with `modified`, so that "newest first" is the order of row ids, which FTS5 gives without sorting.
  * - `holders`: who has to do with a package, by the `id` of its name: its owners, its teams, who starred it.
  * - `programs`: what the newest version of a package brings to run, by the `id` of its name.
+ * - `secrets`: the current version of every secret that this machine's identity can open, as it knew them last; `sealed` is the
+ *   record as it lies in the store, `record` its SHA-256.
  * - `search`: full text of `names`, same ids, keeps no copy of the text.
  */
 export const schema = `
@@ -76,6 +78,7 @@ CREATE TABLE secrets (
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   expires_at INTEGER,
+  record TEXT NOT NULL,
   sealed BLOB NOT NULL,
   PRIMARY KEY (scope, name)
 ) WITHOUT ROWID;

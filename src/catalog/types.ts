@@ -1,5 +1,6 @@
 import type { AccessPolicy, Principal } from "../access/types.ts";
 import type { CacheRow } from "../cache/types.ts";
+import type { SecretRow, SecretStats } from "./secret-rows.ts";
 
 /** A package as the catalog knows it: its newest state in one row. */
 export interface PackageRow {
@@ -111,6 +112,10 @@ export interface Catalog {
   };
   /** Makes the table `cache` say what the caches on disk hold, see `Cache.rows()`. */
   noteCache(entries: readonly CacheRow[]): Promise<void>;
+  /** Makes the table `secrets` say what the vault holds, as far as this machine can open it. */
+  noteSecrets(rows: readonly SecretRow[]): Promise<void>;
+  /** @param now ms since 1970 */
+  secretStats(now: number): SecretStats;
   /** The SQL of every table and index, read from the database. */
   schema(): readonly { readonly type: string; readonly name: string; readonly sql: string }[];
   close(): void;

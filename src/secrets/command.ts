@@ -3,11 +3,16 @@ import { CitadelCommand } from "../command.ts";
 import { CitadelError } from "../errors.ts";
 import { askSecret } from "../terminal/prompt.ts";
 import { readSecretFile } from "../terminal/secret.ts";
+import { clean } from "../terminal/text.ts";
+import type { Read } from "../vault/api.ts";
 import type { Vault } from "../vault/index.ts";
 import type { Shield } from "../vault/mask/shield.ts";
 import { integer, string } from "@oclif/core/flags";
-import { openSecrets } from "./open.ts";
+import { logger } from "../log.ts";
+import { noteSecrets, openSecrets } from "./open.ts";
 import { readValue } from "./value.ts";
+
+const log = logger("vault");
 
 /** The flags of every command that opens the vault. */
 export interface VaultFlags {
@@ -35,6 +40,9 @@ export abstract class SecretsCommand extends CitadelCommand {
       description: "open descriptor that holds the identity",
     }),
   };
+
+  /** the vault, once it was changed */
+  #stale: Vault | undefined;
 
   /**
    * The value that the arguments name: `-` and nothing are read, see {@link readValue}; anything else can be seen by others.
@@ -73,6 +81,7 @@ export abstract class SecretsCommand extends CitadelCommand {
     const vault = openSecrets({
       citadel: await this.citadel(),
       from: { descriptor, file, variable: take("CITADEL_IDENTITY") },
+      changed: () => (this.#stale = vault),
       passphrase: async (use) => {
         if (path) return readSecretFile(path, "passphrase");
         const flag = "--passphrase-file <file>";
@@ -86,9 +95,56 @@ export abstract class SecretsCommand extends CitadelCommand {
     return shielded(vault, () => this.shield());
   }
 
+  /** This machine's own index of secrets is renewed at the end of the command. */
+  protected renew(vault: Vault): void {
+    this.#stale = vault;
+  }
+
+  protected override async finally(error: Error | undefined): Promise<void> {
+    const stale = this.#stale;
+    if (stale)
+      await this.citadel()
+        .then((citadel) => noteSecrets(citadel, stale))
+        .catch((failure: unknown) => log("the index of secrets was not renewed", { failure }));
+    await super.finally(error);
+  }
+
   /** Standard output carries values from now on: it is what was asked for. */
   protected async reveal(): Promise<void> {
     (await this.shield()).open(process.stdout);
+  }
+
+  /** @throws E_USAGE where a value would end up on a terminal although nobody said so */
+  protected mayShow(reveal: boolean): void {
+    const { out, json } = this.terminal;
+    if (json && out.tty && !reveal)
+      throw new CitadelError("E_USAGE", "a value is printed on a terminal only with --reveal", {
+        hint: ["pass --reveal, or send it into a file or pipe"],
+      });
+  }
+
+  /**
+   * Prints a value: as it is into a pipe or file, on a terminal masked unless it is to be revealed.
+   * @returns what --json shows
+   */
+  protected async show({ value, ...read }: Read, reveal: boolean): Promise<object> {
+    const { out, json } = this.terminal;
+    await this.reveal();
+    const text = value.toString();
+    const encoding = Buffer.from(text).equals(value) ? "utf8" : "base64";
+    if (json) {
+      // printed with the rest
+    } else if (!out.tty)
+      await new Promise<void>((done) => process.stdout.write(value, () => done()));
+    else if (reveal) this.out(clean(text));
+    else {
+      const { maskedValue } = await import("../vault/values/check.ts");
+      this.out(clean(maskedValue(read.type ?? "custom", value)));
+      this.note("shown with --reveal, or in a file or pipe");
+    }
+    const shown = encoding === "utf8" ? text : value.toString("base64");
+    value.fill(0);
+    return { ...read, value: shown, encoding };
   }
 }
 

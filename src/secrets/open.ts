@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Citadel } from "../citadel.ts";
-import { openVault, type Vault, type VaultOptions } from "../vault/index.ts";
+import { openVault, vaultKind, vaultName, type Vault, type VaultOptions } from "../vault/index.ts";
 
 export interface OpenSecretsOptions {
   readonly citadel: Pick<Citadel, "store" | "backends" | "dirs" | "crash">;
@@ -9,10 +9,17 @@ export interface OpenSecretsOptions {
   readonly passphrase: (use: "new" | "known") => Promise<string>;
   /** where the identity may come from besides the keychain and the key file */
   readonly from?: VaultOptions["from"];
+  /** hears when something was changed */
+  readonly changed?: () => void;
 }
 
 /** The vault in the store of this Citadel, with the key file, pin and access log of this machine. */
-export function openSecrets({ citadel, passphrase, from = {} }: OpenSecretsOptions): Vault {
+export function openSecrets({
+  citadel,
+  passphrase,
+  from = {},
+  changed,
+}: OpenSecretsOptions): Vault {
   const { store, backends, dirs, crash } = citadel;
   const url = backends[0]?.url ?? "";
   return openVault({
@@ -21,5 +28,21 @@ export function openSecrets({ citadel, passphrase, from = {} }: OpenSecretsOptio
     folder: join(dirs.config, "vault"),
     storeId: createHash("sha256").update(url).digest("hex").slice(0, 16),
     crash: (point) => crash(point),
+    ...(changed && { changed }),
   });
 }
+
+/**
+ * Brings this machine's own index of secrets to what the vault says. It is for SQL and counts: a failure costs nothing else.
+ */
+export async function noteSecrets(
+  { catalog, settings }: Pick<Citadel, "catalog" | "settings">,
+  vault: Vault,
+): Promise<void> {
+  const rows = settings.secrets.plainNames ? await vault.rows() : [];
+  await (await catalog()).noteSecrets(rows);
+}
+
+/** Is there a vault in the store, damaged or not? */
+export const hasVault = async ({ store }: Pick<Citadel, "store">): Promise<boolean> =>
+  (await store.ledger(vaultKind()).read(vaultName)) !== undefined;

@@ -1,4 +1,5 @@
 import type { AccessEntry, Use } from "./access-log.ts";
+import type { SecretRow } from "../catalog/secret-rows.ts";
 import type { ScopeLabel } from "./contents.ts";
 import type { Description, Retention } from "./meta.ts";
 import type { Item } from "./formats/item.ts";
@@ -172,6 +173,8 @@ export interface Vault extends MemberVerbs {
       readonly made: boolean;
     }
   >;
+  /** Opens it, when that was not done yet. @throws E_VAULT_LOCKED, E_VAULT_NOT_FOUND, E_VAULT_DAMAGED, E_VAULT_ROLLBACK */
+  unlock(): Promise<void>;
   /** @throws E_CONFLICT with the numbers, E_TOO_LARGE, E_INVALID_SECRET */
   set(which: Which, value: Uint8Array, options?: SetOptions): Promise<Changed>;
   /** The value, once its access is on record. @throws E_SECRET_NOT_FOUND, E_SECRET_GONE, E_SECRET_DENIED, E_ACCESS_LOG */
@@ -220,6 +223,8 @@ export interface Vault extends MemberVerbs {
   due(until: number): Promise<readonly DueItem[]>;
   /** Destroys what expired longer than `grace` ms ago, and versions that are no longer kept. */
   clean(options: { readonly grace: number; readonly dryRun: boolean }): Promise<readonly Cleaned[]>;
+  /** The current versions that can be opened here, for the machine's own index. */
+  rows(): Promise<readonly SecretRow[]>;
   /** @throws E_INVALID_RULES, E_SECRET_DENIED */
   setPolicy(text: string): Promise<void>;
   getPolicy(): Promise<string | undefined>;

@@ -2,8 +2,12 @@ export { checkName, envOf } from "./names.ts";
 export {
   timeOf,
   type AuditItem,
+  type Changed,
   type GetOptions,
   type IdentitySource,
+  type Read,
+  type SecretInfo,
+  type SetOptions,
   type Taken,
   type Vault,
   type VersionInfo,
@@ -20,7 +24,7 @@ export type { RecordPlace } from "./types.ts";
 export { isReference, readReference, referenceTo } from "./reference.ts";
 export { maskedValue } from "./values/check.ts";
 export { defaultLength, generate } from "./values/generate.ts";
-export { isValueType, valueTypes } from "./values/types.ts";
+export { isValueType, valueTypes, type ValueType } from "./values/types.ts";
 export type { Keep } from "./identity/make.ts";
 export type { Exposed, MemberInfo, PublicIdentity, Rekeyed, VaultStatus } from "./api-members.ts";
 export { newIdentity } from "./identity/key-file.ts";

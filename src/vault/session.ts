@@ -22,6 +22,8 @@ export interface VaultOptions {
   readonly passphrase: AskPassphrase;
   /** where the identity may come from besides the keychain and the key file */
   readonly from?: Omit<IdentityOptions, "folder" | "passphrase">;
+  /** something was changed by this process */
+  readonly changed?: () => void;
   readonly crash?: (point: Parameters<Crash>[0] | "slot" | "pin") => void;
 }
 
@@ -54,7 +56,7 @@ export interface Session extends Required<VaultOptions> {
 }
 
 export function openSession(given: VaultOptions): Session {
-  const options = { crash: () => {}, from: {}, ...given };
+  const options = { crash: () => {}, changed: () => {}, from: {}, ...given };
   const { store, folder, storeId, who, passphrase, crash, from } = options;
 
   let found: Promise<FoundIdentity | undefined> | undefined;
@@ -121,6 +123,7 @@ export function openSession(given: VaultOptions): Session {
     async append(plan) {
       const { identity } = await use();
       await history.append(identity, async (state, at) => plan(await opened(state), at));
+      options.changed();
     },
   };
 }

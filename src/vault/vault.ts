@@ -9,6 +9,7 @@ import { explain, getPolicy, setPolicy } from "./verbs/policy.ts";
 import { due, get, list, versions } from "./verbs/read.ts";
 import { restoreScope } from "./verbs/restore.ts";
 import { begin, rotate, rotating, step } from "./verbs/rotate.ts";
+import { rows } from "./verbs/rows.ts";
 import { rollback, set } from "./verbs/write.ts";
 import { take } from "./verbs/take.ts";
 import { traces } from "./verbs/traces.ts";
@@ -20,6 +21,7 @@ export function openVault(options: VaultOptions): Vault {
   const session = openSession(options);
   const { store, history, crash, use, ensureIdentity } = session;
   return {
+    unlock: async () => void (await use()),
     set: (which, value, options) => set(session, which, value, options),
     get: (which, options) => get(session, which, options),
     list: (scope) => list(session, scope),
@@ -37,6 +39,7 @@ export function openVault(options: VaultOptions): Vault {
     step: (which, r, done, grace) => step(session, which, r, done, grace),
     due: (until) => due(session, until),
     clean: (options) => clean(session, options),
+    rows: () => rows(session),
     setPolicy: (text) => setPolicy(session, text),
     getPolicy: () => getPolicy(session),
     explain: (action, about, more = {}) => explain(session, action, about, more),

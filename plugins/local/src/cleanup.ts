@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Citadel } from "@citadel/core";
+import type { Vault } from "@citadel/core/vault";
 import { leftovers } from "./leftovers.ts";
 
 export interface CleanedUp {
@@ -12,6 +13,8 @@ export interface CleanedUp {
   readonly cache: { readonly removed: number; readonly bytes: number };
   /** tokens whose time was over for a day */
   readonly tokens: { readonly removed: number };
+  /** versions of secrets that expired long enough ago or are no longer kept; `locked`: the vault was not opened */
+  readonly secrets: { readonly removed: number; readonly locked: boolean };
   /** bytes of all */
   readonly bytes: number;
   /** what was removed: keys of the store and paths */
@@ -21,9 +24,16 @@ export interface CleanedUp {
 
 /**
  * Frees what nothing needs any more and is older than the setting `store.grace`, so that publishes under way are safe.
+ * @param vault without it no secrets are looked at
  * @param dryRun finds and counts, removes nothing
  */
-export async function cleanUp(citadel: Citadel, dryRun = false): Promise<CleanedUp> {
+export async function cleanUp(
+  citadel: Citadel,
+  dryRun = false,
+  vault?: Pick<Vault, "clean">,
+): Promise<CleanedUp> {
+  const { grace } = citadel.settings.secrets;
+  const versions = (await vault?.clean({ grace, dryRun })) ?? [];
   const { removed, bytes, keys, expiredTokens } = await citadel.collect({ dryRun });
   const old = await leftovers(join(citadel.dirs.cache, "tmp"), citadel.settings.store.grace);
   if (!dryRun) {
@@ -37,8 +47,16 @@ export async function cleanUp(citadel: Citadel, dryRun = false): Promise<Cleaned
     temporary: { removed: old.length, bytes: spare },
     cache,
     tokens: { removed: expiredTokens },
+    secrets: {
+      removed: versions.reduce((sum, each) => sum + each.versions.length, 0),
+      locked: vault === undefined,
+    },
     bytes: bytes + spare + cache.bytes,
-    items: [...keys, ...old.map(({ path }) => path)],
+    items: [
+      ...keys,
+      ...old.map(({ path }) => path),
+      ...versions.map(({ scope, name, versions: ns }) => `${scope}/${name} (${ns.join(", ")})`),
+    ],
     dryRun,
   };
 }

@@ -1,10 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { environment, findDirs, findSchemes, loadSettings, type Citadel } from "@citadel/core";
+import type { Citadel } from "@citadel/core";
 import { local, type Caller } from "@citadel/core/access";
 import { packages, type PackageRow } from "@citadel/core/catalog";
 import { CitadelError } from "@citadel/core/errors";
+import type { InstalledOptions } from "@citadel/core/installed";
 import type { JsonObject } from "@citadel/core/registry";
+import type { Changed, Read, SecretInfo, ValueType, Vault } from "@citadel/core/vault";
 import { cleanUp, type CleanedUp } from "./cleanup.ts";
 import { clearCache, type ClearedCache } from "./clear-cache.ts";
 import { npmName } from "./names.ts";
@@ -19,13 +19,9 @@ import { gatherStats, type RegistryStats } from "./stats.ts";
 import type { Exported, ExportOptions } from "./transfer/export.ts";
 import type { Imported, ImportOptions } from "./transfer/import.ts";
 
-export interface LocalRegistryOptions {
-  /** URL of the store @default what the settings say: files, `CITADEL_*` and other variables */
-  readonly store?: string;
-  /** folder of data, cache and configuration @default `CITADEL_HOME`, else the user's own */
-  readonly home?: string;
-  /** URL scheme without colon → absolute path of a driver's module @default those of the installed `citadel` and its plugins */
-  readonly schemes?: ReadonlyMap<string, string>;
+export interface LocalRegistryOptions extends InstalledOptions {
+  /** of the vault's key file; asked for when a secret is used */
+  readonly passphrase?: () => Promise<string>;
 }
 
 /** A version found by `resolvePackage`, and its content. */
@@ -71,6 +67,21 @@ export interface LocalRegistry extends AsyncDisposable {
     scope?: string,
     page?: { readonly after?: string; readonly limit?: number },
   ): Promise<PackageRow[]>;
+  /**
+   * Keeps a secret in the vault of this registry, as a new version.
+   * @param type what the value is; all but `custom` are checked
+   * @throws E_INVALID_SECRET, E_VAULT_NOT_FOUND, E_VAULT_LOCKED
+   */
+  storeSecret(
+    name: string,
+    value: string | Uint8Array,
+    type: ValueType,
+    scope?: string,
+  ): Promise<Changed>;
+  /** @throws E_SECRET_NOT_FOUND, E_SECRET_GONE, E_USAGE for a name in several scopes */
+  getSecret(name: string, scope?: string): Promise<Read>;
+  /** Without values. */
+  listSecrets(scope?: string): Promise<readonly SecretInfo[]>;
   getRegistryStats(): Promise<RegistryStats>;
   /** Empties all caches: memory, Redis, SQLite, files. Nothing that they held is lost, only slower for once. */
   clearCache(): Promise<ClearedCache>;
@@ -100,33 +111,22 @@ export const LocalRegistry = { open: openLocalRegistry } as const;
 export async function openLocalRegistry(
   options: LocalRegistryOptions = {},
 ): Promise<LocalRegistry> {
-  const env: Readonly<Record<string, string | undefined>> = {
-    ...environment(),
-    ...(options.home !== undefined && { CITADEL_HOME: options.home }),
-  };
-  const dirs = findDirs(env);
-  const { settings } = loadSettings({
-    env,
-    cwd: process.cwd(),
-    dirs,
-    flags: { store: options.store },
-  });
-  const schemes = options.schemes ?? (await installedSchemes());
-  const { openCitadel } = await import("@citadel/core/open");
-  const citadel = await openCitadel({
-    settings,
-    schemes,
-    dirs,
-    serverKey: env["CITADEL_SERVER_KEY"],
-  });
-  return localRegistry(citadel, schemes);
+  const { openInstalled } = await import("@citadel/core/installed");
+  const { citadel, schemes } = await openInstalled(options);
+  return localRegistry(citadel, schemes, options.passphrase);
 }
 
 /** The same over a registry that is open already; `close()` closes it. */
 export function localRegistry(
   citadel: Citadel,
   schemes: ReadonlyMap<string, string> = new Map(),
+  passphrase: () => Promise<string> = nobody,
 ): LocalRegistry {
+  let opened: Promise<Vault> | undefined;
+  const vault = () =>
+    (opened ??= import("@citadel/core/secrets").then(({ openSecrets }) =>
+      openSecrets({ citadel, passphrase }),
+    ));
   const caller: Caller = { principal: local, via: "api" };
   const close = () => citadel.close();
   return {
@@ -155,6 +155,10 @@ export function localRegistry(
       return rows;
     },
 
+    storeSecret: async (name, value, type, scope) =>
+      (await vault()).set({ name, scope }, Buffer.from(value), { type }),
+    getSecret: async (name, scope) => (await vault()).get({ name, scope }),
+    listSecrets: async (scope) => (await vault()).list(scope),
     getRegistryStats: () =>
       gatherStats(Promise.resolve(citadel), citadel.settings, schemes, citadel.dirs),
     clearCache: () => clearCache(citadel),
@@ -169,32 +173,8 @@ export function localRegistry(
   };
 }
 
-/** The drivers of the `citadel` that this library is a part of, and of the plugins installed or linked there. */
-async function installedSchemes(): Promise<Map<string, string>> {
-  const { Config } = await import("@oclif/core/config");
-  return findSchemes(await Config.load(citadelRoot(import.meta.dirname)));
-}
-
-function citadelRoot(from: string): string {
-  for (let folder = from; ; folder = dirname(folder)) {
-    for (const root of [folder, join(folder, "node_modules", "citadel")]) {
-      const file = join(root, "package.json");
-      if (
-        existsSync(file) &&
-        (JSON.parse(readFileSync(file, "utf8")) as { name?: unknown }).name === "citadel"
-      )
-        return root;
-    }
-    if (folder === dirname(folder))
-      throw new CitadelError(
-        "E_CONFIG",
-        "the package citadel, which brings the drivers, is not installed",
-        {
-          hint: [
-            "install it: npm install citadel",
-            "or pass schemes: URL scheme → module of a driver",
-          ],
-        },
-      );
-  }
+async function nobody(): Promise<never> {
+  throw new CitadelError("E_USAGE", "the vault needs its passphrase", {
+    hint: ["pass passphrase: a function that resolves with it"],
+  });
 }

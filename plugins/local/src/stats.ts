@@ -1,5 +1,6 @@
 import { openDriver, type Driver } from "@citadel/core/driver";
 import type { TierStats } from "@citadel/core/cache";
+import type { SecretStats } from "@citadel/core/catalog";
 import { errorObject } from "@citadel/core/errors";
 import { mask, type Backend, type Citadel, type Dirs, type Settings } from "@citadel/core";
 
@@ -29,6 +30,8 @@ export interface RegistryStats {
     /** by scope without `@`; an empty scope holds the names without one */
     readonly scopes: readonly { scope: string; packages: number; bytes: number }[];
   } | null;
+  /** as this machine knew them last; null where it could not be asked */
+  readonly secrets: SecretStats | null;
   readonly backends: readonly BackendStatus[];
   /** nearest first */
   readonly cache: readonly TierStats[];
@@ -65,7 +68,7 @@ export async function gatherStats(
       cacheAlone(settings, schemes, dirs),
     ]);
     const responses = { calls: 0, averageMs: null };
-    return { packages: null, backends, cache, ...common, responses };
+    return { packages: null, secrets: null, backends, cache, ...common, responses };
   }
   const packages = await packageStats(citadel);
   const backends: BackendStatus[] = await Promise.all(
@@ -78,7 +81,8 @@ export async function gatherStats(
   const cache = await cacheStats(citadel);
   for (const { name: _, ...probe } of (await citadel.upstream?.probe()) ?? [])
     backends.push({ role: "upstream", ...probe });
-  return { packages, backends, cache, ...common, responses: responses(citadel.backends) };
+  const secrets = (await citadel.catalog()).secretStats(Date.now());
+  return { packages, secrets, backends, cache, ...common, responses: responses(citadel.backends) };
 }
 
 async function packageStats(citadel: Citadel): Promise<RegistryStats["packages"]> {

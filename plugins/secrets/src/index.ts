@@ -1,1 +1,8 @@
-export { openSecrets, type OpenSecretsOptions } from "@citadel/core/secrets";
+export {
+  openSecretsManager,
+  RegistrySecretsManager,
+  type RotateOptions,
+  type SecretsManagerOptions,
+  type VersionHistory,
+} from "./manager.ts";
+export type { RotationPolicy } from "./rotation.ts";

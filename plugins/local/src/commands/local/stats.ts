@@ -15,7 +15,7 @@ const milliseconds = (ms: number): string => `${ms.toFixed(1)} ms`;
 export default class LocalStats extends CitadelCommand {
   static override summary = "Show what is in the registry and how its stores are";
   static override description =
-    "Counts packages and bytes by scope and asks every configured store. One that is down is shown as such; it is no failure of this command.";
+    "Counts packages, bytes and secrets by scope and asks every configured store. One that is down is shown as such; it is no failure of this command.";
   static override examples = [
     "<%= config.bin %> <%= command.id %>",
     "<%= config.bin %> <%= command.id %> --json",
@@ -27,6 +27,11 @@ export default class LocalStats extends CitadelCommand {
     const stats = await gatherStats(this.citadel(), settings, findSchemes(this.config), this.dirs);
     await this.table(facts(this.#facts(stats)), factColumns);
     await this.#scopes(stats);
+    await this.table(stats.secrets?.scopes ?? [], [
+      { name: "scope", value: ({ scope }) => scope, importance: 0 },
+      { name: "secrets", value: (row) => row.secrets, align: "right", importance: 0 },
+      { name: "expired", value: (row) => row.expired, align: "right", importance: 0 },
+    ]);
     this.#backends(stats);
     this.#cache(stats);
     if (stats.packages?.current === false)
@@ -34,7 +39,7 @@ export default class LocalStats extends CitadelCommand {
     return stats;
   }
 
-  #facts({ packages, compression, encryption, responses }: RegistryStats): Fact[] {
+  #facts({ packages, secrets, compression, encryption, responses }: RegistryStats): Fact[] {
     const size = (bytes: number): string => sizeText(this.terminal, bytes);
     const { averageMs } = responses;
     return [
@@ -43,6 +48,8 @@ export default class LocalStats extends CitadelCommand {
       ["size", packages ? size(packages.bytes) : undefined],
       ["stored", packages ? size(packages.storedBytes) : undefined],
       ["compression ratio", packages?.compressionRatio],
+      ["secrets", secrets?.total],
+      ["expired secrets", secrets?.expired],
       ["compression", compression.enabled ? compression.algorithm : "off"],
       ["encryption", encryption.enabled ? "on" : "off"],
       ["average response", averageMs === null ? undefined : `${averageMs} ms`],

@@ -1,7 +1,4 @@
-import { CitadelError } from "@citadel/core/errors";
 import { keyArg, scopeFlag, SecretsCommand, versionNumber } from "@citadel/core/secrets";
-import { clean } from "@citadel/core/terminal";
-import { maskedValue } from "@citadel/core/vault";
 import { boolean, string } from "@oclif/core/flags";
 
 export default class SecretsGet extends SecretsCommand {
@@ -28,15 +25,11 @@ export default class SecretsGet extends SecretsCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(SecretsGet);
-    const { out, json } = this.terminal;
-    if (json && out.tty && !flags.reveal)
-      throw new CitadelError("E_USAGE", "a value is printed on a terminal only with --reveal", {
-        hint: ["pass --reveal, or send it into a file or pipe"],
-      });
-    const { label } = flags;
+    const { label, reveal } = flags;
+    this.mayShow(reveal);
     const version = flags.version === undefined ? undefined : versionNumber(flags.version);
     const vault = await this.vault(flags);
-    const { value, ...read } = await vault.get(
+    const read = await vault.get(
       { name: args.key, scope: flags.scope },
       {
         allowExpired: flags["allow-expired"],
@@ -44,19 +37,6 @@ export default class SecretsGet extends SecretsCommand {
         ...(label !== undefined && { label }),
       },
     );
-    await this.reveal();
-    const text = value.toString();
-    const encoding = Buffer.from(text).equals(value) ? "utf8" : "base64";
-    if (!json) {
-      if (!out.tty) await new Promise<void>((done) => process.stdout.write(value, () => done()));
-      else if (flags.reveal) this.out(clean(text));
-      else {
-        this.out(clean(maskedValue(read.type ?? "custom", value)));
-        this.note("shown with --reveal, or in a file or pipe");
-      }
-    }
-    const shown = encoding === "utf8" ? text : value.toString("base64");
-    value.fill(0);
-    return { ...read, value: shown, encoding };
+    return this.show(read, reveal);
   }
 }

@@ -18,6 +18,7 @@ export default class SecretsList extends SecretsCommand {
     const { flags } = await this.parse(SecretsList);
     const vault = await this.vault(flags);
     const all = await vault.list(flags.scope);
+    this.renew(vault);
     const found = all.filter(({ tags }) => (flags.tag ?? []).every((tag) => tags.includes(tag)));
     const items = found.map(({ created, changed, expires, due, ...item }) => ({
       ...item,
