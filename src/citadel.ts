@@ -18,6 +18,7 @@ import type { Changes } from "./changes/changes.ts";
 import { createDownloads, type Downloads } from "./counts/downloads.ts";
 import { crashAt, type CrashPoint } from "./crash.ts";
 import type { Key } from "./driver/driver.ts";
+import type { Feeds } from "./feeds/feeds.ts";
 import type { Hooks } from "./hooks/types.ts";
 import { createKeys, type Keys } from "./keys/keys.ts";
 import { follow, type Following } from "./store/follow.ts";
@@ -76,6 +77,8 @@ export interface Citadel {
   readonly hooks: Lazy<Hooks>;
   /** all changes of packages in one order */
   readonly changes: Lazy<Changes>;
+  /** what was released, as feeds */
+  readonly feeds: Lazy<Feeds>;
   /** how often tarballs were fetched */
   readonly downloads: Downloads;
   readonly keys: Keys;
@@ -227,6 +230,10 @@ export async function openCitadel({
     const { createChanges } = await import("./changes/changes.ts");
     return createChanges(driver, registry);
   });
+  const feeds = lazy(async () => {
+    const { createFeeds } = await import("./feeds/feeds.ts");
+    return createFeeds({ driver, registry, manifests: store.manifests, changes });
+  });
   const cache = lazy(async () => {
     const { openCache } = await import("./cache/cache.ts");
     const memoryBytes = settings.views.memory / 4;
@@ -286,6 +293,7 @@ export async function openCitadel({
     refusals,
     downloads,
     hooks,
+    feeds,
     changes,
     get upstream() {
       return switches?.isOn("PROXY_MODE") ? upstream : undefined;

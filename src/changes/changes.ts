@@ -41,6 +41,8 @@ export interface Changes {
   look(): Promise<number>;
   /** The first change after `since` of a package that is wanted, among the numbers that were looked at last; asks no store. */
   next(since: number, wanted: (name: string) => boolean): NumberedChange | undefined;
+  /** What a number stands for, among those that were looked at last; asks no store. */
+  numbered(seq: number): NumberedChange | undefined;
   /** Counts, at most a second old. */
   state(): Promise<{
     readonly last: number;
@@ -166,6 +168,7 @@ export function createChanges(driver: Driver, { packages }: Pick<Registry, "pack
       }
       return undefined;
     },
+    numbered: (seq) => numbered[seq - 1],
     async state() {
       if (performance.now() - looked > recent) await catchUp();
       const counts = [0, 0, 0];

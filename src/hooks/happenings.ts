@@ -1,6 +1,6 @@
-import { packageKind } from "../registry/kind.ts";
+import { eventsBetween } from "../changes/events.ts";
 import type { PackageEvent, PackageState } from "../registry/types.ts";
-import type { Ledger, LedgerEntry } from "../store/types.ts";
+import type { Ledger } from "../store/types.ts";
 
 /** Something that npm's hooks tell of. */
 export interface Happening {
@@ -16,38 +16,21 @@ export interface Happening {
 
 type Told = Pick<Happening, "event" | "change">;
 
-/** What became of a package after revision `after`, up to `rev`, in order; from its history, so that nothing has to be remembered. */
+/** What became of a package after revision `after`, up to `rev`, in order, as far as hooks tell of it. */
 export async function happenings(
   packages: Pick<Ledger<PackageState, PackageEvent>, "history">,
   name: string,
   after: number,
   rev: number,
 ): Promise<readonly Happening[]> {
-  const entries: LedgerEntry<PackageEvent>[] = [];
-  // some events say what is, not what has changed: then the state before them is needed
-  let whole = false;
-  for await (const entry of packages.history(name)) {
-    if (entry.rev > rev) continue;
-    if (entry.rev <= after && !whole) break;
-    entries.push(entry);
-    whole ||= entry.changes.some(({ events }) => events.some(needsState));
-  }
-  const { reduce } = packageKind();
   const found: Happening[] = [];
-  let state: PackageState | undefined;
-  for (const { rev: at, changes } of entries.reverse()) {
-    let n = 0;
-    for (const { who, at: time, events } of changes)
-      for (const event of events) {
-        if (at > after)
-          for (const told of toldOf(event, state)) found.push({ rev: at, n: n++, ...told, time });
-        if (whole) state = reduce(state, event, { at: time, who, name });
-      }
-  }
+  for (const { rev: at, event, time, before } of await eventsBetween(packages, name, after, rev))
+    for (const told of toldOf(event, before)) {
+      const last = found.at(-1);
+      found.push({ rev: at, n: last?.rev === at ? last.n + 1 : 0, ...told, time });
+    }
   return found;
 }
-
-const needsState = ({ type }: PackageEvent): boolean => type === "owners" || type === "settle";
 
 /** An event of the ledger in npm's words; nothing for what only concerns who may do what. */
 function toldOf(event: PackageEvent, before: PackageState | undefined): readonly Told[] {
@@ -85,10 +68,6 @@ function toldOf(event: PackageEvent, before: PackageState | undefined): readonly
       return [
         { event: event.on ? "package:star" : "package:unstar", change: { user: event.user } },
       ];
-    case "settle": {
-      const held = event.commit ? before?.pending?.get(event.batch) : undefined;
-      return held?.flatMap((one) => toldOf(one, before)) ?? [];
-    }
     case "import":
       return [{ event: "package:change", change: {} }];
     default:

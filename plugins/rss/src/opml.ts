@@ -1,5 +1,6 @@
 import { generateOpml, parseOpml } from "feedsmith";
 import { CitadelError } from "@citadel/core/errors";
+import { legal } from "@citadel/core/feeds";
 import type { Subscription } from "@citadel/core/subscriptions";
 import { decode } from "./decode.ts";
 import { guard } from "./guard.ts";
@@ -80,7 +81,3 @@ export function writeOpml(
   }
   return generateOpml({ head: { title: "Feeds" }, body: { outlines: root.outlines } });
 }
-
-/** Text without what XML cannot hold. */
-const legal = (text: string): string =>
-  text.toWellFormed().replace(/[^\P{Cc}\t\n\r]|[\ufffe\uffff]/gu, "");

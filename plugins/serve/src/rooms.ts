@@ -10,6 +10,7 @@ import { batchRoutes } from "./api/batch.ts";
 import { changeRoutes } from "./api/changes.ts";
 import { liveRoutes } from "./api/live.ts";
 import { downloadRoutes } from "./api/downloads.ts";
+import { feedRoutes } from "./api/feeds.ts";
 import { needOf } from "./auth/need.ts";
 import { demandCode } from "./auth/second-factor.ts";
 import type { Shared } from "./context.ts";
@@ -58,6 +59,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", policyRoutes());
   app.route("/", batchRoutes());
   app.route("/", downloadRoutes());
+  app.route("/", feedRoutes());
   app.route("/", liveRoutes());
   app.route("/", changeRoutes());
   app.route("/", nameRoutes());

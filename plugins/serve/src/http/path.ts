@@ -104,6 +104,7 @@ function takesName(segments: readonly string[], at: number): boolean {
 /** what stands between `/-/` and the name of a package */
 const beforeName = new Set([
   "package",
+  "feed/package",
   "stage/package",
   "user/package",
   "npm/v1/oidc/token/exchange/package",

@@ -1,0 +1,3 @@
+export { createFeeds, type FeedRequest, type Feeds } from "./feeds.ts";
+export { legal } from "./legal.ts";
+export type * from "./types.ts";
