@@ -4,6 +4,9 @@ import { entriesOf, type Entry } from "../documents/entries.ts";
 import { load, loadTypeScript, withoutPrivates, type TypeScript } from "../documents/program.ts";
 import type { Tree } from "../documents/tree.ts";
 import { major, minor, patch, type ApiChange } from "./change.ts";
+import { compareObjects, fits, isObject, some } from "./objects.ts";
+import { transplants, type Pair, type Transplanted } from "./transplant.ts";
+import { declared, isGeneric, isVague } from "./written.ts";
 
 /** One exported name of an entry point, before and after. */
 interface Side {
@@ -33,33 +36,33 @@ export async function compareApis(
   });
   if (pairs.length === 0) return [];
   const ts = await loadTypeScript();
-  const { program, checker, unresolved } = load(
-    ts,
-    pairs.flatMap(({ from, to }) => [from, to]),
-    { home: now.root, edit: withoutPrivates },
-  );
-  const changes: ApiChange[] = [];
+  const files = pairs.flatMap(({ from, to }) => [from, to]);
+  const options = { home: now.root, own: new Map<string, ts.SourceFile>() };
+  const { program, checker, unresolved } = load(ts, files, { ...options, edit: withoutPrivates });
   const shown = new Set<ts.Symbol>();
   for (const { from } of pairs)
     for (const symbol of exportsOf(ts, program, checker, from)?.values() ?? [])
       shown.add(realOf(ts, checker, symbol));
-  for (const { subpath, typed, from, to } of pairs) {
-    const [a, b] = [from, to].map((file) => exportsOf(ts, program, checker, file));
-    if (!a || !b) {
-      changes.push(patch(`the exports of ${subpath} could not be read`, subpath, false));
-      continue;
-    }
-    changes.push(
-      ...compareExports({ ts, checker, old, now, subpath, typed: typed && types, shown }, a, b),
-    );
-    if (!typed)
-      changes.push(
-        patch(
-          `${subpath} has no declarations: only names were compared`,
-          relative(now.root, to),
-          false,
-        ),
-      );
+  const compareAll = (differ: Where["differ"]): ApiChange[] =>
+    pairs.flatMap(({ subpath, typed, from, to }) => {
+      const [a, b] = [from, to].map((file) => exportsOf(ts, program, checker, file));
+      if (!a || !b) return [patch(`the exports of ${subpath} could not be read`, subpath, false)];
+      const where = { ts, checker, old, now, subpath, typed: typed && types, shown, differ };
+      const named = `${subpath} has no declarations: only names were compared`;
+      return [
+        ...compareExports(where, a, b),
+        ...(typed ? [] : [patch(named, relative(now.root, to), false)]),
+      ];
+    });
+  const written: Pair[] = [];
+  let changes = compareAll((pair) => (written.push(pair), []));
+  if (written.length > 0) {
+    const moved = transplants(ts, written);
+    const both = load(ts, files, { ...options, edit: moved.edit }).program;
+    changes = compareAll((pair, compare) => {
+      const together = moved.find(both, pair);
+      return compare(together ?? { ...pair, checker, apart: true });
+    });
   }
   if (unresolved.size > 0)
     changes.push(
@@ -100,6 +103,8 @@ interface Where {
   readonly typed: boolean;
   /** exported somewhere, so compared on their own */
   readonly shown: ReadonlySet<ts.Symbol>;
+  /** asked about what is written differently: with which checker, and whether now */
+  readonly differ: (pair: Pair, compare: (together: Transplanted) => ApiChange[]) => ApiChange[];
 }
 
 const realOf = (ts: TypeScript, checker: ts.TypeChecker, symbol: ts.Symbol): ts.Symbol =>
@@ -133,33 +138,39 @@ function compareSymbols(where: Where, name: string, from: ts.Symbol, to: ts.Symb
   // a declaration that both trees take from the same third package
   if (a === b || unchanged(where, a, b)) return [];
   const place = placeOf(where, { symbol: b, tree: now });
-  const changes: ApiChange[] = [];
-  const { Value, Type, Namespace } = ts.SymbolFlags;
+  const { Value, Type, Namespace, ValueModule } = ts.SymbolFlags;
   if (a.flags & Value && !(b.flags & Value))
     return [major(`${name} is no longer a value, only a type`, place)];
   if (a.flags & Type && !(b.flags & Type)) return [major(`${name} is no longer a type`, place)];
-  if (a.flags & Value) changes.push(...compareValues(where, name, a, b, place));
-  if (changes.length === 0 && a.flags & Type)
-    changes.push(...compareTypes(where, name, a, b, place));
-  if (a.flags & Namespace && !(a.flags & Value) && !(a.flags & Type))
-    changes.push(
-      ...compareExports(
-        where,
-        prefixed(name, checker.getExportsOfModule(a)),
-        prefixed(name, checker.getExportsOfModule(b)),
-      ),
+  if (a.flags & Namespace && !(a.flags & Value & ~ValueModule) && !(a.flags & Type))
+    return compareExports(
+      where,
+      prefixed(name, checker.getExportsOfModule(a)),
+      prefixed(name, checker.getExportsOfModule(b)),
     );
-  return changes;
+  const compare = (together: Transplanted): ApiChange[] => {
+    if (a.flags & b.flags & ts.SymbolFlags.Enum) return compareEnums(together, name, place);
+    if (isObject(ts, a) && isObject(ts, b)) {
+      const alike = (was: ts.Symbol, is: ts.Symbol): boolean =>
+        together.apart ? unchanged(where, was, is) : declared(was) === declared(is);
+      return compareObjects(ts, name, together, { place, alike });
+    }
+    const values = a.flags & Value ? compareValues(ts, name, together, place) : [];
+    return values.length === 0 && a.flags & Type ? compareTypes(name, together, place) : values;
+  };
+  const pair = { from: a, to: b };
+  return sameInside(where, a, b)
+    ? where.differ(pair, compare)
+    : compare({ ...pair, checker, apart: true });
 }
 
 const prefixed = (name: string, symbols: readonly ts.Symbol[]): Map<string, ts.Symbol> =>
   new Map(symbols.map((symbol) => [`${name}.${symbol.name}`, symbol]));
 
 function compareValues(
-  { ts, checker }: Where,
+  ts: TypeScript,
   name: string,
-  from: ts.Symbol,
-  to: ts.Symbol,
+  { from, to, checker, apart = false }: Transplanted,
   place: string,
 ): ApiChange[] {
   const [a, b] = [checker.getTypeOfSymbol(from), checker.getTypeOfSymbol(to)];
@@ -169,57 +180,54 @@ function compareValues(
       : [major(`${name} is no longer the symbol that it was`, place, false)];
   if (!checker.isTypeAssignableTo(b, a)) {
     // methods may be overloaded or generic in their turn
-    const vague = isVague(a) || isVague(b) || (from.flags & ts.SymbolFlags.Class) !== 0;
+    const vague = apart || isVague(a) || isVague(b) || (from.flags & ts.SymbolFlags.Class) !== 0;
     return [major(`${name} no longer fits what it was`, place, !vague)];
   }
   return checker.isTypeAssignableTo(a, b) ? [] : [minor(`${name} can do more`, place)];
 }
 
-function compareTypes(
-  { checker }: Where,
+/** By names and values: two enumerations with other members never fit each other. */
+function compareEnums(
+  { from, to, checker }: Transplanted,
   name: string,
-  from: ts.Symbol,
-  to: ts.Symbol,
   place: string,
 ): ApiChange[] {
-  const [a, b] = [checker.getDeclaredTypeOfSymbol(from), checker.getDeclaredTypeOfSymbol(to)];
-  const generic = isGeneric(from) || isGeneric(to);
-  const [old, now] = [a, b].map((type) =>
-    checker.getPropertiesOfType(type).map((one) => one.name),
-  ) as [string[], string[]];
-  const object = a.isClassOrInterface() && b.isClassOrInterface();
-  const gone = object ? old.filter((one) => !now.includes(one)) : [];
-  const added = object ? now.filter((one) => !old.includes(one)) : [];
-  if (gone.length > 0) return [major(`${name} lost ${gone.slice(0, 5).join(", ")}`, place)];
-  if (generic) {
-    const grown = added.length > 0 ? `${name} has ${added.slice(0, 5).join(", ")}` : undefined;
-    return [minor(grown ?? `${name}, which is generic, was written differently`, place, false)];
-  }
-  const [back, forth] = [checker.isTypeAssignableTo(b, a), checker.isTypeAssignableTo(a, b)];
-  if (!back && !forth) {
-    // two declarations of one symbol type never fit each other
-    const symbols = [from, to].some((one) => /\bsymbol\b/.test(declared(one)));
-    return [major(`${name} is another type`, place, !symbols && !usesUnique(from))];
-  }
-  if (added.length > 0)
-    return [minor(`${name} has ${added.slice(0, 5).join(", ")}`, place, back && forth)];
+  const valuesOf = (symbol: ts.Symbol) =>
+    new Map(
+      Array.from(symbol.exports?.values() ?? [], ({ name: member, valueDeclaration }) => [
+        member,
+        valueDeclaration && checker.getConstantValue(valueDeclaration as ts.EnumMember),
+      ]),
+    );
+  const [old, now] = [valuesOf(from), valuesOf(to)];
+  const gone = [...old.keys()].filter(
+    (member) => !now.has(member) || now.get(member) !== old.get(member),
+  );
+  const added = [...now.keys()].filter((member) => !old.has(member));
+  if (gone.length > 0) return [major(`${name} lost or changed ${some(gone)}`, place)];
+  return added.length > 0 ? [minor(`${name} has ${some(added)}`, place)] : [];
+}
+
+function compareTypes(
+  name: string,
+  { from, to, checker, same, apart = false }: Transplanted,
+  place: string,
+): ApiChange[] {
+  const a = same?.from ?? checker.getDeclaredTypeOfSymbol(from);
+  const b = same?.to ?? checker.getDeclaredTypeOfSymbol(to);
+  const [back, forth] = fits(checker, a, b);
   if (back && forth) return [];
-  return [minor(`${name} became ${back ? "narrower" : "wider"}`, place, false)];
+  // what a generic type does with its arguments is often beyond the compiler
+  if ((isGeneric(from) || isGeneric(to)) && !(same && back !== forth))
+    return [patch(`${name}, which is generic, was written differently`, place, false)];
+  if (back || forth) return [minor(`${name} became ${back ? "narrower" : "wider"}`, place, false)];
+  // two declarations of one symbol type never fit each other
+  const symbols = [from, to].some((one) => /\bsymbol\b/.test(declared(one)));
+  return [major(`${name} is another type`, place, !apart && !symbols && !usesUnique(from))];
 }
 
 const usesUnique = (symbol: ts.Symbol): boolean =>
   (symbol.declarations ?? []).some((one) => /unique\s+symbol/.test(one.getSourceFile().text));
-
-/** Assignability of overloads and of generics is a guess of the compiler. */
-function isVague(type: ts.Type): boolean {
-  const signatures = [...type.getCallSignatures(), ...type.getConstructSignatures()];
-  return signatures.length > 1 || signatures.some(({ typeParameters }) => typeParameters?.length);
-}
-
-const isGeneric = (symbol: ts.Symbol): boolean =>
-  (symbol.declarations ?? []).some(
-    (one) => ((one as { typeParameters?: readonly unknown[] }).typeParameters?.length ?? 0) > 0,
-  );
 
 /**
  * Written alike, together with everything inside of the package that it refers to and that is not exported, and so not compared
@@ -245,6 +253,25 @@ function unchanged(
   });
 }
 
+/** Whether what the old declaration refers to inside of the package, and is not exported, is written alike under the same name. */
+function sameInside(where: Where, a: ts.Symbol, b: ts.Symbol): boolean {
+  const now = new Map(namesIn(where, b).map((symbol) => [symbol.name, symbol]));
+  return namesIn(where, a).every((symbol) => {
+    if (symbol === a || where.shown.has(symbol) || !isInside(where.old, symbol)) return true;
+    // members are a matter of the declaration itself
+    if (symbol.declarations?.every((one) => !isTop(where.ts, one))) return true;
+    const other = now.get(symbol.name);
+    return other !== undefined && unchanged(where, symbol, other);
+  });
+}
+
+const isInside = (tree: Tree, { declarations = [] }: ts.Symbol): boolean =>
+  declarations.every((one) => isOf(tree, one.getSourceFile().fileName));
+
+const isTop = (ts: TypeScript, node: ts.Declaration): boolean =>
+  !ts.isSourceFile(node) &&
+  (ts.isSourceFile(node.parent) || ts.isVariableDeclarationList(node.parent));
+
 const isOf = ({ root }: Tree, file: string): boolean =>
   file.startsWith(`${root}/`) && !file.slice(root.length).includes("/node_modules/");
 
@@ -259,17 +286,6 @@ function namesIn({ ts, checker }: Where, symbol: ts.Symbol): ts.Symbol[] {
   for (const declaration of symbol.declarations ?? []) visit(declaration);
   return found;
 }
-
-/** Declarations without comments and blanks. */
-const declared = (symbol: ts.Symbol): string =>
-  (symbol.declarations ?? [])
-    .map((one) =>
-      one
-        .getText()
-        .replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "")
-        .replace(/\s+/g, ""),
-    )
-    .join(";");
 
 function placeOf({ subpath }: Where, { symbol, tree }: Side): string {
   const declaration = symbol.declarations?.[0];

@@ -26,6 +26,8 @@ export interface LoadOptions {
   readonly within?: string;
   /** bytes of files, the compiler's own not counted @default any */
   readonly limit?: number;
+  /** the compiler's own files as read before, by path; what is missing is added */
+  readonly own?: Map<string, ts.SourceFile>;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface LoadOptions {
  * @throws E_TOO_LARGE
  */
 export function load(ts: TypeScript, files: readonly string[], options: LoadOptions): Loaded {
-  const { home, edit, within, limit = Infinity } = options;
+  const { home, edit, within, limit = Infinity, own = new Map<string, ts.SourceFile>() } = options;
   const settings: ts.CompilerOptions = {
     allowJs: true,
     checkJs: false,
@@ -55,8 +57,12 @@ export function load(ts: TypeScript, files: readonly string[], options: LoadOpti
   const read = host.getSourceFile.bind(host);
   let size = 0;
   host.getSourceFile = (path, language, failed, fresh) => {
-    const file = read(path, language, failed, fresh);
-    if (!file || isIn(lib, path)) return file;
+    const file = own.get(path) ?? read(path, language, failed, fresh);
+    if (!file) return file;
+    if (isIn(lib, path)) {
+      own.set(path, file);
+      return file;
+    }
     size += file.text.length;
     if (size > limit)
       throw new CitadelError("E_TOO_LARGE", `its types are more than ${limit} characters`);

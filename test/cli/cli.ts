@@ -32,7 +32,7 @@ export const commands: readonly Command[] = readdirSync(join(root, "plugins"))
 export const endless: ReadonlySet<string> = new Set(["serve"]);
 
 /** Commands that ask on a terminal although no argument is missing. */
-export const asking: ReadonlySet<string> = new Set(["secrets:init"]);
+export const asking: ReadonlySet<string> = new Set(["registry:config:save", "secrets:init"]);
 
 /** Through a shell, for what Node's spawn cannot do: `$0` is node, `$1` the start, the rest the arguments. */
 export function shell(
