@@ -63,6 +63,6 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", liveRoutes());
   app.route("/", changeRoutes());
   app.route("/", nameRoutes());
-  app.route("/", npmRoutes(shared.citadel));
+  app.route("/", npmRoutes(shared));
   return async (request, visit) => app.fetch(request, visit);
 }

@@ -96,6 +96,8 @@ function isScope(segment: string): boolean {
 /** Places where a package name or a tarball's file name stands. */
 function takesName(segments: readonly string[], at: number): boolean {
   if (at === 0) return true;
+  if (at === 3 && segments[0] === "-" && segments[1] === "as-of") return true;
+  if (at === 5 && segments[1] === "as-of" && segments[4] === "-") return true;
   if (at === 3 && segments.slice(0, at).join("/") === "api/v1/packages") return true;
   if (segments[0] !== "-") return at === 2 && segments[1] === "-";
   return segments[at - 1] === "package" && beforeName.has(segments.slice(1, at).join("/"));

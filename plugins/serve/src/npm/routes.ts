@@ -1,5 +1,6 @@
-import type { Citadel } from "@citadel/core";
 import { Hono } from "hono";
+import type { Shared } from "../context.ts";
+import { createPastTarball, getPast } from "./as-of.ts";
 import { treeAudit } from "./audit.ts";
 import { getPage, postPage } from "../auth/browser.ts";
 import { getDone, postLogin } from "../auth/web-login.ts";
@@ -41,8 +42,11 @@ import { deleteToken, deleteUser, getUser, putUser, whoami } from "./users.ts";
 import { getAccess, getVisibility, postAccess } from "./visibility.ts";
 
 /** The npm registry protocol but for the install path, which needs no router. */
-export function npmRoutes(citadel: Citadel): Hono<Env> {
+export function npmRoutes(shared: Shared): Hono<Env> {
+  const { citadel } = shared;
   return new Hono<Env>({ getPath })
+    .get("/-/as-of/:date/:name", getPast)
+    .get("/-/as-of/:date/:name/-/:file", createPastTarball(shared))
     .get("/-/whoami", whoami)
     .get("/-/user/:id", getUser)
     .put("/-/user/:id", putUser)
