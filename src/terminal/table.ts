@@ -7,6 +7,8 @@ export interface Column<Row> {
   readonly align?: "left" | "right";
   /** columns of little importance are cut first: the highest number goes first; 0 is never cut (ids, versions) @default 1 */
   readonly importance?: number;
+  /** says nothing when it is cut, such as a date: shown whole or not at all */
+  readonly whole?: true;
 }
 
 export interface TableOptions {
@@ -49,10 +51,10 @@ export function formatTable<Row>(
   return [palette.dim(line(table.map(({ name }) => name.toUpperCase()))), ...cells.map(line)];
 }
 
-/** Takes width away from the least important columns, down to a few letters, then takes them out. */
+/** Takes width away from the least important columns, down to a few letters, then takes them out; whole ones at once. */
 function shrink<Row>(table: readonly Column<Row>[], widths: number[], most: number): void {
   const cuttable = table
-    .map(({ importance = 1 }, i) => ({ importance, i }))
+    .map(({ importance = 1, whole = false }, i) => ({ importance, whole, i }))
     .filter(({ importance }) => importance > 0)
     .sort((a, b) => b.importance - a.importance || b.i - a.i);
   const over = (): number => {
@@ -60,10 +62,10 @@ function shrink<Row>(table: readonly Column<Row>[], widths: number[], most: numb
     return shown.reduce((sum, width) => sum + width, 0) + gap.length * (shown.length - 1) - most;
   };
   for (const floor of [least, 0])
-    for (const { i } of cuttable) {
+    for (const { i, whole } of cuttable) {
       const excess = over();
       if (excess <= 0) return;
       const width = widths[i] ?? 0;
-      widths[i] = floor === 0 ? 0 : Math.max(Math.min(width, floor), width - excess);
+      widths[i] = floor === 0 || whole ? 0 : Math.max(Math.min(width, floor), width - excess);
     }
 }

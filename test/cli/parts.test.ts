@@ -163,6 +163,18 @@ describe("5, 6: tables", async () => {
     ]);
   });
 
+  test("6: a date is shown whole or not at all", () => {
+    const dated = [
+      { name: "package", value: () => "@acme/utils", importance: 0 },
+      { name: "about", value: () => "a description" },
+      { name: "modified", value: () => "2026-11-28 13:12", importance: 2, whole: true },
+    ] as const;
+    const at = (width: number) =>
+      formatTable([{}], dated, { width, palette: plain, unicode: true })[1];
+    expect(at(44)).toBe("@acme/utils  a description  2026-11-28 13:12");
+    expect(at(43)).toBe("@acme/utils  a description");
+  });
+
   test("never cuts ids and versions, whatever the width", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 200 }), (width) => {

@@ -110,13 +110,15 @@ test("verify: a sound store exits 0, a damaged one lists the damage and exits 6"
   expect(told.stderr).toContain("1 damaged");
 });
 
-test("23: commands --json lists every command, its flags and the exit codes", async () => {
+test("23: commands --json lists every command, its flags, the exit codes and the variables", async () => {
   const { stdout } = await citadel(await home(), ["commands", "--json"]);
-  const { items, exitCodes } = JSON.parse(stdout) as {
+  const { items, exitCodes, variables } = JSON.parse(stdout) as {
+    variables: Record<string, string[]>;
     items: { id: string; flags: { name: string }[] }[];
     exitCodes: Record<string, string[]>;
   };
   const config = items.find(({ id }) => id === "config");
   expect(config?.flags.map(({ name }) => name)).toEqual(expect.arrayContaining(["get", "json"]));
   expect(exitCodes["5"]).toContain("E_VERSION_EXISTS");
+  expect(variables["server.port"]).toContain("REGISTRY_PORT");
 });

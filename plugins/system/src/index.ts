@@ -7,4 +7,10 @@ export {
   type DriverTestOptions,
 } from "./driver-test.ts";
 export { describeSetting, describeSettings, type SettingItem } from "./settings.ts";
-export { describeCommands, exitCodes, type CommandItem, type FlagItem } from "./surface.ts";
+export {
+  describeCommands,
+  exitCodes,
+  variables,
+  type CommandItem,
+  type FlagItem,
+} from "./surface.ts";

@@ -1,4 +1,5 @@
 import type { Config } from "@oclif/core/interfaces";
+import { settingKeys, variablesOf } from "@citadel/core/config";
 import { errors, type ErrorCode } from "@citadel/core/errors";
 
 /** A flag as scripts may rely on it. */
@@ -46,6 +47,11 @@ export function describeCommands(config: Config, hidden = false): CommandItem[] 
         .sort(by((flag) => flag.name)),
     }))
     .sort(by((command) => command.id));
+}
+
+/** Every setting and the variables that set it, strongest first. */
+export function variables(): Record<string, readonly string[]> {
+  return Object.fromEntries(settingKeys.map((key) => [key, variablesOf(key)]));
 }
 
 /** Exit codes and the error codes that lead to them, from the one error table. */

@@ -1,6 +1,6 @@
 import { CitadelCommand } from "@citadel/core/command";
 import { boolean } from "@oclif/core/flags";
-import { describeCommands, exitCodes } from "../surface.ts";
+import { describeCommands, exitCodes, variables } from "../surface.ts";
 
 export default class Commands extends CitadelCommand {
   static override summary = "List every command with its flags and arguments";
@@ -17,6 +17,6 @@ export default class Commands extends CitadelCommand {
       { name: "summary", value: (item) => item.summary },
       { name: "plugin", value: (item) => item.plugin, importance: 2 },
     ]);
-    return { items, exitCodes: exitCodes() };
+    return { items, exitCodes: exitCodes(), variables: variables() };
   }
 }

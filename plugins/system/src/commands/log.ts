@@ -164,7 +164,7 @@ export default class Log extends CitadelCommand {
       await this.table(past.versions, [
         { name: "version", value: ({ version }) => version, importance: 0 },
         { name: "tags", value: ({ version }) => tagsOf(version) },
-        { name: "published", value: (one) => timeText(this.terminal, Date.parse(one.published)), importance: 2 }, // prettier-ignore
+        { name: "published", value: (one) => timeText(this.terminal, Date.parse(one.published)), importance: 2, whole: true }, // prettier-ignore
         { name: "by", value: ({ by }) => by, importance: 3 },
         { name: "size", value: ({ size }) => sizeText(this.terminal, size), align: "right", importance: 4 }, // prettier-ignore
         { name: "deprecated", value: ({ deprecated }) => deprecated, importance: 5 },

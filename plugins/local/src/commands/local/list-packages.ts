@@ -61,7 +61,12 @@ export default class LocalListPackages extends CitadelCommand {
         align: "right",
         importance: 2,
       },
-      { name: "modified", value: (row) => timeText(this.terminal, row.modified), importance: 4 },
+      {
+        name: "modified",
+        value: (row) => timeText(this.terminal, row.modified),
+        importance: 4,
+        whole: true,
+      },
       { name: "description", value: (row) => row.description, importance: 5 },
     ]);
   }

@@ -18,7 +18,7 @@ export default class RegistryKeys extends CitadelCommand {
       { name: "purpose", value: ({ purpose }) => purpose },
       { name: "key", value: ({ keyid }) => keyid, importance: 0 },
       { name: "algorithm", value: ({ algorithm }) => algorithm },
-      { name: "created", value: ({ created }) => timeText(this.terminal, Date.parse(created)), importance: 2 }, // prettier-ignore
+      { name: "created", value: ({ created }) => timeText(this.terminal, Date.parse(created)), importance: 2, whole: true }, // prettier-ignore
       {
         name: "expires",
         value: ({ expires }) =>

@@ -31,9 +31,9 @@ export default class RegistryTokenList extends CitadelCommand {
       { name: "name", value: ({ name, session }) => (session ? "(log-in)" : name), importance: 2 },
       { name: "may", value: mayOf, importance: 1 },
       { name: "from", value: ({ cidr }) => cidr.join(", "), importance: 5 },
-      { name: "created", value: ({ created }) => time(created), importance: 4 },
-      { name: "expires", value: ({ expires }) => time(expires), importance: 3 },
-      { name: "last used", value: ({ lastUsed }) => time(lastUsed), importance: 3 },
+      { name: "created", value: ({ created }) => time(created), importance: 4, whole: true },
+      { name: "expires", value: ({ expires }) => time(expires), importance: 3, whole: true },
+      { name: "last used", value: ({ lastUsed }) => time(lastUsed), importance: 3, whole: true },
     ]);
     if (tokens.length === 0) this.note("no tokens");
     return { items: tokens.map(tokenItem) };

@@ -29,6 +29,7 @@ export default class RegistryUserList extends CitadelCommand {
         name: "created",
         value: ({ created }) => timeText(this.terminal, Date.parse(created)),
         importance: 4,
+        whole: true,
       },
     ]);
     if (items.length === 0) this.note("no users");
