@@ -113,6 +113,17 @@ describe.each(Object.entries(starts))("G3: completion in %s", (name, shell) => {
   });
 });
 
+test("G3: bash completes an alias, too", async () => {
+  const alias = `shopt -s expand_aliases; alias citadel='${process.execPath} ${join(root, "bin/citadel.js")}'`;
+  const script = (await citadel(home, ["completion", "bash"])).stdout;
+  const line = "citadel local:pu";
+  const ask = `COMP_LINE='${line}' COMP_POINT=${line.length} COMP_WORDS=(citadel local : pu) COMP_CWORD=3; _citadel citadel; printf '%s' "$COMPREPLY"`;
+  const ran = await mustRun("bash", ["-c", `${alias}\n${script}\n${ask}`], {
+    env: citadelEnv(home),
+  });
+  expect(ran.stdout).toBe("publish");
+});
+
 test("G3: fish shows what each candidate is", async (context) => {
   if (!(await installed("fish", ["/usr/bin/fish"]))) return context.skip("no fish here");
   const script = (await citadel(home, ["completion", "fish"])).stdout;

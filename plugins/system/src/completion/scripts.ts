@@ -7,7 +7,7 @@ export type Shell = (typeof shells)[number];
 
 const bash = String.raw`# completion of citadel for bash; in ~/.bashrc:  source <(citadel completion bash)
 _citadel() {
-  local rest=${"$"}{COMP_LINE:0:COMP_POINT} words=() word lead i value about
+  local rest=${"$"}{COMP_LINE:0:COMP_POINT} words=() program word lead i value about
   # COMP_WORDS is split at the colons of local:publish and at the = of --flag=value: put together what stands together
   for ((i = 0; i <= COMP_CWORD; i++)); do
     word=${"$"}{COMP_WORDS[i]}
@@ -22,6 +22,8 @@ _citadel() {
   local kept=${"$"}{current%"${"$"}{current##*[:=]}"}
   [[ $COMP_WORDBREAKS == *:* ]] || kept=
   COMPREPLY=()
+  # an alias is not looked up inside of a function
+  read -ra program <<<"${"$"}{BASH_ALIASES[$1]:-$1}"
   while IFS=$'\t' read -r value about; do
     case $value in
       :files) compopt -o default 2>/dev/null ;;
@@ -31,7 +33,7 @@ _citadel() {
         COMPREPLY+=("${"$"}{value#"$kept"}")
         ;;
     esac
-  done < <("$1" __complete "${"$"}{words[@]:1}" 2>/dev/null)
+  done < <("${"$"}{program[@]}" __complete "${"$"}{words[@]:1}" 2>/dev/null)
 }
 complete -F _citadel citadel
 `;
