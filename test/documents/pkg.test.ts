@@ -1,11 +1,12 @@
 // E3: documents kept for offline reading, search over them, and a workspace beside what is published.
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fetchDocuments, searchPackages } from "@citadel/plugin-pkg";
 import { anonymous, commandLine, type Caller } from "@citadel/core/access";
 import type { Citadel } from "@citadel/core";
 import { tarballOf } from "@citadel/core/registry";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { onTerminal } from "../cli/cli.ts";
 import { citadel, serve } from "../support/citadel.ts";
 import { openCore } from "../support/core.ts";
 import { pack } from "../support/packages.ts";
@@ -137,6 +138,37 @@ describe("E3 pkg:fetch", () => {
     expect(stdout).not.toMatch(/[\x00-\x09\x0b-\x1f]/);
     const api = await citadel(home.path, ["pkg:fetch", "@demo/dates@1.0.0", "--section", "api"]);
     expect(api.stdout).not.toContain("README");
+  });
+
+  test("a terminal shows it through the pager, where it does not fit and there is one", async () => {
+    const args = ["pkg:fetch", "@demo/dates@1.0.0"];
+    const paged = await onTerminal(home.path, args, { PAGER: "head -n 1" });
+    expect(paged.code).toBe(0);
+    expect(paged.stdout).toContain("@demo/dates@1.0.0");
+    expect(paged.stdout).not.toContain("README");
+    for (const PAGER of ["", "cat", "no-such-pager"]) {
+      const { stdout, code } = await onTerminal(home.path, args, { PAGER });
+      expect([code, stdout.includes("README")], PAGER).toEqual([0, true]);
+    }
+    const short = await onTerminal(home.path, [...args, "--section", "api"], {
+      PAGER: "head -n 1",
+    });
+    expect(short.stdout).toContain("parseDate");
+  });
+
+  test("a damaged file of documents is left alone, and said to be one", async () => {
+    const other = await tempFolder("pkg-damaged");
+    await citadel(other.path, ["pkg:search", "x"]);
+    const [file = ""] = (await readdir(join(other.path, "data/documents"))).filter((one) =>
+      one.endsWith(".db"),
+    );
+    const path = join(other.path, "data/documents", file);
+    for (const end of ["-wal", "-shm"]) await rm(path + end, { force: true });
+    await writeFile(path, "no database".repeat(1000));
+    const ran = await citadel(other.path, ["pkg:search", "x", "--json"]);
+    expect([ran.code, JSON.parse(ran.stdout).error.code]).toEqual([7, "E_STORE_UNAVAILABLE"]);
+    expect(await readFile(path, "utf8")).toContain("no database");
+    await other.remove();
   });
 
   test("--diff shows what changed in the documents of two versions", async () => {

@@ -2,32 +2,34 @@
 import { readmeHtml, readmeText, type Places } from "@citadel/core/documents";
 import { Window } from "happy-dom";
 import { describe, expect, test } from "vitest";
+import { openBrowser } from "../support/browser.ts";
 
 const html = async (source: string, places?: Places) => (await readmeHtml(source, places)).html;
 
+const attacks: readonly string[] = [
+  "<script>alert(1)</script><SCRIPT src=//e.example/x></SCRIPT>",
+  "<img src=x onerror=alert(1)><b onclick='x' ONMOUSEOVER=x>b</b>",
+  "[a](javascript:alert(1)) [b](JaVaScRiPt:alert(1)) [c](<java\tscript:alert(1)>) <a href='java&#10;script:1'>d</a>",
+  "<a href='&#106;avascript:1'>x</a> [v](vbscript:x) [d](data:text/html;base64,PHNjcmlwdD4=) ![i](data:image/svg+xml,x)",
+  "<svg onload=1><a xlink:href='javascript:1'>s</a><style>*{}</style></svg>",
+  "<math><mtext><table><mglyph><style><img src=x onerror=1></style></mglyph></table></mtext></math>",
+  "<form id=login action=x><input name=password type=password><form><button>b</button></form></form>",
+  "<div style='position:fixed;inset:0' class='hljs cover'>over</div><span class=hljs-keyword>k</span>",
+  "<base href=//e.example/><meta http-equiv=refresh content='0;url=//e'><link rel=stylesheet href=//e>",
+  "<iframe srcdoc='<script>1</script>'></iframe><object data=x></object><embed src=x><video src=x></video><audio src=x>",
+  "<template><script>1</script></template><slot name=x></slot><dialog open>x</dialog>",
+  "<noscript><p title='</noscript><img src=x onerror=1>'></noscript>",
+  "<p title='</title><script>1</script>'>t</p><title><img src=x onerror=1></title><xmp><script>1</script></xmp>",
+  "<a id=document.cookie name=location href=#x>clobber</a><h1 id=forms>h</h1><img name=body src=x>",
+  "[p](//e.example/x) [q](\\\\e.example/x) <img src='//e.example/i.png'><img srcset='//e.example/i.png 2x'>",
+  '`` <script> `` \n\n```html\n</code></pre><script>1</script>\n```\n\n```js" onclick="x\nx\n```',
+  "> [!NOTE]<img src=x onerror=1>\n> text\n\n[x]: javascript:1\n[x]",
+  "<details ontoggle=1 open><summary>s</summary></details><a href=x ping=//e target=_top download>p</a>",
+  "<h1><h2><a href='#'><h3>nested</h1></h2></h3></a></p></div></blockquote>",
+  "<!--><img src=x onerror=1>--> <![CDATA[<script>1</script>]]> <?php <script>1</script> ?>",
+];
+
 describe("E3: harmless HTML", () => {
-  const attacks: readonly string[] = [
-    "<script>alert(1)</script><SCRIPT src=//e.example/x></SCRIPT>",
-    "<img src=x onerror=alert(1)><b onclick='x' ONMOUSEOVER=x>b</b>",
-    "[a](javascript:alert(1)) [b](JaVaScRiPt:alert(1)) [c](<java\tscript:alert(1)>) <a href='java&#10;script:1'>d</a>",
-    "<a href='&#106;avascript:1'>x</a> [v](vbscript:x) [d](data:text/html;base64,PHNjcmlwdD4=) ![i](data:image/svg+xml,x)",
-    "<svg onload=1><a xlink:href='javascript:1'>s</a><style>*{}</style></svg>",
-    "<math><mtext><table><mglyph><style><img src=x onerror=1></style></mglyph></table></mtext></math>",
-    "<form id=login action=x><input name=password type=password><form><button>b</button></form></form>",
-    "<div style='position:fixed;inset:0' class='hljs cover'>over</div><span class=hljs-keyword>k</span>",
-    "<base href=//e.example/><meta http-equiv=refresh content='0;url=//e'><link rel=stylesheet href=//e>",
-    "<iframe srcdoc='<script>1</script>'></iframe><object data=x></object><embed src=x><video src=x></video><audio src=x>",
-    "<template><script>1</script></template><slot name=x></slot><dialog open>x</dialog>",
-    "<noscript><p title='</noscript><img src=x onerror=1>'></noscript>",
-    "<p title='</title><script>1</script>'>t</p><title><img src=x onerror=1></title><xmp><script>1</script></xmp>",
-    "<a id=document.cookie name=location href=#x>clobber</a><h1 id=forms>h</h1><img name=body src=x>",
-    "[p](//e.example/x) [q](\\\\e.example/x) <img src='//e.example/i.png'><img srcset='//e.example/i.png 2x'>",
-    '`` <script> `` \n\n```html\n</code></pre><script>1</script>\n```\n\n```js" onclick="x\nx\n```',
-    "> [!NOTE]<img src=x onerror=1>\n> text\n\n[x]: javascript:1\n[x]",
-    "<details ontoggle=1 open><summary>s</summary></details><a href=x ping=//e target=_top download>p</a>",
-    "<h1><h2><a href='#'><h3>nested</h1></h2></h3></a></p></div></blockquote>",
-    "<!--><img src=x onerror=1>--> <![CDATA[<script>1</script>]]> <?php <script>1</script> ?>",
-  ];
   const elements = new Set(
     "h3 h4 h5 h6 p div blockquote pre hr br ul ol li details summary table thead tbody tr th td a b code em span strong img input".split(
       " ",
@@ -53,6 +55,42 @@ describe("E3: harmless HTML", () => {
     for (const { className } of document.body.querySelectorAll("[class]"))
       expect(className).toMatch(/^(?:hljs[\w -]*|language-\w+|image-off|alert alert-note)$/);
   });
+
+  test(
+    "a browser runs nothing of it, asks nobody, and changes nothing that it has read",
+    { timeout: 60_000 },
+    async () => {
+      const browser = await openBrowser();
+      if (!browser) return;
+      try {
+        const page = await browser.newPage();
+        const complaints: string[] = [];
+        page.on("request", (sent) => complaints.push(`asked ${sent.url()}`));
+        page.on("dialog", (dialog) => (complaints.push(dialog.message()), dialog.dismiss()));
+        page.on("pageerror", (error) => complaints.push(String(error)));
+        for (const attack of attacks) {
+          const safe = await html(attack, { files: "#", images: "data:," });
+          const markup = await page.locator("body").evaluate((body, text) => {
+            body.innerHTML = text;
+            const once = body.innerHTML;
+            // what a browser makes of its own output is where mutations hide
+            body.innerHTML = once;
+            return [once, body.innerHTML];
+          }, safe);
+          expect(markup[1], attack).toBe(markup[0]);
+          expect(
+            await page
+              .locator("script, style, svg, math, iframe, form, [onerror], [onclick], [style]")
+              .count(),
+            attack,
+          ).toBe(0);
+        }
+        expect(complaints.filter((one) => !one.startsWith("asked data:"))).toEqual([]);
+      } finally {
+        await browser.close();
+      }
+    },
+  );
 
   test("no class of the author, not even one of ours", async () =>
     expect(
