@@ -249,6 +249,7 @@ describe("E5: asking for a feed", () => {
       ["http://127.0.0.2:1/", "E_REMOTE_ADDRESS"],
       ["file:///etc/passwd", "E_USAGE"],
       ["javascript:alert(1)", "E_USAGE"],
+      ["https://user:hunter2@site.example/f", "E_USAGE"],
     ] as const)
       await expect(reader.add(url, {}), url).rejects.toMatchObject({ code });
   });
@@ -298,12 +299,18 @@ describe("E5: from the command line", () => {
       const opml = (await run("rss:list", "--opml")).stdout;
       await writeFile(
         join(home.path, "f.opml"),
-        opml.replace("</body>", `<outline text="b" xmlUrl="${base}/g"/></body>`),
+        opml.replace(
+          "</body>",
+          `<outline text="b" xmlUrl="${base}/g"/><outline text="c" xmlUrl="ftp://x/"/></body>`,
+        ),
       );
       expect((await json("rss:add", "--opml", "f.opml")).json).toEqual({
         items: [`${base}/g`],
-        listed: 2,
+        listed: 3,
       });
+      expect((await run("log", "--kind", "subscription")).stdout).toContain(
+        `subscribe to ${base}/f`,
+      );
       const failing = await json("rss:fetch", `${base}/g`);
       expect(failing).toMatchObject({ code: 7, json: { items: [{ outcome: "failed" }] } });
       expect((await run("rss:fetch", "-f")).stderr).toContain(`${base}/g: 127.0.0.1`);

@@ -49,7 +49,7 @@ export interface Reader {
    * @throws E_CONFLICT for one that is there, E_NOT_FOUND for one that is gone, E_REMOTE_*
    */
   add(url: string, more: { readonly title?: string; readonly folder?: string }): Promise<Added>;
-  /** Subscribes to many without asking them. @returns those that are new */
+  /** Subscribes to many without asking them; what is no address is left out. @returns those that are new */
   addAll(feeds: readonly Omit<Subscription, "added" | "gone">[]): Promise<readonly string[]>;
   remove(url: string): Promise<void>;
   /** Asks those that are due, or all of them. */
@@ -271,8 +271,8 @@ export function openReader({ store, settings }: Citadel, caller: Caller): Reader
       await ledger.change(user, who, (state = noSubscriptions) => {
         const known = new Set(state.feeds.map(({ url }) => url));
         const events = feeds.flatMap((one) => {
-          const url = addressOf(one.url);
-          if (known.has(url)) return [];
+          const url = addressIn(one.url);
+          if (url === undefined || known.has(url)) return [];
           known.add(url);
           return [{ type: "add" as const, ...one, url }];
         });
@@ -313,19 +313,23 @@ const only = <T>(all: readonly T[]): T | undefined => (all.length === 1 ? all[0]
 
 /** @throws E_USAGE */
 function addressOf(text: string): string {
+  const address = addressIn(text);
+  if (address !== undefined) return address;
+  throw new CitadelError(
+    "E_USAGE",
+    `${JSON.stringify(text.slice(0, 200))} is no address of a feed`,
+    { hint: ["give an address such as https://example.org/feed.xml, without a password"] },
+  );
+}
+
+/** The address of a feed as people write it; undefined for what is none, or holds a password. */
+function addressIn(text: string): string | undefined {
   const address = text
     .trim()
     .replace(/^feed:(?:\/\/)?(?=https?:)/i, "")
     .replace(/^feed:\/\//i, "http://");
-  const url = URL.parse(/^[a-z][a-z\d+.-]*:/i.test(address) ? address : `https://${address}`);
-  if (!url || !/^https?:$/.test(url.protocol))
-    throw new CitadelError(
-      "E_USAGE",
-      `${JSON.stringify(text.slice(0, 200))} is no address of a feed`,
-      {
-        hint: ["give an address such as https://example.org/feed.xml"],
-      },
-    );
+  const url = URL.parse(/^[a-z][a-z\d+.-]*:(?!\d)/i.test(address) ? address : `https://${address}`);
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) return undefined;
   url.hash = "";
   return url.href;
 }

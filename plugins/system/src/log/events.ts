@@ -46,6 +46,8 @@ interface Told {
   readonly org?: string;
   readonly orgs?: readonly string[];
   readonly jws?: string;
+  readonly url?: string;
+  readonly to?: string;
 }
 
 type Tell = (event: Told) => string;
@@ -148,6 +150,10 @@ const texts: Readonly<Record<string, Tell>> = {
   "quarantine.removed": ({ versions }) =>
     `removed upstream: ${list((versions as Told[]).map(({ version }) => version))}`,
   "quarantine.returned": ({ versions }) => `back upstream: ${list(versions as string[])}`,
+  "subscription.add": ({ url }) => `subscribe to ${url}`,
+  "subscription.remove": ({ url }) => `no longer subscribe to ${url}`,
+  "subscription.move": ({ url, to }) => `${url} is now ${to}`,
+  "subscription.gone": ({ url }) => `${url} is gone`,
   "hook.add": ({ hook }) => `add ${short(hook?.id)} to ${hook?.endpoint}`,
   "hook.update": ({ id, endpoint }) => `change ${short(id)} to ${endpoint}`,
   "hook.remove": ({ id }) => `remove ${short(id)}`,
