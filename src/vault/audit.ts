@@ -1,6 +1,7 @@
 import { timeOf, type Audit, type AuditItem } from "./api.ts";
 import { operationsOf } from "./event.ts";
 import { all } from "./lookup.ts";
+import { decide } from "./policy/permit.ts";
 import type { Opened } from "./session.ts";
 import type { Event } from "./types.ts";
 
@@ -9,18 +10,20 @@ interface History extends Opened {
   readonly events: readonly Event[];
 }
 
-/** All changes, and what this machine has handed out, by time. @param verify open every version too */
-export async function audit(
-  { state, me, events, identity, contents, log }: History,
-  verify: boolean,
-): Promise<Audit> {
+/** All changes that the rules let this identity see, and what this machine has handed out, by time. @param verify open every version too */
+export async function audit(history: History, verify: boolean): Promise<Audit> {
+  const { state, me, events, identity, contents, log } = history;
   const problems: string[] = [];
   const names = new Map<string, { scope: string; name?: string }>();
   for (const scope of state.scopes.values())
     // its name lies in `meta`, which every member can open
     names.set(scope.id, { scope: (await contents.scopeOf(state, scope)).name });
-  for await (const { secret, scope, label, name } of all(state, contents)) {
+  const hidden = new Set<string>();
+  for await (const found of all(state, contents)) {
+    const { secret, scope, label, name } = found;
     names.set(secret.id, { scope: label.name, name });
+    const about = { scope: label.name, env: label.env, name };
+    if (!(await decide(history, "audit", about)).allowed) hidden.add(secret.id);
     if (!verify) continue;
     for (const { record, state: now } of secret.versions) {
       if (now === "destroyed") continue;
@@ -43,5 +46,9 @@ export async function audit(
     }),
     ...items.map((entry): AuditItem => ({ kind: "access", entry, ...names.get(entry.id) })),
   ];
-  return { items: lines.sort((a, b) => timeOf(a) - timeOf(b)), problems };
+  const shown = lines.filter((item) => !hidden.has(subjectOf(item)));
+  return { items: shown.sort((a, b) => timeOf(a) - timeOf(b)), problems };
 }
+
+const subjectOf = (item: AuditItem): string =>
+  item.kind === "access" ? item.entry.id : "id" in item.event ? item.event.id : "";

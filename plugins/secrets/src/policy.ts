@@ -38,9 +38,10 @@ export function requestOf({ role, address, at }: Asked) {
 export const isAction = (word: string): word is Action => actions.includes(word as Action);
 
 /** How strong the rules are: stands beside every answer. */
-export const strength =
-  "keys are the stronger rule: a role without the key of a scope reads nothing; these rules are kept by this program, and every denial is logged";
+export const strength = "rules stop mistakes and leave a trace; only keys cannot be got around";
 
 /** The answer in one line. */
-export const answer = (allowed: boolean, by: string | undefined): string =>
-  `${allowed ? "allowed" : "denied"}: ${by === undefined ? "no statement allows it" : `by ${by}`}`;
+export function answer(allowed: boolean, by: string | undefined): string {
+  if (by !== undefined) return `${allowed ? "allowed" : "denied"}: by ${by}`;
+  return allowed ? "allowed: there are no rules" : "denied: no statement allows it";
+}

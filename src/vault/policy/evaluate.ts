@@ -9,7 +9,7 @@ export interface Request {
   readonly role: string;
   readonly action: Action;
   readonly scope: string;
-  readonly env: Env;
+  readonly env?: Env;
   /** normalised, see `checkName` */
   readonly name: string;
   /** of the socket */
@@ -64,7 +64,7 @@ function holds(condition: string, wanted: unknown, request: Request): boolean | 
   const { address, now, env, viaBroker, oidc } = request;
   switch (condition as keyof Conditions) {
     case "env":
-      return (wanted as readonly Env[]).includes(env);
+      return env === undefined ? undefined : (wanted as readonly Env[]).includes(env);
     case "cidr":
       return address === undefined
         ? undefined

@@ -8,7 +8,8 @@ import { administratorRole, evaluate, type Decision, type Request } from "./eval
 /** What an action is about. */
 export interface About {
   readonly scope: string;
-  readonly env: Env;
+  /** of the scope; left out for the vault as a whole */
+  readonly env?: Env;
   readonly name: string;
   /** of the secret, or of what stands for it where there is none yet */
   readonly id: string;
@@ -42,7 +43,8 @@ export async function decide(
   const { scope, env, name } = about;
   const clock = Date.now();
   return evaluate(policy.document, {
-    ...{ role: await roleOf(opened), action, scope, env, name, viaBroker: false },
+    ...{ role: await roleOf(opened), action, scope, name, viaBroker: false },
+    ...(env && { env }),
     // a clock behind the newest event was set back
     ...(clock >= opened.state.at && { now: clock }),
     ...more,
@@ -58,6 +60,10 @@ export async function permit(opened: Opened, action: Action, about: About): Prom
   const why = by === undefined ? "no statement allows it" : `the statement ${by} denies it`;
   throw denied(`${action} ${shown(about)}: ${why}`);
 }
+
+/** The same for what is about no secret in particular: only patterns of all scopes and names fit. */
+export const permitOverall = (opened: Opened, action: Action): Promise<void> =>
+  permit(opened, action, { scope: "*", name: "*", id: opened.state.meta.id });
 
 /** The role of whoever this is. */
 export const roleOf = async ({ state, me, contents }: Opened): Promise<string> =>

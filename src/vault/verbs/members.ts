@@ -5,6 +5,7 @@ import { openRecoveryKit } from "../identity/recovery.ts";
 import { noScope, scopeNamed } from "../lookup.ts";
 import { entitled, isCurrent } from "../members.ts";
 import { checkName, checkScope } from "../names.ts";
+import { permitOverall } from "../policy/permit.ts";
 import { denied } from "../problems.ts";
 import { openSession, placeOf, type Opened, type Session } from "../session.ts";
 import { slotKey } from "../slot.ts";
@@ -59,6 +60,7 @@ export function memberVerbs(session: Session): MemberVerbs {
       await session.append(async (opened) => {
         const { state, me } = opened;
         if (!me.administrator) throw denied("only administrators remove members");
+        await permitOverall(opened, "grant");
         if (kid === me.kid)
           throw new CitadelError("E_USAGE", "another administrator has to remove this identity");
         return state.members.get(kid)?.removed === undefined
@@ -102,6 +104,7 @@ async function put(
   await session.append(async (opened, at) => {
     const { state, me, contents } = opened;
     if (!me.administrator) throw denied("only administrators change members");
+    await permitOverall(opened, "grant");
     const known = state.members.get(kid);
     const current = known && isCurrent(known) ? known : undefined;
     if (added && current)

@@ -4,6 +4,7 @@ import type { Rekeyed } from "../api-members.ts";
 import { noScope, scopeNamed } from "../lookup.ts";
 import { entitled } from "../members.ts";
 import { checkScope } from "../names.ts";
+import { permitOverall } from "../policy/permit.ts";
 import { denied } from "../problems.ts";
 import { recordsOf } from "../records.ts";
 import type { Session } from "../session.ts";
@@ -27,8 +28,10 @@ export async function rekeyLeaked(session: Session): Promise<Rekeyed[]> {
 
 /** {@link MemberVerbs.rekey} */
 export async function rekey(session: Session, scope?: string): Promise<Rekeyed[]> {
-  const { state, contents, me } = await session.use();
+  const opened = await session.use();
+  const { state, contents, me } = opened;
   if (!me.administrator) throw denied("only administrators make new keys");
+  await permitOverall(opened, "rekey");
   const wanted =
     scope === undefined ? undefined : await scopeNamed(state, contents, checkScope(scope));
   if (scope !== undefined && !wanted) throw noScope(scope);

@@ -30,16 +30,21 @@ export default class SecretsList extends SecretsCommand {
       expires: time(expires),
       due: time(due),
     }));
+    // a day is enough for people
+    const shown = (at: string | null) => (this.terminal.out.tty ? at?.slice(0, 10) : at) ?? "";
     await this.table(items, [
       { name: "scope", value: ({ scope }) => scope, importance: 0 },
       { name: "name", value: ({ name }) => name, importance: 0 },
       { name: "version", value: ({ version }) => version },
       { name: "state", value: ({ state }) => state },
-      { name: "type", value: ({ type, detail }) => [type, detail].filter(Boolean).join(": ") },
-      { name: "expires", value: ({ expires }) => expires?.slice(0, 10), importance: 2 },
-      { name: "tags", value: ({ tags }) => tags.join(", "), importance: 4 },
-      { name: "changed", value: ({ changed }) => changed, importance: 3 },
-      { name: "description", value: ({ description }) => description ?? "", importance: 5 },
+      {
+        name: "type",
+        value: ({ type, detail }) => [type, detail].filter(Boolean).join(": "),
+        importance: 4,
+      },
+      { name: "expires", value: ({ expires }) => shown(expires), importance: 2 },
+      { name: "tags", value: ({ tags }) => tags.join(", "), importance: 5 },
+      { name: "changed", value: ({ changed }) => shown(changed), importance: 3 },
     ]);
     if (items.length === 0) this.note("no secrets");
     return { items };
