@@ -9,7 +9,6 @@ import type { Vault } from "../vault/index.ts";
 import type { Shield } from "../vault/mask/shield.ts";
 import { integer, string } from "@oclif/core/flags";
 import { logger } from "../log.ts";
-import { noteSecrets, openSecrets } from "./open.ts";
 import { readValue } from "./value.ts";
 
 const log = logger("vault");
@@ -78,6 +77,7 @@ export abstract class SecretsCommand extends CitadelCommand {
       throw new CitadelError("E_USAGE", "standard input holds the value, not the passphrase", {
         hint: ["pass --passphrase-file <file>"],
       });
+    const { openSecrets } = await import("./open.ts");
     const vault = openSecrets({
       citadel: await this.citadel(),
       from: { descriptor, file, variable: take("CITADEL_IDENTITY") },
@@ -103,8 +103,8 @@ export abstract class SecretsCommand extends CitadelCommand {
   protected override async finally(error: Error | undefined): Promise<void> {
     const stale = this.#stale;
     if (stale)
-      await this.citadel()
-        .then((citadel) => noteSecrets(citadel, stale))
+      await Promise.all([this.citadel(), import("./open.ts")])
+        .then(([citadel, { noteSecrets }]) => noteSecrets(citadel, stale))
         .catch((failure: unknown) => log("the index of secrets was not renewed", { failure }));
     await super.finally(error);
   }

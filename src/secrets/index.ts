@@ -1,5 +1,5 @@
 export { passphraseFile, SecretsCommand, type VaultFlags } from "./command.ts";
-export { hasVault, openSecrets, type OpenSecretsOptions } from "./open.ts";
+export { hasVault } from "./has-vault.ts";
 export {
   durationOf,
   expiryOf,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Citadel } from "../citadel.ts";
-import { openVault, vaultKind, vaultName, type Vault, type VaultOptions } from "../vault/index.ts";
+import { openVault, type Vault, type VaultOptions } from "../vault/index.ts";
 
 export interface OpenSecretsOptions {
   readonly citadel: Pick<Citadel, "store" | "backends" | "dirs" | "crash">;
@@ -42,7 +42,3 @@ export async function noteSecrets(
   const rows = settings.secrets.plainNames ? await vault.rows() : [];
   await (await catalog()).noteSecrets(rows);
 }
-
-/** Is there a vault in the store, damaged or not? */
-export const hasVault = async ({ store }: Pick<Citadel, "store">): Promise<boolean> =>
-  (await store.ledger(vaultKind()).read(vaultName)) !== undefined;

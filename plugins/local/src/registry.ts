@@ -124,7 +124,7 @@ export function localRegistry(
 ): LocalRegistry {
   let opened: Promise<Vault> | undefined;
   const vault = () =>
-    (opened ??= import("@citadel/core/secrets").then(({ openSecrets }) =>
+    (opened ??= import("@citadel/core/open-secrets").then(({ openSecrets }) =>
       openSecrets({ citadel, passphrase }),
     ));
   const caller: Caller = { principal: local, via: "api" };

@@ -63,7 +63,7 @@ export async function openSecretsManager({
 }: SecretsManagerOptions): Promise<RegistrySecretsManager> {
   const [{ openInstalled }, { openSecrets }, { generate }] = await Promise.all([
     import("@citadel/core/installed"),
-    import("@citadel/core/secrets"),
+    import("@citadel/core/open-secrets"),
     import("@citadel/core/vault"),
   ]);
   const { citadel } = await openInstalled(installed);
