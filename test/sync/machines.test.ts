@@ -181,6 +181,32 @@ describe("E4 interrupted", () => {
     },
   );
 
+  test("E4: --views brings finished answers to the same store, and nothing of the history", async () => {
+    const remote = s3.bucket();
+    const a = machine("views", remote);
+    await a.publish("one", "1.0.0", "first");
+    const views = ["sync:upload", "--views", "https://cdn.example/"];
+    const dry = await a.call(...views, "-n", "--json");
+    expect(JSON.parse(dry.stdout)).toMatchObject({
+      dryRun: true,
+      packages: { all: 1, changed: 1 },
+    });
+    const done = await a.call(...views, "--json");
+    expect([done.code, JSON.parse(done.stdout)]).toMatchObject([
+      0,
+      { packages: { changed: 1 }, tarballs: { copied: 1 } },
+    ]);
+    const again = await a.call(...views, "--json");
+    expect(JSON.parse(again.stdout)).toMatchObject({ packages: { all: 1, changed: 0 } });
+    expect(await a.json("sync:status")).toMatchObject({
+      items: [{ name: "one", standing: "ahead" }],
+    });
+    for (const wrong of [["one"], ["--take", "one=ours"]]) {
+      const refused = await a.call(...views, ...wrong);
+      expect(refused.code, refused.output).toBe(2);
+    }
+  });
+
   test("E4: usage: no remote, the own store, a bad name, a bad --take", async () => {
     const a = machine("usage", "");
     const none = await citadel(a.home, ["sync:status"]);

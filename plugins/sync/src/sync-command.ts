@@ -14,7 +14,7 @@ export const due = 3;
 /** Exit code for something that somebody must decide. */
 const conflict = 5;
 
-interface RemoteFlags {
+export interface RemoteFlags {
   readonly remote?: string | undefined;
   readonly "remote-blobs"?: string | undefined;
 }
