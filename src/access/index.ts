@@ -27,7 +27,6 @@ export { countedClient, createLimiter, type Limiter } from "./limiter.ts";
 export { createMemberships } from "./memberships.ts";
 export { checkUserName, isUserName } from "./names.ts";
 export { createOrgs, teamOf, type Orgs } from "./orgs.ts";
-export { groupsOf, readersOf } from "./readers.ts";
 export { compileRules } from "./rules.ts";
 export { allTokens, allUsers } from "./people.ts";
 export { createScopes, type Scopes } from "./scopes.ts";

@@ -3,17 +3,16 @@ import { join } from "node:path";
 import {
   allows,
   anonymous,
-  groupsOf,
   judge,
   local,
   may,
-  readersOf,
   type AccessRule,
   type Grant,
   type OrgRole,
   type Principal,
 } from "@citadel/core/access";
 import { openCatalog } from "@citadel/core/catalog";
+import { groupsOf, readersOf } from "@citadel/core/edge";
 import { targetOf } from "@citadel/core/registry";
 import { describe, expect, test } from "vitest";
 

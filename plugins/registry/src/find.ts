@@ -2,7 +2,7 @@ import type { Citadel } from "@citadel/core";
 import { packages, type PackageRow } from "@citadel/core/catalog";
 import { CitadelError } from "@citadel/core/errors";
 import { isObject, type Json } from "@citadel/core/registry";
-import { openRemote, type Remote } from "./moving/remote/client.ts";
+import type { Remote } from "./moving/remote/client.ts";
 
 /** A package as `registry:search` and `registry:list` show it. */
 export interface FoundPackage {
@@ -78,6 +78,8 @@ export async function withRemote<T>(
   { url, token, signal }: There,
   work: (remote: Remote) => Promise<T>,
 ): Promise<T> {
+  // only where there is another registry to ask
+  const { openRemote } = await import("./moving/remote/client.ts");
   const remote = openRemote({ url, signal, largest: 0, ...(token !== undefined && { token }) });
   try {
     return await work(remote);
