@@ -6,15 +6,13 @@ import { CitadelError, errorCode } from "@citadel/core/errors";
 import { nearest } from "@citadel/core/nearest";
 import { actorOf } from "@citadel/core/registry";
 import { noSubscriptions, subscriptionKind, type Subscription } from "@citadel/core/subscriptions";
+import { addressIn, addressOf } from "./address.ts";
 import type { Feed } from "./model.ts";
 import { read } from "./read.ts";
 import { request, type Answer } from "./request.ts";
+import { longest, schedule, shortest, usual } from "./schedule.ts";
 import { merged, openShelf, type Kept, type KeptItem } from "./shelf.ts";
 
-const minute = 60_000;
-const usual = 30 * minute;
-const shortest = 5 * minute;
-const longest = 24 * 60 * minute;
 /** feeds that are asked at a time */
 const callers = 4;
 
@@ -310,36 +308,6 @@ export function openReader({ store, settings }: Citadel, caller: Caller): Reader
 }
 
 const only = <T>(all: readonly T[]): T | undefined => (all.length === 1 ? all[0] : undefined);
-
-/** @throws E_USAGE */
-function addressOf(text: string): string {
-  const address = addressIn(text);
-  if (address !== undefined) return address;
-  throw new CitadelError(
-    "E_USAGE",
-    `${JSON.stringify(text.slice(0, 200))} is no address of a feed`,
-    { hint: ["give an address such as https://example.org/feed.xml, without a password"] },
-  );
-}
-
-/** The address of a feed as people write it; undefined for what is none, or holds a password. */
-function addressIn(text: string): string | undefined {
-  const address = text
-    .trim()
-    .replace(/^feed:(?:\/\/)?(?=https?:)/i, "")
-    .replace(/^feed:\/\//i, "http://");
-  const url = URL.parse(/^[a-z][a-z\d+.-]*:(?!\d)/i.test(address) ? address : `https://${address}`);
-  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) return undefined;
-  url.hash = "";
-  return url.href;
-}
-
-/** ms until the next request, within reason; what a server asks for in so many words counts up to a week. */
-function schedule(wait: number, asked = 0): { readonly checked: number; readonly next: number } {
-  const now = Date.now();
-  const most = Math.max(longest, Math.min(asked, 7 * longest));
-  return { checked: now, next: now + Math.round(Math.min(Math.max(wait, shortest), most)) };
-}
 
 const refusal = (url: string, { status }: Answer): CitadelError =>
   new CitadelError(
