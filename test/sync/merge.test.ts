@@ -278,3 +278,11 @@ describe("E4 interruptions", () => {
     }
   });
 });
+
+test("E4: a remote store with a key that is no name is damage, and nothing is changed", async () => {
+  const { a, bucket } = await parted();
+  await bucket.driver.put("d/package/%zz", Buffer.from("{}"));
+  const before = await inventory(a, "");
+  await expect(download(place(a, bucket))).rejects.toMatchObject({ code: "E_INTEGRITY" });
+  expect(await inventory(a, "")).toEqual(before);
+});

@@ -208,7 +208,7 @@ async function each<T>(
       AT_ONCE,
       signal,
       async ({ key }) => {
-        const name = decodeURIComponent(key.slice(prefix.length));
+        const name = nameIn(key, prefix);
         if (names.length > 0 && !names.some((one) => family.wanted(name, one))) return;
         found.push({ name, result: await work(family, name) });
         seen(++count);
@@ -218,6 +218,17 @@ async function each<T>(
     all.push(...found.map(({ result }) => result));
   }
   return all;
+}
+
+function nameIn(key: string, prefix: string): string {
+  try {
+    return decodeURIComponent(key.slice(prefix.length));
+  } catch (cause) {
+    throw new CitadelError("E_INTEGRITY", `${key} is no name of a document`, {
+      hint: ["find the damage: citadel verify --store <url>"],
+      cause,
+    });
+  }
 }
 
 const travelOf = ({ grace }: Place, { signal, moved }: Options) => ({
