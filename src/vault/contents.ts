@@ -5,6 +5,7 @@ import { hash } from "./hash.ts";
 import { readMeta, type Meta, type Retention } from "./meta.ts";
 import { sealsForced } from "./limits.ts";
 import type { Env } from "./names.ts";
+import { readPolicy, type PolicyDocument } from "./policy/document.ts";
 import { damaged } from "./problems.ts";
 import { openRecord, sealRecord } from "./record.ts";
 import { openSlot, sealSlot, slotKey } from "./slot.ts";
@@ -33,6 +34,8 @@ export interface Contents {
   holds(compartment: Pick<Compartment, "holders">): boolean;
   metaOf(record: RecordRef, compartment: KeyOf): Promise<Meta>;
   scopeOf(state: VaultState, scope: ScopeState): Promise<ScopeLabel>;
+  /** The rules of who may do what; undefined for none, without a document when they cannot be read. */
+  policyOf(state: VaultState): Promise<Rules | undefined>;
   memberOf(state: VaultState, member: MemberState): Promise<MemberLabel>;
 }
 
@@ -46,6 +49,10 @@ export interface Slot {
   readonly slot: string;
   /** where it lies, which the store has to keep */
   readonly key: string;
+}
+
+export interface Rules {
+  readonly document?: PolicyDocument;
 }
 
 export interface ScopeLabel extends Retention {
@@ -66,6 +73,7 @@ export function openContents(
 ): Contents {
   const keys = new Map<string, Uint8Array>();
   const labels = new Map<string, unknown>();
+  const policies = new Map<string, Rules>();
 
   const keyOf = async (compartment: KeyOf): Promise<Uint8Array> => {
     const { slot } = compartment;
@@ -130,6 +138,20 @@ export function openContents(
     },
     async metaOf(record, compartment) {
       return readMeta(await label(record, compartment));
+    },
+    async policyOf({ policy, meta }) {
+      if (!policy) return undefined;
+      const known = policies.get(policy.hash);
+      if (known) return known;
+      const text = (await get(policy, meta)).toString();
+      let rules: Rules = {};
+      try {
+        rules = { document: readPolicy(text) };
+      } catch {
+        // they allow nothing
+      }
+      policies.set(policy.hash, rules);
+      return rules;
     },
     async scopeOf({ meta }, { record }) {
       return (await label(record, meta)) as ScopeLabel;

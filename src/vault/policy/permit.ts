@@ -2,7 +2,7 @@ import { shown } from "../lookup.ts";
 import type { Env } from "../names.ts";
 import { denied } from "../problems.ts";
 import type { Opened } from "../session.ts";
-import { readPolicy, type Action, type PolicyDocument } from "./document.ts";
+import type { Action } from "./document.ts";
 import { administratorRole, evaluate, type Decision, type Request } from "./evaluate.ts";
 
 /** What an action is about. */
@@ -15,22 +15,6 @@ export interface About {
   readonly id: string;
 }
 
-/** The rules of a vault: nothing for none, undefined inside for ones that cannot be read. */
-export async function policyOf({
-  state,
-  contents,
-}: Pick<Opened, "state" | "contents">): Promise<
-  { document: PolicyDocument | undefined } | undefined
-> {
-  if (!state.policy) return undefined;
-  const text = (await contents.get(state.policy, state.meta)).toString();
-  try {
-    return { document: readPolicy(text) };
-  } catch {
-    return { document: undefined };
-  }
-}
-
 /** What the rules say; without rules the keys alone decide. */
 export async function decide(
   opened: Opened,
@@ -38,7 +22,7 @@ export async function decide(
   about: Omit<About, "id">,
   more: Partial<Request> = {},
 ): Promise<Decision> {
-  const policy = await policyOf(opened);
+  const policy = await opened.contents.policyOf(opened.state);
   if (!policy) return { allowed: true };
   const { scope, env, name } = about;
   const clock = Date.now();

@@ -15,7 +15,7 @@ export default class SecretsPolicyExplain extends SecretsCommand {
     "For this identity, or somebody of another role. Exits with 8 when it is denied.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> read db/password -s production",
-    "<%= config.bin %> <%= command.id %> write db/password --role dev --address 10.0.0.5",
+    "<%= config.bin %> <%= command.id %> write db/url --role dev --address ::1",
   ];
   static override args = requestArgs;
   static override flags = requestFlags;
