@@ -1,5 +1,5 @@
 import type { Citadel } from "../citadel.ts";
-import { environment } from "../config/environment.ts";
+import { environment, take } from "../config/environment.ts";
 import { CitadelError } from "../errors.ts";
 import { createGuard, type Guard } from "./guard.ts";
 
@@ -20,9 +20,14 @@ export function openGuard(
         import("../secrets/open.ts"),
         import("../terminal/secret.ts"),
       ]);
-      const path = environment()["CITADEL_PASSPHRASE_FILE"];
+      const env = environment();
+      const path = env["CITADEL_PASSPHRASE_FILE"];
       const vault = openSecrets({
         citadel,
+        from: {
+          file: env["CITADEL_IDENTITY_FILE"] || undefined,
+          variable: take("CITADEL_IDENTITY"),
+        },
         async passphrase() {
           if (path && path !== "-") return readSecretFile(path, "passphrase");
           throw new CitadelError("E_VAULT_LOCKED", "there is no passphrase here");

@@ -114,13 +114,16 @@ const missing = (what: string): CitadelError =>
 
 const isoOf = (ms: number): string => new Date(ms).toISOString();
 
-/** Settings as they may be shown to anybody. */
-export function snapshot(value: unknown): Json {
-  if (typeof value === "string") return mask(value);
+/** Settings as they may be shown to anybody. @param redact takes out of a text what else may not be seen */
+export function snapshot(value: unknown, redact = (text: string): string => text): Json {
+  if (typeof value === "string") return redact(mask(value));
   if (typeof value === "number" || typeof value === "boolean") return value;
-  if (Array.isArray(value)) return value.map(snapshot);
+  if (Array.isArray(value)) return value.map((one) => snapshot(one, redact));
   if (typeof value !== "object" || value === null) return null;
   return Object.fromEntries(
-    Object.entries(value).map(([key, one]) => [key, secretName(key) ? "***" : snapshot(one)]),
+    Object.entries(value).map(([key, one]) => [
+      key,
+      secretName(key) ? "***" : snapshot(one, redact),
+    ]),
   );
 }

@@ -5,7 +5,7 @@ import { createGzip, createZstdCompress } from "node:zlib";
 import { CitadelError } from "../errors.ts";
 import { replaceFile, type Scratch } from "../scratch.ts";
 import type { Outgoing } from "./contents.ts";
-import { formatVersion, type ExportFormat, type ExportHead } from "./format.ts";
+import { formatVersion, type ExportFormat, type ExportHead, type SealedSecrets } from "./format.ts";
 import { jsonOf, tarOf } from "./write.ts";
 
 /** bytes written at a time */
@@ -14,6 +14,8 @@ const piece = 256 * 1024;
 export interface WriteOptions {
   /** for people, see {@link ExportHead} */
   readonly config: ExportHead["config"];
+  /** all of them, sealed @default none */
+  readonly secrets?: SealedSecrets;
   /** ends it; what was at the path stays */
   readonly signal?: AbortSignal;
   /** hears how many packages are done */
@@ -30,6 +32,7 @@ export interface Exported {
   readonly versions: number;
   /** bytes of all tarballs */
   readonly bytes: number;
+  readonly secrets: number;
   /** bytes of the file */
   readonly size: number;
 }
@@ -43,7 +46,7 @@ export interface Exported {
 export async function writeExport(
   path: string,
   packages: AsyncIterable<Outgoing>,
-  { config, signal, seen }: WriteOptions,
+  { config, secrets, signal, seen }: WriteOptions,
   scratch: Scratch = new Set(),
 ): Promise<Exported> {
   const format = formatOf(path);
@@ -65,7 +68,8 @@ export async function writeExport(
     }
   }
   async function* counted(): AsyncGenerator<Uint8Array, void, void> {
-    const chunks = format === "json" ? jsonOf(head, watched()) : tarOf(head, watched());
+    const write = format === "json" ? jsonOf : tarOf;
+    const chunks = write(head, watched(), secrets ? [secrets] : []);
     for await (const chunk of compressed(inPieces(chunks), format)) {
       signal?.throwIfAborted();
       count.size += chunk.byteLength;
@@ -80,7 +84,7 @@ export async function writeExport(
         })
       : error;
   });
-  return { path: file, format, exportedAt, ...count };
+  return { path: file, format, exportedAt, ...count, secrets: secrets?.count ?? 0 };
 }
 
 function formatOf(path: string): ExportFormat {

@@ -57,6 +57,14 @@ export interface ExportHead {
   readonly config: Json;
 }
 
+/** All secrets in one age file, see `docs/secrets-files.md`. */
+export interface SealedSecrets {
+  readonly format: "age";
+  readonly count: number;
+  /** armoured */
+  readonly sealed: string;
+}
+
 /** The last entry of a tar: nothing was cut off, added or moved. */
 export interface ExportIndex {
   readonly packages: number;

@@ -2,12 +2,16 @@ import { createHash } from "node:crypto";
 import { Header } from "tar/header";
 import { Pax } from "tar/pax";
 import type { Outgoing } from "./contents.ts";
-import { paths, type ExportHead, type ExportIndex } from "./format.ts";
+import { paths, type ExportHead, type ExportIndex, type SealedSecrets } from "./format.ts";
 
 type Chunks = AsyncGenerator<Uint8Array | string, void, void>;
 
 /** One JSON document, in which the content of each version is base64. */
-export async function* jsonOf(head: ExportHead, packages: AsyncIterable<Outgoing>): Chunks {
+export async function* jsonOf(
+  head: ExportHead,
+  packages: AsyncIterable<Outgoing>,
+  secrets: readonly SealedSecrets[],
+): Chunks {
   yield `${open(head)},"packages":[`;
   let comma = "";
   for await (const { document, versions } of packages) {
@@ -23,7 +27,7 @@ export async function* jsonOf(head: ExportHead, packages: AsyncIterable<Outgoing
     yield "]}";
     comma = ",";
   }
-  yield '\n],"secrets":[],"cache":[]}\n';
+  yield `\n],"secrets":${JSON.stringify(secrets)},"cache":[]}\n`;
 }
 
 /** An object as JSON, to be continued. */
@@ -41,7 +45,11 @@ async function* base64(source: AsyncIterable<Uint8Array>): Chunks {
 }
 
 /** A tar whose last entry tells that it is whole. Each package comes after the content of its versions. */
-export async function* tarOf(head: ExportHead, packages: AsyncIterable<Outgoing>): Chunks {
+export async function* tarOf(
+  head: ExportHead,
+  packages: AsyncIterable<Outgoing>,
+  secrets: readonly SealedSecrets[],
+): Chunks {
   const hash = createHash("sha256");
   const mtime = new Date(head.exportedAt);
   const index = { packages: 0, versions: 0, bytes: 0 };
@@ -77,7 +85,7 @@ export async function* tarOf(head: ExportHead, packages: AsyncIterable<Outgoing>
     yield* file(`${folder}/package.json`, pretty(document));
     index.packages++;
   }
-  yield* file(paths.secrets, "[]\n");
+  yield* file(paths.secrets, pretty(secrets));
   yield* file(paths.cache, "[]\n");
   const sha256 = hash.copy().digest("base64");
   yield* file(paths.index, pretty({ ...index, sha256 } satisfies ExportIndex));

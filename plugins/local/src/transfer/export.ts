@@ -1,5 +1,6 @@
 import type { Citadel, Scratch } from "@citadel/core";
 import { contents, snapshot, writeExport, type Exported } from "@citadel/core/transfer";
+import type { OutgoingSecrets } from "./secrets.ts";
 import { namesOf } from "@citadel/core/store";
 
 export type { Exported } from "@citadel/core/transfer";
@@ -7,6 +8,8 @@ export type { Exported } from "@citadel/core/transfer";
 export interface ExportOptions {
   /** ends the export; what was at the path stays */
   readonly signal?: AbortSignal;
+  /** secrets to put in, sealed @default none */
+  readonly secrets?: OutgoingSecrets | undefined;
   /** hears how many packages are done */
   readonly onProgress?: (at: {
     readonly phase: string;
@@ -22,13 +25,14 @@ export interface ExportOptions {
 export async function exportTo(
   citadel: Citadel,
   path: string,
-  { signal, onProgress }: ExportOptions = {},
+  { signal, secrets, onProgress }: ExportOptions = {},
   scratch: Scratch = new Set(),
 ): Promise<Exported> {
   let total = 0;
   if (onProgress) for await (const _ of namesOf(citadel.registry.packages)) total++;
   const options = {
-    config: snapshot(citadel.settings),
+    config: snapshot(citadel.settings, secrets?.redact),
+    ...(secrets && { secrets: secrets.sealed }),
     ...(signal && { signal }),
     ...(onProgress && {
       seen: (done: number) => onProgress({ phase: `writing ${path}`, done, total }),

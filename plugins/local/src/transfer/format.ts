@@ -49,11 +49,19 @@ export const packageSchema = z.object({
   versions: z.array(version),
 }) satisfies z.ZodType<unknown, ExportedPackage>;
 
+/** All secrets in one age file, see `docs/secrets-files.md`. */
+const sealedSecrets = z.strictObject({
+  format: z.literal("age"),
+  count: z.int().nonnegative(),
+  /** armoured */
+  sealed: z.string().startsWith("-----BEGIN AGE ENCRYPTED FILE-----"),
+});
+
 /** What an export says about itself. */
 export const headSchema = z.object({
   version: z.literal(formatVersion),
   exportedAt: z.iso.datetime(),
-  secrets: z.array(z.unknown()),
+  secrets: z.array(sealedSecrets).max(1),
   cache: z.array(z.unknown()),
 });
 

@@ -15,10 +15,11 @@ import {
   versionsDiffer,
   type Arrival,
 } from "@citadel/core/registry";
-import type { ExportFormat } from "@citadel/core/transfer";
+import type { ExportFormat, SealedSecrets } from "@citadel/core/transfer";
 import { packageSchema } from "./format.ts";
 import { openSource, type Source } from "./read.ts";
-import { bytesOf, verified } from "./verify.ts";
+import type { ArrivingSecrets } from "./secrets.ts";
+import { bytesOf, verified, type Head } from "./verify.ts";
 
 /** packages applied at once */
 const atOnce = 8;
@@ -26,6 +27,8 @@ const atOnce = 8;
 export interface ImportOptions {
   /** checks everything, says what would be added, writes nothing @default false */
   readonly dryRun?: boolean;
+  /** opens and checks secrets, which come last; "skip" leaves them out @default refuses an export with secrets */
+  readonly secrets?: ((sealed: SealedSecrets) => Promise<ArrivingSecrets>) | "skip" | undefined;
   /** ends the import after the package that is being applied */
   readonly signal?: AbortSignal;
   /** hears how far it is, in bytes */
@@ -51,6 +54,7 @@ export interface Imported {
     readonly unchanged: number;
   };
   readonly versions: { readonly added: number; readonly unchanged: number };
+  readonly secrets: { readonly added: number; readonly unchanged: number };
   /** bytes of the tarballs of added versions */
   readonly bytes: number;
   readonly dryRun: boolean;
@@ -66,7 +70,7 @@ export async function importFrom(
   citadel: Citadel,
   caller: Caller,
   path: string,
-  { dryRun = false, signal, onProgress }: ImportOptions = {},
+  { dryRun = false, secrets, signal, onProgress }: ImportOptions = {},
   scratch: Scratch = new Set(),
 ): Promise<Imported> {
   return withFolder(join(citadel.dirs.cache, "tmp"), scratch, async (dir) => {
@@ -78,11 +82,15 @@ export async function importFrom(
     };
     const plan = join(dir, "plan");
     const reading = hear("verifying", source.size);
-    const { exportedAt, size, digest } = await verifyAll(citadel, source, plan, reading).catch(
-      (error: unknown) => {
-        throw about(path, error);
-      },
-    );
+    const { exportedAt, size, digest, ...head } = await verifyAll(
+      citadel,
+      source,
+      plan,
+      reading,
+    ).catch((error: unknown) => {
+      throw about(path, error);
+    });
+    const arriving = await arrivalOf(path, head.secrets, secrets);
     const compared = await compare(citadel, plan);
     const { conflicts, ...counts } = compared;
     if (conflicts.length > 0) throw versionsDiffer(conflicts);
@@ -94,8 +102,27 @@ export async function importFrom(
         });
       await applyAll(citadel, caller, plan, hear("applying", size));
     }
-    return { path: file, format: source.format, exportedAt, ...counts, dryRun };
+    if (!dryRun) await arriving?.take();
+    const items = arriving?.items ?? [];
+    const unchanged = items.filter(({ what }) => what === "unchanged").length;
+    return {
+      ...{ path: file, format: source.format, exportedAt, ...counts, dryRun },
+      secrets: { added: items.length - unchanged, unchanged },
+    };
   });
+}
+
+async function arrivalOf(
+  path: string,
+  sealed: SealedSecrets | undefined,
+  open: ImportOptions["secrets"],
+): Promise<ArrivingSecrets | undefined> {
+  if (!sealed || open === "skip") return undefined;
+  if (!open)
+    throw new CitadelError("E_USAGE", `${path} holds secrets, and nothing is there to open them`, {
+      hint: ["leave them out: --skip-secrets"],
+    });
+  return open(sealed);
 }
 
 /** What is wrong with an export, with its path. */
@@ -112,7 +139,7 @@ async function verifyAll(
   source: Source,
   plan: string,
   hear: (bytes: number) => void,
-): Promise<{ exportedAt: string; size: number; digest: string }> {
+): Promise<Head & { size: number; digest: string }> {
   const stored = digests();
   const packages = verified(citadel, source.parts(hear), stored.add);
   const file = await open(plan, "wx", 0o600);

@@ -16,7 +16,7 @@ import {
   type RemovedRecord,
   type VersionRecord,
 } from "@citadel/core/registry";
-import { sriOf } from "@citadel/core/transfer";
+import { sriOf, type SealedSecrets } from "@citadel/core/transfer";
 import { hashOf, headSchema, packageSchema, type ImportedPackage } from "./format.ts";
 import { invalid, type Part } from "./part.ts";
 
@@ -41,7 +41,7 @@ export async function* verified(
   { settings: { limits } }: Citadel,
   parts: AsyncIterable<Part>,
   stored: (name: string) => void,
-): AsyncGenerator<Arrival, { readonly exportedAt: string }, void> {
+): AsyncGenerator<Arrival, Head, void> {
   const names = new Set<string>();
   let found: Checked[] = [];
   for await (const part of parts) {
@@ -64,6 +64,12 @@ export async function* verified(
     }
   }
   throw invalid("it is cut off");
+}
+
+/** What is known at the end of an export. */
+export interface Head {
+  readonly exportedAt: string;
+  readonly secrets?: SealedSecrets;
 }
 
 /** The hashes of what a package is made of. */
@@ -100,15 +106,12 @@ function checkFormat(version: unknown): void {
   );
 }
 
-function checkHead(head: unknown): { exportedAt: string } {
+function checkHead(head: unknown): Head {
   checkFormat((head as { version?: unknown } | null)?.version);
   const { success, data, error } = headSchema.safeParse(head);
   if (!success) throw invalid(`its head is wrong: ${issue(error)}`);
-  if (data.secrets.length > 0)
-    throw new CitadelError("E_INVALID_DOCUMENT", "the export holds secrets, which need a vault", {
-      hint: ["export again without secrets"],
-    });
-  return { exportedAt: data.exportedAt };
+  const [secrets] = data.secrets;
+  return { exportedAt: data.exportedAt, ...(secrets && { secrets }) };
 }
 
 function parse(document: unknown): ImportedPackage {
