@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { rename, rm, writeFile } from "node:fs/promises";
-import { extname } from "node:path";
 import { CitadelError } from "@citadel/core/errors";
 import {
   collectItems,
@@ -14,11 +13,7 @@ import {
   type Readers,
 } from "@citadel/core/formats";
 import type { Vault } from "@citadel/core/vault";
-
-export const exportFormats = [
-  ...["age", "env", "json", "dotenv-json", "sops-yaml", "sops-json", "sops-env", "kv"],
-] as const;
-export type ExportFormat = (typeof exportFormats)[number];
+import type { ExportFormat } from "./formats.ts";
 
 export interface ExportWish {
   readonly format: ExportFormat;
@@ -29,10 +24,6 @@ export interface ExportWish {
   /** asked when there are no recipients and the format seals */
   readonly passphrase: () => Promise<string>;
 }
-
-/** Formats in which values lie open. */
-export const isOpen = (format: ExportFormat): boolean =>
-  format !== "age" && !format.startsWith("sops-");
 
 /** Secrets in a format. Each value is on record before it is written. */
 export async function exportSecrets(
@@ -94,11 +85,4 @@ export async function writePrivate(path: string, text: string): Promise<void> {
     await rm(draft, { force: true }).catch(() => {});
     throw new CitadelError("E_USAGE", `${path} cannot be written`, { cause: error });
   }
-}
-
-/** The format that the end of a path says. */
-export function formatOfPath(path: string): ExportFormat {
-  const end = extname(path).toLowerCase();
-  if (end === ".env" || path.endsWith(".env")) return "env";
-  return end === ".json" ? "json" : "age";
 }

@@ -19,11 +19,7 @@ import {
 import type { Shield } from "@citadel/core/mask";
 import { readSecretFile } from "@citadel/core/terminal";
 import type { Taken, Vault } from "@citadel/core/vault";
-
-export const importFormats = [
-  ...["age", "env", "json", "sops-yaml", "sops-json", "sops-env", "kv"],
-] as const;
-export type ImportFormat = (typeof importFormats)[number];
+import { importFormats, type ImportFormat } from "./formats.ts";
 
 export interface ImportWish {
   /** `-` is standard input */

@@ -3,14 +3,7 @@ import { SecretsCommand } from "@citadel/core/secrets";
 import { askSecret, readSecretFile } from "@citadel/core/terminal";
 import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
-import {
-  exportFormats,
-  exportSecrets,
-  formatOfPath,
-  isOpen,
-  writePrivate,
-  type ExportFormat,
-} from "../../export.ts";
+import { exportFormats, formatOfPath, isOpen, type ExportFormat } from "../../formats.ts";
 
 export default class SecretsExport extends SecretsCommand {
   static override summary = "Write secrets to a file, sealed unless another format is named";
@@ -55,6 +48,7 @@ export default class SecretsExport extends SecretsCommand {
       });
     const file = flags["bundle-passphrase-file"];
     const vault = await this.vault(flags);
+    const { exportSecrets, writePrivate } = await import("../../export.ts");
     const { text: content, items } = await exportSecrets(vault, {
       ...{ format, scope: flags.scope, only: flags.only?.split(",") },
       recipients: flags.recipient ?? [],

@@ -3,7 +3,7 @@ import { SecretsCommand } from "@citadel/core/secrets";
 import { askSecret, readSecretFile } from "@citadel/core/terminal";
 import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
-import { importFormats, importSecrets, type ImportFormat } from "../../import.ts";
+import { importFormats, type ImportFormat } from "../../formats.ts";
 
 export default class SecretsImport extends SecretsCommand {
   static override summary = "Take the secrets of a file into the vault";
@@ -43,6 +43,7 @@ export default class SecretsImport extends SecretsCommand {
     if (args.path === "-" && [file, flags["identity-file"]].includes("-"))
       throw new CitadelError("E_USAGE", "standard input holds the secrets already");
     const vault = await this.vault(flags, args.path === "-");
+    const { importSecrets } = await import("../../import.ts");
     const imported = await importSecrets(
       vault,
       {

@@ -2,7 +2,7 @@ import { environment } from "@citadel/core";
 import { CitadelError } from "@citadel/core/errors";
 import { SecretsCommand } from "@citadel/core/secrets";
 import { boolean, string } from "@oclif/core/flags";
-import { run, type RunWish } from "../../run.ts";
+import type { RunWish } from "../../run.ts";
 
 export default class SecretsRun extends SecretsCommand {
   static override summary = "Run a command with values, and hide them in its output";
@@ -89,6 +89,7 @@ export default class SecretsRun extends SecretsCommand {
       }),
     };
     const vault = await this.vault(flags);
+    const { run } = await import("../../run.ts");
     const ran = await run(
       {
         ...{ citadel: await this.citadel(), vault, terminal: this.terminal, env: environment() },
