@@ -11,8 +11,6 @@ import { restoreScope } from "./verbs/restore.ts";
 import { begin, rotate, rotating, step } from "./verbs/rotate.ts";
 import { rows } from "./verbs/rows.ts";
 import { rollback, set } from "./verbs/write.ts";
-import { take } from "./verbs/take.ts";
-import { traces } from "./verbs/traces.ts";
 import { memberVerbs } from "./verbs/members.ts";
 
 export type { VaultOptions } from "./session.ts";
@@ -45,8 +43,8 @@ export function openVault(options: VaultOptions): Vault {
     explain: (action, about, more = {}) => explain(session, action, about, more),
     ...memberVerbs(session),
 
-    traces: () => traces(session),
-    take: (items, options) => take(session, items, options),
+    traces: async () => (await import("./verbs/traces.ts")).traces(session),
+    take: async (items, options) => (await import("./verbs/take.ts")).take(session, items, options),
     ageIdentity: async () => (await use()).identity.age,
 
     async init({ keep = "any" } = {}) {
