@@ -198,6 +198,14 @@ export async function openCitadel({
     ? await (
         await import("./upstream/upstream.ts")
       ).openUpstream({
+        async secret(reference) {
+          const [{ openUnasked }, { readValueOf }] = await Promise.all([
+            import("./secrets/unasked.ts"),
+            import("./vault/reference.ts"),
+          ]);
+          const vault = openUnasked({ store, backends, dirs, crash: crashing });
+          return (await readValueOf(vault, reference)).toString();
+        },
         settings,
         dirs,
         store,

@@ -124,6 +124,8 @@ export interface UpstreamSetting {
   readonly packages: readonly string[];
   /** value of the `authorization` field, sent to the origin of `url` alone */
   readonly authorization?: string;
+  /** secret of the vault that is a bearer token instead: `citadel://scope/name` */
+  readonly tokenReference?: string;
   /** absolute path of a file that holds a bearer token instead */
   readonly tokenFile?: string;
   /** hosts besides its own where its tarballs may lie */

@@ -69,10 +69,11 @@ function upstream(raw: Raw, base: string): UpstreamSetting | undefined {
 function credentialsOf(
   { token, tokenFile, username, password }: Raw,
   base: string,
-): Pick<UpstreamSetting, "authorization" | "tokenFile"> | undefined {
+): Pick<UpstreamSetting, "authorization" | "tokenFile" | "tokenReference"> | undefined {
   const given = [token, tokenFile, username ?? password].filter((one) => one !== undefined);
   if (given.length === 0) return {};
   if (given.length > 1) return undefined;
+  if (typeof token === "string" && token.startsWith("citadel://")) return { tokenReference: token };
   if (isSecret(token)) return { authorization: `Bearer ${token}` };
   if (typeof tokenFile === "string" && tokenFile !== "")
     return { tokenFile: resolve(base, tokenFile) };

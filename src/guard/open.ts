@@ -1,6 +1,4 @@
 import type { Citadel } from "../citadel.ts";
-import { environment, take } from "../config/environment.ts";
-import { CitadelError } from "../errors.ts";
 import { createGuard, type Guard } from "./guard.ts";
 
 /**
@@ -16,24 +14,8 @@ export function openGuard(
     ...{ values, warn },
     patterns: lenient && patterns === "refuse" ? "warn" : patterns,
     async traces() {
-      const [{ openSecrets }, { readSecretFile }] = await Promise.all([
-        import("../secrets/open.ts"),
-        import("../terminal/secret.ts"),
-      ]);
-      const env = environment();
-      const path = env["CITADEL_PASSPHRASE_FILE"];
-      const vault = openSecrets({
-        citadel,
-        from: {
-          file: env["CITADEL_IDENTITY_FILE"] || undefined,
-          variable: take("CITADEL_IDENTITY"),
-        },
-        async passphrase() {
-          if (path && path !== "-") return readSecretFile(path, "passphrase");
-          throw new CitadelError("E_VAULT_LOCKED", "there is no passphrase here");
-        },
-      });
-      return vault.traces();
+      const { openUnasked } = await import("../secrets/unasked.ts");
+      return openUnasked(citadel).traces();
     },
   });
 }

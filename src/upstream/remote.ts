@@ -68,11 +68,18 @@ export interface Remote {
   close(): Promise<void>;
 }
 
-/** @throws E_CONFIG when its token cannot be read */
-export async function openRemote(setting: UpstreamSetting, limit: number): Promise<Remote> {
+/**
+ * @param secret the value that a reference names
+ * @throws E_CONFIG when its token cannot be read, and what the vault throws
+ */
+export async function openRemote(
+  setting: UpstreamSetting,
+  limit: number,
+  secret: (reference: string) => Promise<string>,
+): Promise<Remote> {
   const { name, url, hosts, timeouts } = setting;
   const { origin, hostname } = new URL(url);
-  const authorization = await authorizationOf(setting);
+  const authorization = await authorizationOf(setting, secret);
   const egress = createEgress({
     // a registry inside is meant when it is configured, its tarballs' hosts as well
     allow: [origin, ...hosts],
@@ -218,19 +225,22 @@ export async function openRemote(setting: UpstreamSetting, limit: number): Promi
   };
 }
 
-async function authorizationOf({
-  name,
-  authorization,
-  tokenFile,
-}: UpstreamSetting): Promise<string | undefined> {
-  if (tokenFile === undefined) return authorization;
-  const token = await readFile(tokenFile, "utf8").then(
-    (text) => text.trim(),
-    () => "",
-  );
+async function authorizationOf(
+  { name, authorization, tokenFile, tokenReference }: UpstreamSetting,
+  secret: (reference: string) => Promise<string>,
+): Promise<string | undefined> {
+  const place = tokenReference ?? tokenFile;
+  if (place === undefined) return authorization;
+  const token =
+    tokenReference === undefined
+      ? await readFile(place, "utf8").then(
+          (text) => text.trim(),
+          () => "",
+        )
+      : await secret(tokenReference);
   if (/^[\x21-\x7e]+$/.test(token)) return `Bearer ${token}`;
   throw new CitadelError("E_CONFIG", `the token of upstream ${name} cannot be read`, {
-    hint: [`put it into ${tokenFile}, on one line`],
+    hint: [`put it into ${place}, on one line`],
   });
 }
 

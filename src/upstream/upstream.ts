@@ -32,6 +32,8 @@ export interface UpstreamOptions {
   readonly access: Pick<Access, "isClaimed">;
   readonly refusals: Pick<Refusals, "note">;
   readonly rules: () => Promise<Rules>;
+  /** the value that a reference to the vault names */
+  readonly secret: (reference: string) => Promise<string>;
 }
 
 /** Opens the upstreams of the settings; nothing is asked yet. @throws E_CONFIG for two that have the same pattern */
@@ -40,7 +42,7 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
   const { driver } = store;
   const { registries, private: closed, cache } = settings.upstream;
   const remotes = await Promise.all(
-    registries.map((setting) => openRemote(setting, settings.limits.tarball)),
+    registries.map((setting) => openRemote(setting, settings.limits.tarball, options.secret)),
   );
   const routes = routesOf(remotes);
   const turn = createTurns();

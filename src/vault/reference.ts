@@ -1,5 +1,5 @@
 import { CitadelError } from "../errors.ts";
-import type { Which } from "./api.ts";
+import type { Vault, Which } from "./api.ts";
 import { checkName, checkScope } from "./names.ts";
 
 /** A secret that is named in a file: `citadel://scope/name[#field][@version]`. Safe to show. */
@@ -56,6 +56,17 @@ export function fieldOf(value: Uint8Array, field: string, { which }: Reference):
     });
   const found = (parsed as Record<string, unknown>)[field];
   return Buffer.from(typeof found === "string" ? found : JSON.stringify(found));
+}
+
+/** The value that a reference names, once its access is on record. @throws E_USAGE, E_SECRET_NOT_FOUND, E_SECRET_GONE */
+export async function readValueOf(vault: Vault, text: string): Promise<Buffer> {
+  const reference = readReference(text);
+  const { which, version, field } = reference;
+  const { value } = await vault.get(which, {
+    use: "run",
+    ...(version !== undefined && { version }),
+  });
+  return field === undefined ? value : fieldOf(value, field, reference);
 }
 
 const decode = (text: string): string => decodeURIComponent(text);

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createServer } from "node:http";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { checkVariable, scrubbed, variableOf } from "@citadel/core/run";
@@ -186,6 +187,37 @@ test("D5: what a reference means, and that it is read back", async () => {
       /^E_(USAGE|INVALID_SECRET)$/,
     );
 });
+
+test("D5: the token of an upstream in the settings is a reference, read at run time and safe to show", async () => {
+  const { home, path, run, fill, env, json } = await seat();
+  await fill({ "default/up/token": "token-of-the-upstream" });
+  const heard: (string | undefined)[] = [];
+  const there = createServer((request, response) => {
+    heard.push(request.headers.authorization);
+    response.writeHead(404).end("{}");
+  });
+  there.listen(0, "127.0.0.1");
+  await once(there, "listening");
+  onTestFinished(() => void there.close());
+  const { port } = there.address() as { port: number };
+  const settings = (name: string) => ({
+    CITADEL_UPSTREAM: JSON.stringify([
+      { name: "up", url: `http://127.0.0.1:${port}/`, token: `citadel://default/${name}` },
+    ]),
+  });
+  const server = await serve({ home, env: { ...env, ...settings("up/token") } });
+  await fetch(`${server.url}/some-package`);
+  await server.stop();
+  expect(heard[0]).toBe("Bearer token-of-the-upstream");
+  const shown = await run(["config", "--json"], { env: settings("up/token") });
+  expect(shown.stdout).not.toContain("token-of-the-upstream");
+  const none = await run(["local:list-packages"], { env: settings("none") });
+  expect([none.code, none.output.includes("E_SECRET_NOT_FOUND")], none.output).toEqual([4, true]);
+  const locked = { ...settings("up/token"), CITADEL_PASSPHRASE_FILE: join(path, "home/none") };
+  expect((await run(["local:list-packages"], { env: locked })).code).toBe(2);
+  const { items } = await json(["secrets:audit"]);
+  expect(items.filter(({ op }: any) => op === "run").length).toBeGreaterThan(0);
+}, 60_000);
 
 const refused = [
   ...[
