@@ -1,4 +1,5 @@
 export { addressBlocks, plainAddress } from "./addresses.ts";
+export { createDurations, durationBounds, type Durations } from "./durations.ts";
 export * from "./errors.ts";
 export type * from "./citadel.ts";
 export * from "./config/index.ts";

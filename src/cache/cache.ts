@@ -344,6 +344,10 @@ export function openCache({ tiers: urls, dirs, schemes, memoryBytes }: CacheOpti
         )),
       ];
     },
+    counts: () => [
+      ...(memory ? [{ tier: "memory", hits: inMemory.hits, misses: inMemory.misses }] : []),
+      ...tiers.map(({ name, hits, misses }) => ({ tier: name, hits, misses })),
+    ],
     rows: async () => (await Promise.all(tiers.map(rowsOf))).flat(),
     async close() {
       clearInterval(counting);

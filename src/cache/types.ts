@@ -63,6 +63,8 @@ export interface Cache {
   /** Brings what was used most into memory, as long as it has room. @returns how many entries */
   warm(): Promise<number>;
   stats(): Promise<readonly TierStats[]>;
+  /** What this process has asked of each tier since it began, nearest first. Costs nothing. */
+  counts(): readonly { readonly tier: string; readonly hits: number; readonly misses: number }[];
   /** What the tiers on disk hold, where they keep account of it. */
   rows(): Promise<readonly CacheRow[]>;
   /** Waits for what is being written, at most a second. */

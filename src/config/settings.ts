@@ -55,6 +55,21 @@ export interface Settings {
     /** CIDR blocks that are not limited and never blocked */
     readonly allow: readonly string[];
   };
+  readonly metrics: {
+    /** ms between two samples of a running server */
+    readonly collectionInterval: number;
+    /** samples that are kept */
+    readonly historySize: number;
+  };
+  /** when a running server raises an alert */
+  readonly alert: {
+    /** per cent of one core */
+    readonly cpuThreshold: number;
+    /** per cent of the memory that the process may use */
+    readonly memoryThreshold: number;
+    /** ms that 95 of 100 requests take at most */
+    readonly latencyThreshold: number;
+  };
   /** what a new scoped package is when its publisher does not say */
   readonly access: { readonly scoped: "public" | "restricted" };
   readonly limits: {

@@ -163,6 +163,36 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     default: [],
     description: "addresses that are neither limited nor blocked",
   },
+  "metrics.collectionInterval": {
+    type: duration,
+    default: 1000,
+    description: "time between two samples of a running server",
+    variables: ["METRICS_COLLECTION_INTERVAL"],
+  },
+  "metrics.historySize": {
+    type: integer(1, 3600),
+    default: 60,
+    description: "samples that are kept, and looked at for alerts",
+    variables: ["METRICS_HISTORY_SIZE"],
+  },
+  "alert.cpuThreshold": {
+    type: integer(1, 100_000),
+    default: 80,
+    description: "per cent of one core above which there is an alert",
+    variables: ["ALERT_CPU_THRESHOLD"],
+  },
+  "alert.memoryThreshold": {
+    type: integer(1, 100),
+    default: 85,
+    description: "per cent of the memory above which there is an alert",
+    variables: ["ALERT_MEMORY_THRESHOLD"],
+  },
+  "alert.latencyThreshold": {
+    type: duration,
+    default: 1000,
+    description: "95th percentile of answers above which there is an alert",
+    variables: ["ALERT_LATENCY_THRESHOLD"],
+  },
   "access.scoped": {
     type: choice("public", "restricted"),
     default: "public",

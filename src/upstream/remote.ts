@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { UpstreamSetting } from "../config/settings.ts";
 import { createEgress } from "../egress/egress.ts";
 import type { EgressRequest, Reply } from "../egress/types.ts";
+import { createDurations, type Durations } from "../durations.ts";
 import { CitadelError } from "../errors.ts";
 import type { Form } from "../registry/types.ts";
 import { mask } from "../config/mask.ts";
@@ -44,6 +45,8 @@ export interface RemoteStatus extends BreakerState {
   /** since this process began */
   readonly requests: number;
   readonly errors: number;
+  /** of requests, until their headers were answered or they failed */
+  readonly durations: Durations;
   /** that came in */
   readonly bytes: number;
 }
@@ -88,6 +91,7 @@ export async function openRemote(
   });
   const breaker = createBreaker({ name });
   const counts = { requests: 0, errors: 0, bytes: 0 };
+  const durations = createDurations();
 
   const send = async (
     target: string | URL,
@@ -96,6 +100,7 @@ export async function openRemote(
   ): Promise<Reply> =>
     breaker.run(async () => {
       counts.requests++;
+      const began = performance.now();
       try {
         const headers = { "user-agent": "citadel", ...request.headers };
         const reply = await egress.fetch(target, { ...request, headers });
@@ -105,6 +110,8 @@ export async function openRemote(
       } catch (error) {
         counts.errors++;
         throw error;
+      } finally {
+        durations.note(performance.now() - began);
       }
     });
   const failed = (error: unknown): void => {
@@ -219,7 +226,7 @@ export async function openRemote(
       }
     },
     get status() {
-      return { name, url, ...breaker.now, ...counts };
+      return { name, url, ...breaker.now, ...counts, durations };
     },
     close: () => egress.close(),
   };

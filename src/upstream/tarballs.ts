@@ -24,6 +24,8 @@ export interface Tarball {
   readonly integrity: string;
   /** bytes */
   readonly size: number;
+  /** whether upstream was asked for it just now */
+  readonly source: "cache" | "upstream";
   /** The content, or a part of it. A whole one ends only when it is what `integrity` says. */
   body(range?: Range): Promise<Uint8Array | ReadableStream<Uint8Array>>;
 }
@@ -66,9 +68,14 @@ export function createTarballs({ driver, dir, memory, wrote }: TarballOptions): 
   const flying = new Map<Key, { readonly flight: Flight; readonly size: number }>();
   const writing = new Set<Promise<unknown>>();
 
-  const inMemory = (integrity: string, bytes: Uint8Array): Tarball => ({
+  const inMemory = (
+    integrity: string,
+    bytes: Uint8Array,
+    source: Tarball["source"] = "cache",
+  ): Tarball => ({
     integrity,
     size: bytes.byteLength,
+    source,
     body: async (range) => (range ? bytes.subarray(range.start, range.end) : bytes),
   });
 
@@ -93,6 +100,7 @@ export function createTarballs({ driver, dir, memory, wrote }: TarballOptions): 
     return {
       integrity,
       size,
+      source: "cache",
       async body(range) {
         const opened = await driver.read(key, range ?? {});
         if (!opened) throw broken(what);
@@ -172,7 +180,7 @@ export function createTarballs({ driver, dir, memory, wrote }: TarballOptions): 
         ? driver.write(key, pieces(bytes), { size: bytes.byteLength })
         : driver.put(key, bytes, { relaxed: true }),
     );
-    return inMemory(integrity, bytes);
+    return inMemory(integrity, bytes, "upstream");
   }
 
   const inFlight = (
@@ -184,6 +192,7 @@ export function createTarballs({ driver, dir, memory, wrote }: TarballOptions): 
   ): Tarball => ({
     integrity,
     size,
+    source: "upstream",
     async body(range) {
       if (!range) return flight.reader();
       await flight.checked;

@@ -13,6 +13,9 @@ import { createRequestIds } from "./http/request-id.ts";
 import { createInstall, type Install } from "./install.ts";
 import { createFigures } from "./limit/figures.ts";
 import { createGate } from "./limit/gate.ts";
+import { noRoute } from "./monitor/meter.ts";
+import { createMonitor, type Monitor } from "./monitor/monitor.ts";
+import type { Visit } from "./npm/room.ts";
 
 export interface AppOptions {
   readonly citadel: Citadel;
@@ -27,6 +30,7 @@ export interface App {
   fetch(request: Request, peer?: Peer): Promise<Response>;
   /** The install path without Request and Response, for runtimes that can send bytes more cheaply. */
   readonly install: Install;
+  readonly monitor: Monitor;
 }
 
 /** The registry as a function of requests; needs no port. */
@@ -37,13 +41,16 @@ export function createApp({ citadel, limits, hosts = [] }: AppOptions): App {
     hosts: [...server.hosts, ...server.host, ...hosts],
     trustProxy: server.trustProxy,
   });
+  const figures = createFigures();
+  const monitor = createMonitor(citadel, figures);
+  const { meter } = monitor;
   const shared: Shared = {
     citadel,
     guard,
     approvals: createApprovals(citadel.store),
     limiter: createLimiter(citadel.store.driver),
     jwts: createJwts(citadel.keys),
-    figures: createFigures(),
+    ...{ figures, monitor },
     callers: new WeakMap(),
     signup: signupRule(citadel, (asked) => guard.forwarded(asked)),
   };
@@ -57,7 +64,7 @@ export function createApp({ citadel, limits, hosts = [] }: AppOptions): App {
   const gate =
     limits &&
     createGate({
-      ...{ limits, settings: citadel.settings.security, figures: shared.figures },
+      ...{ limits, settings: citadel.settings.security, figures },
       client: (asked) => guard.client(asked),
       caller: (asked) => callerOf(shared, asked),
     });
@@ -68,17 +75,23 @@ export function createApp({ citadel, limits, hosts = [] }: AppOptions): App {
 
   return {
     install,
+    monitor,
     async fetch(request, peer = {}) {
       const asked = new AskedRequest(request, peer);
       const quick = install(asked);
       if (quick) return toResponse(await quick);
+      const began = meter.came();
+      let route = noRoute;
+      const matched = (found = noRoute): void => void (route = found);
       const ticket = gate?.enter(asked, false);
-      const response = await answerTo(request, asked, ticket?.refused);
-      shared.figures.answered(asked.method, response.status);
+      const response = await answerTo(request, asked, ticket?.refused, matched);
+      const { status, headers } = response;
+      figures.answered(asked.method, status);
+      const size = asked.method === "HEAD" ? 0 : Number(headers.get("content-length") ?? 0);
+      meter.went(began, route, asked.method, status, size);
       if (!ticket) return response;
-      const { headers } = ticket.done({ status: response.status, headers: [], body: null });
-      for (let n = 0; n < headers.length; n += 2)
-        response.headers.set(headers[n] ?? "", headers[n + 1] ?? "");
+      const told = ticket.done({ status, headers: [], body: null }).headers;
+      for (let n = 0; n < told.length; n += 2) headers.set(told[n] ?? "", told[n + 1] ?? "");
       return response;
     },
   };
@@ -87,6 +100,7 @@ export function createApp({ citadel, limits, hosts = [] }: AppOptions): App {
     request: Request,
     asked: Asked,
     refused: CitadelError | undefined,
+    matched: Visit["matched"],
   ): Promise<Response> {
     const id = requestId(asked);
     try {
@@ -98,12 +112,12 @@ export function createApp({ citadel, limits, hosts = [] }: AppOptions): App {
       if (!harmless.has(asked.method) && !invited(asked, path)) guard.sameOrigin(asked, site);
       // the first answer must not wait for the router and the schemas
       rooms ??= import("./rooms.ts").then(({ createRooms }) => createRooms(shared));
-      const visit = { shared, asked, site, path, requestId: id };
+      const visit = { shared, asked, site, path, requestId: id, matched };
       return await (
         await rooms
       )(request, visit);
     } catch (error) {
-      shared.figures.failed(error);
+      figures.failed(error);
       const answer = errorAnswer(error, id);
       // header objects of answers are shared, and this one may get more
       return toResponse({ ...answer, headers: [...answer.headers] });

@@ -10,6 +10,7 @@ import type { Asked } from "./http/exchange.ts";
 import type { Jwts } from "@citadel/core/keys";
 import type { Guard } from "./http/guard.ts";
 import type { Figures } from "./limit/figures.ts";
+import type { Monitor } from "./monitor/monitor.ts";
 
 /** What all routes share. */
 export interface Shared {
@@ -23,6 +24,7 @@ export interface Shared {
   readonly jwts: Jwts;
   /** what was asked and refused since the start */
   readonly figures: Figures;
+  readonly monitor: Monitor;
   /** who makes a request, found once */
   readonly callers: WeakMap<Asked, Promise<Caller>>;
 }
@@ -62,6 +64,16 @@ export async function signedIn(shared: Shared, asked: Asked): Promise<Caller> {
   const caller = await callerOf(shared, asked);
   if (caller.principal.kind === "anonymous")
     throw new CitadelError("E_AUTH_REQUIRED", "this needs an account: log in first");
+  return caller;
+}
+
+/** The same, but an administrator. @throws E_AUTH_REQUIRED, E_FORBIDDEN */
+export async function administrator(shared: Shared, asked: Asked): Promise<Caller> {
+  const caller = await signedIn(shared, asked);
+  if (!caller.principal.admin)
+    throw new CitadelError("E_FORBIDDEN", "only an administrator sees and changes this", {
+      hint: ["ask an administrator"],
+    });
   return caller;
 }
 

@@ -7,6 +7,7 @@ import type { Route } from "./http/path.ts";
 import { createRequestIds, incomingId } from "./http/request-id.ts";
 import { createPackument } from "./npm/packument.ts";
 import type { Gate } from "./limit/gate.ts";
+import { noRoute, sizeOf } from "./monitor/meter.ts";
 import { createTarball } from "./npm/tarball.ts";
 
 /** Answers the install path; undefined when the request is for something else. Never throws. */
@@ -19,6 +20,7 @@ export function createInstall(
   gate: Gate | undefined,
 ): Install {
   const { guard, figures } = shared;
+  const { meter } = shared.monitor;
   const requestId = createRequestIds();
   const packument = createPackument(shared);
   const tarball = createTarball(shared);
@@ -31,17 +33,21 @@ export function createInstall(
     const { method } = asked;
     if (method !== "GET" && method !== "HEAD") return undefined;
     const route = routeOf(asked.path);
-    if (route.kind === "other") return undefined;
+    if (route.kind === "other" || isExport(route, asked)) return undefined;
+    const began = meter.came();
     let site: Site;
     try {
       site = guard.site(asked);
     } catch (error) {
-      return failed(asked)(error);
+      const refused = failed(asked)(error);
+      meter.went(began, noRoute, method, refused.status, sizeOf(refused));
+      return refused;
     }
     const ticket = gate?.enter(asked, true);
     const answer = ticket?.refused ? failed(asked)(ticket.refused) : answerTo(asked, route, site);
     const sent = (done: Answer): Answer => {
       figures.answered(method, done.status);
+      meter.went(began, patterns[route.kind], method, done.status, sizeOf(done));
       return withId(asked, ticket ? ticket.done(done) : done);
     };
     if (!(answer instanceof Promise)) return sent(answer);
@@ -60,6 +66,19 @@ export function createInstall(
         return failed(asked)(route.error);
     }
   }
+}
+
+const patterns = {
+  packument: "/:name",
+  tarball: "/:name/-/:file",
+  ping: "/-/ping",
+  bad: noRoute,
+} as const;
+
+/** A package may be called `metrics`: its clients ask for JSON, and those that want to be told of the server do not. */
+function isExport(route: Route, asked: Asked): boolean {
+  if (route.kind !== "packument" || route.name !== "metrics") return false;
+  return !(asked.header("accept") ?? "").includes("json");
 }
 
 const pong: Answer = {

@@ -1,5 +1,6 @@
 import { CitadelError } from "@citadel/core";
 import { Hono } from "hono";
+import { matchedRoutes } from "hono/route";
 import { accessRoutes } from "./api/access.ts";
 import { apiKeyRoutes } from "./api/api-keys.ts";
 import { authRoutes } from "./api/auth.ts";
@@ -9,6 +10,7 @@ import { policyRoutes } from "./api/policy.ts";
 import { batchRoutes } from "./api/batch.ts";
 import { changeRoutes } from "./api/changes.ts";
 import { liveRoutes } from "./api/live.ts";
+import { monitorRoutes } from "./api/monitor.ts";
 import { downloadRoutes } from "./api/downloads.ts";
 import { feedRoutes } from "./api/feeds.ts";
 import { needOf } from "./auth/need.ts";
@@ -34,6 +36,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   });
   app.use(async (c, next) => {
     await next();
+    c.env.matched(matchedRoutes(c).findLast(({ path }) => path !== "/*")?.path);
     // answers here are small and whole but for tarballs, which say their length; clients size their caches by it
     const streams = c.res.body === null || c.res.headers.has("content-length");
     const bytes = streams ? undefined : await c.res.arrayBuffer();
@@ -61,6 +64,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", downloadRoutes());
   app.route("/", feedRoutes());
   app.route("/", liveRoutes());
+  app.route("/", monitorRoutes());
   app.route("/", changeRoutes());
   app.route("/", nameRoutes());
   app.route("/", npmRoutes(shared));

@@ -36,7 +36,10 @@ const putBatch: Handler = async (c) => {
     inputs.map(({ name }) => name),
     caller,
   );
-  const { id, items, repeated } = await citadel.registry.publishBatch(inputs, caller);
+  const { id, items, repeated } = await shared.monitor.meter.publishing(
+    () => citadel.registry.publishBatch(inputs, caller),
+    inputs.length,
+  );
   citadel.crash("answer");
   return c.json(
     {

@@ -1,8 +1,7 @@
-import { CitadelError } from "@citadel/core";
 import { features, type Change, type Live } from "@citadel/core/live";
 import { Hono, type Context } from "hono";
 import * as z from "zod";
-import { signedIn } from "../context.ts";
+import { administrator } from "../context.ts";
 import { readJson } from "../http/body.ts";
 import { getPath } from "../npm/routes.ts";
 import type { Env, Handler } from "../npm/room.ts";
@@ -37,11 +36,7 @@ const shown = (live: Live): object => ({
 });
 
 async function switchesOf({ env: { shared, asked } }: Context<Env>): Promise<Live> {
-  const { principal } = await signedIn(shared, asked);
-  if (!principal.admin)
-    throw new CitadelError("E_FORBIDDEN", "only an administrator sees and changes this", {
-      hint: ["ask an administrator"],
-    });
+  await administrator(shared, asked);
   return shared.citadel.live();
 }
 

@@ -1,9 +1,9 @@
 import { CitadelError } from "@citadel/core";
-import { countedClient, type Caller } from "@citadel/core/access";
+import { countedClient } from "@citadel/core/access";
 import type { Block } from "@citadel/core/limits";
-import { Hono, type Context } from "hono";
+import { Hono } from "hono";
 import * as z from "zod";
-import { signedIn } from "../context.ts";
+import { administrator } from "../context.ts";
 import { readJson } from "../http/body.ts";
 import { getPath } from "../npm/routes.ts";
 import { param, type Env, type Handler } from "../npm/room.ts";
@@ -19,7 +19,7 @@ export function securityRoutes(): Hono<Env> {
 }
 
 const getMetrics: Handler = async (c) => {
-  await administrator(c);
+  await administrator(c.env.shared, c.env.asked);
   const { citadel, figures } = c.env.shared;
   const [limits, keys] = await Promise.all([citadel.limits(), citadel.apiKeys()]);
   const [blocks, all] = await Promise.all([limits.blocks.list(), keys.list()]);
@@ -34,13 +34,13 @@ const getMetrics: Handler = async (c) => {
 };
 
 const getBlocks: Handler = async (c) => {
-  await administrator(c);
+  await administrator(c.env.shared, c.env.asked);
   const { blocks } = await c.env.shared.citadel.limits();
   return c.json({ items: (await blocks.list()).map(shown) });
 };
 
 const postBlock: Handler = async (c) => {
-  await administrator(c);
+  await administrator(c.env.shared, c.env.asked);
   const body = check(blockSchema, await readJson(c.req.raw, 4096));
   const client = countedClient(body.address);
   if (client === undefined)
@@ -50,21 +50,12 @@ const postBlock: Handler = async (c) => {
 };
 
 const deleteBlock: Handler = async (c) => {
-  await administrator(c);
+  await administrator(c.env.shared, c.env.asked);
   const { blocks } = await c.env.shared.citadel.limits();
   if (!(await blocks.unblock(param(c, "client"))))
     throw new CitadelError("E_NOT_FOUND", "this client is not blocked");
   return c.body(null, 204);
 };
-
-async function administrator(c: Context<Env>): Promise<Caller> {
-  const caller = await signedIn(c.env.shared, c.env.asked);
-  if (!caller.principal.admin)
-    throw new CitadelError("E_FORBIDDEN", "only an administrator sees and changes this", {
-      hint: ["ask an administrator"],
-    });
-  return caller;
-}
 
 const shown = ({ since, until, ...block }: Block): object => ({
   ...block,

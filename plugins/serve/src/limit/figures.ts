@@ -10,8 +10,8 @@ export interface Figures {
   answered(method: string, status: number): void;
   /** a request failed; what counts are credentials that were not good */
   failed(error: unknown): void;
-  /** a client asked too often, or was blocked */
-  refused(): void;
+  /** too much was asked with a credential, or by an address, or the address is blocked */
+  refused(scope: "key" | "client"): void;
   read(): FigureItem;
 }
 
@@ -29,6 +29,8 @@ export interface FigureItem {
   /** by code of the error */
   readonly authFailures: Readonly<Record<string, number>>;
   readonly limitViolations: number;
+  /** the same by what was counted */
+  readonly refusals: Readonly<Record<"key" | "client", number>>;
 }
 
 export function createFigures(now: () => number = Date.now): Figures {
@@ -38,7 +40,7 @@ export function createFigures(now: () => number = Date.now): Figures {
   const failures = new Map<string, number>();
   const ring = Array.from({ length: minutes }, () => ({ at: -1, count: 0 }));
   let total = 0;
-  let violations = 0;
+  const refusals = { key: 0, client: 0 };
   const add = (map: Map<string, number>, key: string): void =>
     void map.set(key, (map.get(key) ?? 0) + 1);
 
@@ -57,7 +59,7 @@ export function createFigures(now: () => number = Date.now): Figures {
       const code = errorCode(error) ?? "";
       if (authentication.has(code)) add(failures, code);
     },
-    refused: () => void violations++,
+    refused: (scope) => void refusals[scope]++,
     read() {
       const last = Math.floor(now() / minute);
       const perMinute = Array.from({ length: minutes }, (_, n) => {
@@ -73,7 +75,8 @@ export function createFigures(now: () => number = Date.now): Figures {
           statuses: Object.fromEntries(statuses),
         },
         authFailures: Object.fromEntries(failures),
-        limitViolations: violations,
+        limitViolations: refusals.key + refusals.client,
+        refusals: { ...refusals },
       };
     },
   };

@@ -87,8 +87,13 @@ export function createGate(options: GateOptions): Gate {
     return undefined;
   };
 
-  const refuse = (name: string, verdict: Verdict, allowance: Allowance): CitadelError => {
-    figures.refused();
+  const refuse = (
+    name: string,
+    verdict: Verdict,
+    allowance: Allowance,
+    scope: "key" | "client",
+  ): CitadelError => {
+    figures.refused(scope);
     const line = refusals.get(name) ?? { count: 0 };
     refusals.set(name, line);
     if (++line.count === mostRefusals) {
@@ -108,7 +113,7 @@ export function createGate(options: GateOptions): Gate {
       if (name === undefined) return undefined;
       const block = blocks.find(name);
       if (block) {
-        figures.refused();
+        figures.refused("client");
         const refused = tooMany(block.until - Date.now(), `${name} is blocked: ${block.reason}`);
         return { refused, done: (answer) => answer };
       }
@@ -126,7 +131,7 @@ export function createGate(options: GateOptions): Gate {
       });
       if (!verdict.allowed)
         return {
-          refused: refuse(name, verdict, allowance),
+          refused: refuse(name, verdict, allowance, bucket === name ? "client" : "key"),
           done: (answer) => told(answer, verdict),
         };
       return {

@@ -19,8 +19,10 @@ export const putPackage: Handler = async (c) => {
   const attachments = attachmentsOf(upload.document);
   if (!isObject(attachments) || Object.keys(attachments).length === 0)
     return c.json(await putDocument(c.env, name, upload.document, caller));
-  await demandCodeFor(c.env, [name], caller);
-  const { document } = await citadel.registry.publish(publishInput(name, upload), caller);
+  const { document } = await shared.monitor.meter.publishing(async () => {
+    await demandCodeFor(c.env, [name], caller);
+    return citadel.registry.publish(publishInput(name, upload), caller);
+  });
   citadel.crash("answer");
   return c.json({ ok: true, success: true, id: name, rev: revisionOf(document) }, 201);
 };

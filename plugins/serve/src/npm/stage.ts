@@ -58,7 +58,9 @@ export const approveStaged: Handler = async (c) => {
   const { stages } = shared.citadel.registry;
   const item = await stages.get(idOf(param(c, "id")), caller);
   await wantsCode(c.env, [item.name], caller);
-  const { name, version, document } = await stages.approve(idOf(param(c, "id")), caller);
+  const { name, version, document } = await shared.monitor.meter.publishing(() =>
+    stages.approve(idOf(param(c, "id")), caller),
+  );
   return c.json({ ok: true, id: name, version, rev: revisionOf(document) }, 201);
 };
 

@@ -19,6 +19,7 @@ interface Found {
   readonly size: number;
   /** ms since 1970; undefined where only the hash tells one from another */
   readonly time?: number;
+  readonly source: "local" | "cache" | "upstream";
   readonly headers: readonly string[];
   body(range?: Range): Promise<Answer["body"]>;
 }
@@ -52,7 +53,7 @@ export function createTarball(
       );
     const { integrity, size, time } = record;
     return {
-      ...{ version: version ?? "", integrity, size, time },
+      ...{ version: version ?? "", integrity, size, time, source: "local" },
       headers: headersFor(record, isShared(caller)),
       body: (range) => content(record, range),
     };
@@ -98,6 +99,7 @@ export function createTarball(
     if (asked.method === "HEAD") return { status: 200, headers, body: null };
     const body = await found.body();
     downloads.note(name, found.version);
+    shared.monitor.meter.downloaded(found.source);
     return { status: 200, headers, body };
   };
 }

@@ -1,4 +1,3 @@
-import type { App } from "../app.ts";
 import { createResponder, type Answer, type Asked } from "../http/exchange.ts";
 import type { Listener, ListenOptions } from "./node.ts";
 
@@ -47,7 +46,7 @@ export async function listenOnBun({ app, host, port, log }: ListenOptions): Prom
 }
 
 function answer(
-  app: App,
+  app: ListenOptions["app"],
   respond: (answer: Answer) => Response,
   request: Request,
   server: BunServer,
@@ -61,7 +60,7 @@ function answer(
 }
 
 async function logged(
-  app: App,
+  app: ListenOptions["app"],
   request: Request,
   { method, path, peer }: Asked,
   log: NonNullable<ListenOptions["log"]>,

@@ -7,7 +7,7 @@ import { listenOnNode, type Listener } from "./node.ts";
 import { holderOf } from "@citadel/core/port";
 
 export interface ServerOptions {
-  readonly app: App;
+  readonly app: Pick<App, "fetch" | "install">;
   /** addresses to listen on */
   readonly hosts: readonly string[];
   /** 0: a free one, the same on every address */
@@ -17,6 +17,8 @@ export interface ServerOptions {
 
 export interface RunningServer {
   readonly port: number;
+  /** that are open; undefined where the runtime does not tell */
+  connections(): number | undefined;
   /** Stops taking connections; requests in flight have `grace` ms to finish. */
   stop(grace: number): Promise<void>;
 }
@@ -66,6 +68,11 @@ async function open(
 function running(listeners: readonly Listener[]): RunningServer {
   return {
     port: listeners[0]?.port ?? 0,
+    connections: () =>
+      listeners.reduce<number | undefined>((sum, { connections }) => {
+        const open = connections?.();
+        return sum === undefined || open === undefined ? undefined : sum + open;
+      }, 0),
     async stop(grace) {
       const late = setTimeout(() => listeners.forEach((listener) => listener.cut()), grace);
       await Promise.all(listeners.map((listener) => listener.close()));

@@ -8,6 +8,8 @@ import type { RequestLog } from "./log.ts";
 /** What a server is made of, whatever the runtime. */
 export interface Listener {
   readonly port: number;
+  /** that are open, where the runtime tells */
+  connections?(): number;
   /** No new connections; requests in flight finish. Resolves when the last connection is closed. */
   close(): Promise<void>;
   /** Ends every connection at once. */
@@ -15,7 +17,7 @@ export interface Listener {
 }
 
 export interface ListenOptions {
-  readonly app: App;
+  readonly app: Pick<App, "fetch" | "install">;
   readonly host: string;
   /** 0: a free one */
   readonly port: number;
@@ -56,11 +58,17 @@ export async function listenOnNode({ app, host, port, log }: ListenOptions): Pro
   server.maxRequestsPerSocket = 100_000;
   // a connection on which nothing moves
   server.timeout = 120 * seconds;
+  let connections = 0;
+  server.on("connection", (socket) => {
+    connections++;
+    socket.once("close", () => connections--);
+  });
   await listen(server, host, port);
   const address = server.address();
 
   return {
     port: typeof address === "object" && address ? address.port : port,
+    connections: () => connections,
     close: () =>
       new Promise((resolve) => {
         closing = true;

@@ -70,11 +70,13 @@ async function serveHere({ settings, citadel, log }: ServeOptions): Promise<Serv
   const switches = await followSwitches(opened, log);
   const requestLog = await createRequestLog(switches.logs);
   const server = await startServer({ app, hosts: host, port, log: requestLog });
+  const unmonitor = await app.monitor.start(() => server.connections());
   const deliveries = startDeliveries(opened);
   return {
     port: server.port,
     async stop(grace) {
       await Promise.all([server.stop(grace), deliveries.stop()]);
+      unmonitor();
       switches.stop();
     },
   };

@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import type { Viewer } from "@citadel/core/catalog";
 import type { Context } from "hono";
 import { callerOf } from "../../context.ts";
 import type { Env, Handler } from "../../npm/room.ts";
 import { check } from "../../npm/schemas.ts";
+import { ownVersion } from "../../version.ts";
 import { downloadFigures } from "./figures.ts";
 import { searchQuery } from "./schemas.ts";
 
@@ -82,9 +82,4 @@ async function viewer(c: Context<Env>): Promise<Viewer> {
     shared.citadel.access.policy(),
   ]);
   return { principal, policy };
-}
-
-async function ownVersion(): Promise<string> {
-  const text = await readFile(new URL("../../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

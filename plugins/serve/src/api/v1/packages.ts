@@ -31,13 +31,15 @@ export const postPackage: Handler = async (c) => {
   await demandCodeFor(c.env, [name], caller);
   const { packageJson } = await inspect(tarball.content.content, citadel.settings.limits);
   const manifest = { ...packageJson, ...fields, name, version } as JsonObject;
-  const done = await citadel.registry.publish(
-    {
-      ...{ name, version, manifest, tarball: tarball.content },
-      ...(tag !== undefined && { tags: [tag] }),
-      ...(access !== undefined && { access }),
-    },
-    caller,
+  const done = await shared.monitor.meter.publishing(() =>
+    citadel.registry.publish(
+      {
+        ...{ name, version, manifest, tarball: tarball.content },
+        ...(tag !== undefined && { tags: [tag] }),
+        ...(access !== undefined && { access }),
+      },
+      caller,
+    ),
   );
   const { integrity, shasum, size, uuid, repeated } = done;
   const url = tarballUrl(site.base, name, version);

@@ -1,0 +1,102 @@
+import { CitadelError, isLoopback } from "@citadel/core";
+import { Hono, type Context } from "hono";
+import { administrator } from "../context.ts";
+import { getPath } from "../npm/routes.ts";
+import type { Env, Handler } from "../npm/room.ts";
+
+/** How the server is: figures and alerts for administrators, `/metrics` for Prometheus, two questions for load balancers. */
+export function monitorRoutes(): Hono<Env> {
+  return new Hono<Env>({ getPath })
+    .get("/_api/performance/metrics", getMetrics)
+    .get("/_api/performance/summary", getSummary)
+    .get("/_api/performance/alerts", getAlerts)
+    .get("/metrics", getExport)
+    .get("/-/metrics", getExport)
+    .get("/-/healthz", getAlive)
+    .get("/-/readyz", getReady);
+}
+
+const getMetrics: Handler = async (c) => {
+  const { collector } = await monitorOf(c);
+  const { metrics } = c.env.shared.citadel.settings;
+  const samples = collector.samples().map(({ at, durations: _, ...sample }) => ({
+    at: isoDate(at),
+    ...sample,
+  }));
+  return c.json({ interval: metrics.collectionInterval, size: metrics.historySize, samples });
+};
+
+const getSummary: Handler = async (c) => {
+  const { collector, meter, stock, alerts } = await monitorOf(c);
+  const { citadel, figures } = c.env.shared;
+  const cache = (await citadel.cache.opened())?.counts() ?? [];
+  const { packages, versions, storage } = await stock.read();
+  const { since, requests } = figures.read();
+  const last = collector.samples().at(-1);
+  const asked = cache[0] ? cache[0].hits + cache[0].misses : 0;
+  const hits = cache.reduce((sum, tier) => sum + tier.hits, 0);
+  return c.json({
+    since,
+    window: collector.window() ?? null,
+    memory: last?.memory ?? null,
+    connections: last?.connections ?? null,
+    inFlight: meter.inFlight,
+    totals: {
+      requests: requests.total,
+      failures: meter.failures,
+      bytes: meter.bytes,
+      publishes: meter.publishes,
+      downloads: meter.downloads,
+      configUpdates: meter.updates,
+    },
+    ...{ packages, versions, storage },
+    // what a nearer tier has not is asked of the next one, so that every question begins at the first
+    cacheHitRate: asked === 0 ? null : hits / asked,
+    alerts: alerts.list().filter(({ state }) => state === "firing").length,
+  });
+};
+
+const getAlerts: Handler = async (c) => {
+  const { alerts } = await monitorOf(c);
+  return c.json({
+    items: alerts.list().map(({ since, value = null, ...alert }) => ({
+      ...{ ...alert, value },
+      since: isoDate(since),
+    })),
+  });
+};
+
+const getExport: Handler = async (c) => {
+  const { shared, asked } = c.env;
+  // behind a proxy on this machine everybody seems to come from here
+  const here = isLoopback(shared.guard.client(asked) ?? "") && !shared.guard.forwarded(asked);
+  if (!here) await administrator(shared, asked);
+  await switchedOn(c);
+  const { type, text } = await shared.monitor.export(asked.header("accept") ?? "");
+  return c.body(text, 200, { "content-type": type });
+};
+
+const getAlive: Handler = async (c) => c.json({ status: "ok" });
+
+const getReady: Handler = async (c) => {
+  const checks = await c.env.shared.monitor.ready.check();
+  const ok = checks.store && checks.disk;
+  return c.json({ status: ok ? "ok" : "failing", checks }, ok ? 200 : 503);
+};
+
+async function monitorOf(c: Context<Env>) {
+  const { shared, asked } = c.env;
+  await administrator(shared, asked);
+  await switchedOn(c);
+  return shared.monitor;
+}
+
+/** @throws E_NOT_FOUND while METRICS is off */
+async function switchedOn({ env: { shared } }: Context<Env>): Promise<void> {
+  if (!(await shared.citadel.live()).isOn("METRICS"))
+    throw new CitadelError("E_NOT_FOUND", "nothing is measured: METRICS is off", {
+      hint: ["citadel config:enable METRICS"],
+    });
+}
+
+const isoDate = (ms: number): string => new Date(ms).toISOString();

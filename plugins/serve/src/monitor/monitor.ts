@@ -1,0 +1,78 @@
+import { logger, type Citadel } from "@citadel/core";
+import type { Figures } from "../limit/figures.ts";
+import { createAlerts, type Alerts } from "./alerts.ts";
+import { createCollector, type Collector, type Window } from "./collector.ts";
+import { createMeter, type Meter } from "./meter.ts";
+import { createReadiness, type Readiness } from "./ready.ts";
+import { alertRules } from "./rules.ts";
+import { createStock, type Stock } from "./stock.ts";
+
+/** What a server knows of itself. */
+export interface Monitor {
+  readonly meter: Meter;
+  readonly collector: Collector;
+  readonly alerts: Alerts<Window>;
+  readonly stock: Stock;
+  readonly ready: Readiness;
+  /**
+   * Collects while the switch METRICS is on.
+   * @param connections that are open
+   * @returns ends it
+   */
+  start(connections: () => number | undefined): Promise<() => void>;
+  /** What a scrape gets. @param accept the field of the request */
+  export(accept: string): Promise<{ readonly type: string; readonly text: string }>;
+}
+
+export function createMonitor(citadel: Citadel, figures: Figures): Monitor {
+  const log = logger("alerts");
+  const { metrics, alert } = citadel.settings;
+  const meter = createMeter();
+  const alerts = createAlerts(alertRules(alert), Date.now());
+  const stock = createStock(citadel);
+  let connected: () => number | undefined = () => undefined;
+  const collector = createCollector({
+    meter,
+    interval: metrics.collectionInterval,
+    size: metrics.historySize,
+    connections: () => connected(),
+    taken() {
+      const window = collector.window();
+      if (!window) return;
+      for (const { rule, state, value, threshold } of alerts.see(window, Date.now()))
+        log(`${rule} is ${state}`, { value, threshold });
+    },
+  });
+  let exporting: Promise<Monitor["export"]> | undefined;
+
+  return {
+    ...{ meter, collector, alerts, stock },
+    ready: createReadiness(citadel),
+    async start(connections) {
+      connected = connections;
+      const live = await citadel.live();
+      const follow = (): void => {
+        meter.on = live.isOn("METRICS");
+        if (meter.on) return collector.start();
+        collector.stop();
+        alerts.reset();
+      };
+      follow();
+      const unwatch = live.watch(({ source }) => {
+        follow();
+        meter.updated(source === "here" ? "http" : "file");
+      });
+      return () => {
+        unwatch();
+        collector.stop();
+      };
+    },
+    async export(accept) {
+      // what writes the text is loaded by the first who asks for it
+      exporting ??= import("./export.ts").then(({ createExport }) =>
+        createExport({ citadel, figures, meter, alerts, stock }),
+      );
+      return (await exporting)(accept);
+    },
+  };
+}
