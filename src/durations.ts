@@ -16,18 +16,16 @@ export interface Durations {
 export function createDurations(): Durations {
   const counts = durationBounds.map(() => 0);
   counts.push(0);
-  let sum = 0;
-  return {
-    note(ms) {
+  const durations = {
+    note(ms: number): void {
       const seconds = ms / 1000;
       let at = 0;
       while (at < durationBounds.length && seconds > (durationBounds[at] as number)) at++;
       counts[at] = (counts[at] as number) + 1;
-      sum += seconds;
+      durations.sum += seconds;
     },
     counts,
-    get sum() {
-      return sum;
-    },
+    sum: 0,
   };
+  return durations;
 }

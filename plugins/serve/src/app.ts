@@ -81,8 +81,8 @@ export function createApp({ citadel, limits, hosts = [] }: AppOptions): App {
       const quick = install(asked);
       if (quick) return toResponse(await quick);
       const began = meter.came();
-      let route = noRoute;
-      const matched = (found = noRoute): void => void (route = found);
+      let route: string = noRoute;
+      const matched = (pattern: string): void => void (route = pattern);
       const ticket = gate?.enter(asked, false);
       const response = await answerTo(request, asked, ticket?.refused, matched);
       const { status, headers } = response;

@@ -1,6 +1,6 @@
 import { CitadelError } from "@citadel/core";
 import { Hono } from "hono";
-import { matchedRoutes } from "hono/route";
+import { routePath } from "hono/route";
 import { accessRoutes } from "./api/access.ts";
 import { apiKeyRoutes } from "./api/api-keys.ts";
 import { authRoutes } from "./api/auth.ts";
@@ -36,7 +36,9 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   });
   app.use(async (c, next) => {
     await next();
-    c.env.matched(matchedRoutes(c).findLast(({ path }) => path !== "/*")?.path);
+    // of the last handler that ran; where no route fits that is this one
+    const route = routePath(c);
+    if (route !== "/*") c.env.matched(route);
     // answers here are small and whole but for tarballs, which say their length; clients size their caches by it
     const streams = c.res.body === null || c.res.headers.has("content-length");
     const bytes = streams ? undefined : await c.res.arrayBuffer();

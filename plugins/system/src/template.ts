@@ -18,6 +18,7 @@ export const templates: Readonly<Record<string, string>> = {
   docker: "a Dockerfile",
   compose: "two servers over Redis and S3 behind nginx",
   helm: "a chart for Kubernetes",
+  grafana: "a Grafana dashboard, and a scrape job and alerts for Prometheus",
 };
 
 export interface TemplateFile {
@@ -57,12 +58,15 @@ export async function readTemplate(
 }
 
 function settled(text: string, registry: string, scope: string): string {
-  const { host, hostname, pathname } = new URL(registry);
+  const { protocol, host, hostname, pathname } = new URL(registry);
   const bare = registry.replace(/\/$/, "");
   return text
     .replaceAll("http://localhost:4873/", registry)
     .replaceAll("http://localhost:4873", bare)
     .replaceAll("//localhost:4873/", `//${host}${pathname}`)
+    .replaceAll('["localhost:4873"]', JSON.stringify([host]))
+    .replaceAll("scheme: http\n", `scheme: ${protocol.slice(0, -1)}\n`)
+    .replaceAll("metrics_path: /", `metrics_path: ${pathname}`)
     .replaceAll('["localhost"]', JSON.stringify([hostname]))
     .replaceAll(/\bacme\b/g, scope);
 }

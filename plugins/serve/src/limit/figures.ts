@@ -82,7 +82,8 @@ export function createFigures(now: () => number = Date.now): Figures {
   };
 }
 
-const authentication: ReadonlySet<string> = new Set([
+/** Codes of errors that say of a credential that it is not good. */
+export const authentication: ReadonlySet<string> = new Set([
   ...["E_AUTH_INVALID", "E_OTP_REQUIRED"],
   ...["E_TOKEN_EXPIRED", "E_TOKEN_REVOKED", "E_TOKEN_ADDRESS"],
 ]);

@@ -1,6 +1,6 @@
 import client from "@prometheus-io/client";
 import { durationBounds, type Citadel, type Durations } from "@citadel/core";
-import type { Figures } from "../limit/figures.ts";
+import { authentication, type Figures } from "../limit/figures.ts";
 import { ownVersion } from "../version.ts";
 import { severities, type Alerts } from "./alerts.ts";
 import type { Window } from "./collector.ts";
@@ -48,7 +48,9 @@ export async function createExport(
     const open = accept.includes("application/openmetrics-text");
     const { OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE } = client.Registry;
     const type = open ? OPENMETRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE;
-    return { type, text: await registryOf(type).metrics() };
+    const text = await registryOf(type).metrics();
+    // the library spells it in a way that the formats do not know
+    return { type, text: text.replaceAll(/ Nan$/gm, " NaN") };
   };
 }
 
@@ -105,7 +107,7 @@ function metricsOf(
       name: "citadel_http_response_bytes_total",
       type: "counter",
       help: "Bytes of bodies that were answered.",
-      values: () => by("route", meter.bytesByRoute),
+      values: () => by("route", meter.bytesByRoute()),
     },
     {
       name: "citadel_packages",
@@ -167,7 +169,13 @@ function metricsOf(
       name: "citadel_auth_failures_total",
       type: "counter",
       help: "Credentials that were not good.",
-      values: () => by("reason", Object.entries(figures.read().authFailures)),
+      values() {
+        const { authFailures } = figures.read();
+        return by(
+          "reason",
+          Array.from(authentication, (code) => [code, authFailures[code] ?? 0]),
+        );
+      },
     },
     {
       name: "citadel_rate_limited_total",

@@ -39,7 +39,7 @@ export interface Meter {
   /** answers with a status above 499 */
   readonly failures: number;
   readonly bytes: number;
-  readonly bytesByRoute: ReadonlyMap<string, number>;
+  bytesByRoute(): Iterable<readonly [route: string, bytes: number]>;
   series(): Iterable<Series>;
   readonly publishes: Readonly<Record<PublishResult, number>>;
   readonly downloads: Readonly<Record<(typeof tarballSources)[number], number>>;
@@ -47,82 +47,74 @@ export interface Meter {
 }
 
 export function createMeter(): Meter {
-  /** by route and method; the status is the place in the array */
-  const known = new Map<string, Map<string, Series[]>>();
-  const bytesByRoute = new Map<string, number>();
-  const all = createDurations();
+  interface Route {
+    bytes: number;
+    /** by method; the status is the place in the array */
+    readonly methods: Map<string, Series[]>;
+  }
+  const routes = new Map<string, Route>();
   const publishes = { ok: 0, conflict: 0, denied: 0, invalid: 0, error: 0 };
   const downloads = { local: 0, cache: 0, upstream: 0 };
   const updates = { http: 0, file: 0 };
-  let on = true;
-  let inFlight = 0;
-  let failures = 0;
-  let bytes = 0;
 
-  const seriesOf = (route: string, method: string, code: number): Series => {
-    let methods = known.get(route);
-    if (!methods) known.set(route, (methods = new Map()));
-    let codes = methods.get(method);
-    if (!codes) methods.set(method, (codes = []));
-    return (codes[code] ??= { route, method, code, durations: createDurations() });
-  };
-
-  return {
-    get on() {
-      return on;
-    },
-    set on(now) {
-      on = now;
-    },
-    came() {
-      inFlight++;
+  const meter = {
+    on: true,
+    inFlight: 0,
+    failures: 0,
+    bytes: 0,
+    all: createDurations(),
+    publishes,
+    downloads,
+    updates,
+    came(): number {
+      meter.inFlight++;
       return performance.now();
     },
-    went(began, route, sent, status, size) {
-      inFlight--;
-      if (!on) return;
+    went(began: number, pattern: string, sent: string, code: number, size: number): void {
+      meter.inFlight--;
+      if (!meter.on) return;
       const ms = performance.now() - began;
+      let route = routes.get(pattern);
+      if (!route) routes.set(pattern, (route = { bytes: 0, methods: new Map() }));
       const method = methods.has(sent) ? sent : "other";
-      seriesOf(route, method, status).durations.note(ms);
-      all.note(ms);
-      if (status >= 500) failures++;
-      bytes += size;
-      bytesByRoute.set(route, (bytesByRoute.get(route) ?? 0) + size);
+      let codes = route.methods.get(method);
+      if (!codes) route.methods.set(method, (codes = []));
+      const series = (codes[code] ??= {
+        ...{ route: pattern, method, code },
+        durations: createDurations(),
+      });
+      series.durations.note(ms);
+      meter.all.note(ms);
+      if (code >= 500) meter.failures++;
+      meter.bytes += size;
+      route.bytes += size;
     },
-    downloaded(source) {
-      if (on) downloads[source]++;
+    downloaded(source: (typeof tarballSources)[number]): void {
+      if (meter.on) downloads[source]++;
     },
-    async publishing(work, count = 1) {
-      const note = (result: PublishResult): void => {
-        if (on) publishes[result] += count;
-      };
+    async publishing<T>(work: () => Promise<T>, count = 1): Promise<T> {
+      let result: PublishResult = "ok";
       try {
-        const done = await work();
-        note("ok");
-        return done;
+        return await work();
       } catch (error) {
-        note(resultOf(error));
+        result = resultOf(error);
         throw error;
+      } finally {
+        if (meter.on) publishes[result] += count;
       }
     },
-    updated(source) {
-      if (on) updates[source]++;
+    updated(source: (typeof updateSources)[number]): void {
+      if (meter.on) updates[source]++;
     },
-    get inFlight() {
-      return inFlight;
+    *bytesByRoute(): Generator<readonly [string, number]> {
+      for (const [pattern, { bytes }] of routes) yield [pattern, bytes];
     },
-    get failures() {
-      return failures;
+    *series(): Generator<Series> {
+      for (const route of routes.values())
+        for (const codes of route.methods.values()) for (const one of codes) if (one) yield one;
     },
-    get bytes() {
-      return bytes;
-    },
-    *series() {
-      for (const methods of known.values())
-        for (const codes of methods.values()) for (const one of codes) if (one) yield one;
-    },
-    ...{ all, bytesByRoute, publishes, downloads, updates },
   };
+  return meter;
 }
 
 /** What anybody may send as a method must not make a series. */

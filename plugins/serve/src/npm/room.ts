@@ -11,8 +11,8 @@ export interface Visit {
   /** decoded and encoded once again, a scoped name as one segment */
   readonly path: string;
   readonly requestId: string;
-  /** hears the pattern of the route; undefined: there is none */
-  matched(route: string | undefined): void;
+  /** hears the pattern of the route, where there is one */
+  matched(pattern: string): void;
 }
 
 export type Env = { Bindings: Visit };
