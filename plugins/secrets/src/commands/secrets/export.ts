@@ -11,7 +11,7 @@ export default class SecretsExport extends SecretsCommand {
     "An age file with all versions, for --recipient or under a passphrase, which age opens without Citadel; or .env, JSON, SOPS, KV. Each value is on record before it is written. Open formats go to a file for you alone, or into a pipe. See docs/secrets-files.md.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> backup.age --recipient age1…",
-    "<%= config.bin %> <%= command.id %> secrets.yaml -s staging --format sops-yaml --recipient age1…",
+    "<%= config.bin %> <%= command.id %> s.yaml -s dev --format sops-yaml --recipient age1…",
     "<%= config.bin %> <%= command.id %> - -s dev --format json | jq keys",
   ];
   static override args = {
