@@ -97,6 +97,8 @@ export interface Settings {
   readonly secrets: {
     /** take values on the command line, where others can see them; with a warning */
     readonly allowArgv: boolean;
+    /** URLs of other stores that hold the vault too, for `secrets:sync` */
+    readonly replicas: readonly string[];
     /** ms that an expired version is kept before a clean-up destroys it */
     readonly grace: number;
     /** keep the names of secrets in this machine's own index, unsealed */

@@ -263,6 +263,11 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     default: true,
     description: "take values on the command line, with a warning",
   },
+  "secrets.replicas": {
+    type: list(storeUrl),
+    default: [],
+    description: "other stores that hold the vault too",
+  },
   "secrets.grace": {
     type: duration,
     default: 30 * 24 * 3_600_000,

@@ -1,5 +1,6 @@
 export { passphraseFile, SecretsCommand, type VaultFlags } from "./command.ts";
 export { hasVault } from "./has-vault.ts";
+export { storeIdOf } from "./store-id.ts";
 export {
   durationOf,
   expiryOf,

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Citadel } from "../citadel.ts";
 import { openVault, type Vault, type VaultOptions } from "../vault/index.ts";
+import { storeIdOf } from "./store-id.ts";
 
 export interface OpenSecretsOptions {
   readonly citadel: Pick<Citadel, "store" | "backends" | "dirs" | "crash">;
@@ -26,7 +26,7 @@ export function openSecrets({
     ...{ store, passphrase, from, who: { name: "local", via: "cli" } },
     // not beside the data: what brings an older state of that back must not bring the pin back with it
     folder: join(dirs.config, "vault"),
-    storeId: createHash("sha256").update(url).digest("hex").slice(0, 16),
+    storeId: storeIdOf(url),
     crash: (point) => crash(point),
     ...(changed && { changed }),
   });

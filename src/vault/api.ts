@@ -5,6 +5,7 @@ import type { Description, Retention } from "./meta.ts";
 import type { Item } from "./formats/item.ts";
 import type { Finder } from "./mask/finder.ts";
 import type { MemberVerbs } from "./api-members.ts";
+import type { SyncVerbs } from "./api-sync.ts";
 import type { Keep, MadeIdentity } from "./identity/make.ts";
 import type { Env } from "./names.ts";
 import type { Action } from "./policy/document.ts";
@@ -162,7 +163,7 @@ export interface Audit {
 export type IdentitySource = Pick<MadeIdentity, "source" | "where" | "notInKeychain">;
 
 /** The secrets of a store, for the identity of this machine. */
-export interface Vault extends MemberVerbs {
+export interface Vault extends MemberVerbs, SyncVerbs {
   /** Makes the vault, and an identity where this machine has none. @throws E_VAULT_EXISTS */
   init(options?: { readonly keep?: Keep }): Promise<
     IdentitySource & {

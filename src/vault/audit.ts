@@ -2,6 +2,7 @@ import { timeOf, type Audit, type AuditItem } from "./api.ts";
 import { operationsOf } from "./event.ts";
 import { all } from "./lookup.ts";
 import { decide } from "./policy/permit.ts";
+import { recordsOf } from "./records.ts";
 import type { Opened } from "./session.ts";
 import type { Event } from "./types.ts";
 
@@ -19,19 +20,18 @@ export async function audit(history: History, verify: boolean): Promise<Audit> {
     // its name lies in `meta`, which every member can open
     names.set(scope.id, { scope: (await contents.scopeOf(state, scope)).name });
   const hidden = new Set<string>();
-  for await (const found of all(state, contents)) {
-    const { secret, scope, label, name } = found;
+  for await (const { secret, label, name } of all(state, contents)) {
     names.set(secret.id, { scope: label.name, name });
     const about = { scope: label.name, env: label.env, name };
     if (!(await decide(history, "audit", about)).allowed) hidden.add(secret.id);
-    if (!verify) continue;
-    for (const { record, state: now } of secret.versions) {
-      if (now === "destroyed") continue;
-      const value = await contents.get(record, scope).catch((error: unknown) => error);
-      if (value instanceof Buffer) value.fill(0);
-      else problems.push(value instanceof Error ? value.message : String(value));
-    }
   }
+  if (verify)
+    for (const compartment of [state.meta, ...state.scopes.values()])
+      for (const record of contents.holds(compartment) ? recordsOf(state, compartment.id) : []) {
+        const value = await contents.get(record, compartment).catch((error: unknown) => error);
+        if (value instanceof Buffer) value.fill(0);
+        else problems.push(value instanceof Error ? value.message : String(value));
+      }
   const { items, bad, checked } = await log.read(identity);
   if (!checked && me.administrator)
     problems.push(

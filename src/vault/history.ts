@@ -5,6 +5,7 @@ import type { Actor, Store } from "../store/types.ts";
 import { createTurns } from "../turns.ts";
 import type { Checkpoint, Checkpoints } from "./checkpoint.ts";
 import { joined, readEvent, signEvent } from "./event.ts";
+import { hash } from "./hash.ts";
 import { vaultKind, vaultName, type VaultDocument, type VaultEvent } from "./kind.ts";
 import { administrators } from "./members.ts";
 import type { Pin, Pins } from "./pin.ts";
@@ -30,6 +31,12 @@ export interface Step {
   readonly state: VaultState;
 }
 
+/** An event, and its SHA-256 (base64url). */
+export interface Logged {
+  readonly event: Event;
+  readonly head: string;
+}
+
 /** The signed history of the vault of a store, never older than what this machine has seen of it. */
 export interface History {
   /** The verified state of now. @throws E_VAULT_NOT_FOUND, E_VAULT_DAMAGED, E_VAULT_ROLLBACK */
@@ -38,6 +45,15 @@ export interface History {
   asOf(at: number): Promise<VaultState | undefined>;
   /** Verifies everything from the first event on, whatever was verified before. Throws as {@link state}. */
   past(): AsyncIterable<Step>;
+  /** All events, oldest first, and the hash of each; none where there is no vault. Throws as {@link state}. */
+  log(): Promise<readonly Logged[]>;
+  /** What this machine has seen. */
+  pin(): Promise<Pin | undefined>;
+  /**
+   * Lets another history take the place of the one that was seen, whatever comes of `work`, which brings it here.
+   * @param next verified in another store of the same vault, and made of everything that was done here
+   */
+  giveWay(next: VaultState, work: () => Promise<void>): Promise<void>;
   /** Is there one, damaged or not? */
   exists(): Promise<boolean>;
   /** The first event. @throws E_VAULT_EXISTS */
@@ -236,6 +252,26 @@ export function openHistory({ store, pins, checkpoints, who, crash }: HistoryOpt
           throw damaged("the vault's history is not what it was when it was verified before");
         yield step;
       }
+    },
+    async log() {
+      if (!(await ledger.read(vaultName)) && !(await pins.read())) return [];
+      const { head } = await state();
+      // each event has the hash of the one before: the verified head stands for all of them
+      const all = (await since(0)).list.map(({ jws }) => ({
+        event: readEvent(jws),
+        head: hash(jws),
+      }));
+      const end = all.findIndex((one) => one.head === head);
+      if (end < 0 || all.some(({ event }, i) => event.prev !== (all[i - 1]?.head ?? null)))
+        throw damaged("the vault's history is not what it was when it was verified");
+      return all.slice(0, end + 1);
+    },
+    pin: async () => pinned ?? pins.read(),
+    async giveWay(next, work) {
+      await pin(next, pinned);
+      known = undefined;
+      await work();
+      await state();
     },
     exists: async () => (await ledger.read(vaultName)) !== undefined,
     async begin(identity, plan) {

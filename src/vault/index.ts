@@ -30,3 +30,4 @@ export type { Exposed, MemberInfo, PublicIdentity, Rekeyed, VaultStatus } from "
 export { newIdentity } from "./identity/key-file.ts";
 export { newRecoveryKit } from "./identity/recovery.ts";
 export { fingerprint, publicId, secretText } from "./identity/text.ts";
+export type { Replica, Synced } from "./api-sync.ts";

@@ -10,6 +10,7 @@ import { due, get, list, versions } from "./verbs/read.ts";
 import { restoreScope } from "./verbs/restore.ts";
 import { begin, rotate, rotating, step } from "./verbs/rotate.ts";
 import { rows } from "./verbs/rows.ts";
+import { sync } from "./verbs/sync.ts";
 import { rollback, set } from "./verbs/write.ts";
 import { memberVerbs } from "./verbs/members.ts";
 
@@ -42,6 +43,12 @@ export function openVault(options: VaultOptions): Vault {
     getPolicy: () => getPolicy(session),
     explain: (action, about, more = {}) => explain(session, action, about, more),
     ...memberVerbs(session),
+    sync: (other, options) => sync(session, other, options),
+    async acceptFork() {
+      const found = await session.lookForIdentity();
+      const given = found && (await history.acceptFork(found.identity));
+      return given === undefined ? {} : { given };
+    },
 
     traces: async () => (await import("./verbs/traces.ts")).traces(session),
     take: async (items, options) => (await import("./verbs/take.ts")).take(session, items, options),

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { newIdentity, secretText } from "@citadel/core/vault";
 import { expect, onTestFinished, test } from "vitest";
 import { bin, onTerminal } from "../cli/cli.ts";
 import { citadel, citadelEnv } from "../support/citadel.ts";
@@ -15,14 +16,16 @@ interface Seat {
   json(args: readonly string[], input?: string): Promise<any>;
 }
 
-/** A home with a vault of its own. */
-async function seat(): Promise<Seat> {
+/** A home with a vault of its own. @param sealed whether its identity is under a passphrase, which costs each command its time */
+async function seat(sealed = false): Promise<Seat> {
   const temp = await tempFolder("secrets");
   onTestFinished(() => temp.remove());
   const file = join(temp.path, "passphrase");
   await writeFile(file, `${passphrase}\n`, { mode: 0o600 });
   const home = join(temp.path, "home");
-  const more = { CITADEL_PASSPHRASE_FILE: file };
+  const identity = join(temp.path, "identity");
+  await writeFile(identity, secretText(await newIdentity()), { mode: 0o600 });
+  const more = sealed ? { CITADEL_PASSPHRASE_FILE: file } : { CITADEL_IDENTITY_FILE: identity };
   const run: Seat["run"] = (args, input, env = {}) =>
     citadel(home, args, { ...(input !== undefined && { input }), env: { ...more, ...env } });
   const made = await run(["secrets:init"]);
@@ -79,7 +82,7 @@ test("D1: set, get, versions, rollback, delete, destroy, list and audit from the
 }, 120_000);
 
 test("D2: without a key file, with one that others can read, and with another passphrase nothing opens", async () => {
-  const { home, run } = await seat();
+  const { home, run } = await seat(true);
   await run(["secrets:set", "a"], "x");
   const file = join(home, "config/vault/identity.jwe");
   const other = join(home, "other");
@@ -93,8 +96,8 @@ test("D2: without a key file, with one that others can read, and with another pa
   expect([none.code, none.output.includes("there is no identity")]).toEqual([8, true]);
 });
 
-test("vault attack 9: a planted value is found nowhere it should not be", async () => {
-  const { home, run } = await seat();
+test("vault attack 9, attack 48: a planted value is found nowhere it should not be", async () => {
+  const { home, run } = await seat(true);
   const canary = "canary-7f3a9c-value";
   const forms = [
     canary,
@@ -138,7 +141,7 @@ test("vault attack 9: a planted value is found nowhere it should not be", async 
 test.skipIf(process.platform !== "linux")(
   "vault attack 9: a value on the command line leaves the list of processes",
   async () => {
-    const { home } = await seat();
+    const { home } = await seat(true);
     const canary = "canary-on-the-line";
     const fifo = join(home, "fifo");
     // the passphrase never comes: the command waits, and can be looked at
@@ -163,10 +166,10 @@ test.skipIf(process.platform !== "linux")(
   },
 );
 
-test("D1: on a terminal a value is printed only with --reveal, without steering characters", async () => {
+test("D1, vault attack 21: on a terminal a value is printed only with --reveal, without steering characters", async () => {
   const { home, run } = await seat();
   await run(["secrets:set", "a"], "red\u001b[31m\u202Evalue");
-  const env = { CITADEL_PASSPHRASE_FILE: join(home, "../passphrase") };
+  const env = { CITADEL_IDENTITY_FILE: join(home, "../identity") };
   const hidden = await onTerminal(home, ["secrets:get", "a", "--no-color"], env);
   expect(hidden.stdout).not.toContain("value\n");
   expect(hidden.stdout).toContain("--reveal");

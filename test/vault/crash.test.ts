@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { newIdentity, publicId, secretText } from "@citadel/core/vault";
 import { expect, onTestFinished, test } from "vitest";
 import { citadel } from "../support/citadel.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -8,13 +9,13 @@ import { tempFolder } from "../support/temp.ts";
 test("vault attack 7: kill -9 at every step of set leaves the old value or the new one", async () => {
   const temp = await tempFolder("vault-crash");
   onTestFinished(() => temp.remove());
-  const file = join(temp.path, "passphrase");
-  await writeFile(file, "correct horse battery", { mode: 0o600 });
+  const file = join(temp.path, "identity");
+  await writeFile(file, secretText(await newIdentity()), { mode: 0o600 });
   const home = join(temp.path, "home");
   const run = (args: readonly string[], input?: string, crash?: string) =>
     citadel(home, args, {
       ...(input !== undefined && { input }),
-      env: { CITADEL_PASSPHRASE_FILE: file, ...(crash && { CITADEL_CRASH_AT: crash }) },
+      env: { CITADEL_IDENTITY_FILE: file, ...(crash && { CITADEL_CRASH_AT: crash }) },
     });
   expect((await run(["secrets:init"])).code).toBe(0);
   const steps: [crash: string, scope: string, moved: boolean][] = [
@@ -40,6 +41,42 @@ test("vault attack 7: kill -9 at every step of set leaves the old value or the n
     const got = await run(["secrets:get", "a"]);
     if (moved) old = value;
     expect([got.code, got.stdout], what).toEqual(old === undefined ? [4, ""] : [0, old]);
+  }
+  expect((await run(["secrets:audit", "--verify"])).code).toBe(0);
+  expect((await run(["verify"])).code).toBe(0);
+}, 180_000);
+
+// The same for a new key and for the removal of a member: at each step the old value is there, and a repeat finishes it.
+test("vault attack 7: kill -9 at steps of rekey and member remove loses nothing, and a repeat finishes", async () => {
+  const temp = await tempFolder("vault-crash-keys");
+  onTestFinished(() => temp.remove());
+  const [file, other] = [join(temp.path, "identity"), await newIdentity()];
+  await writeFile(file, secretText(await newIdentity()), { mode: 0o600 });
+  const home = join(temp.path, "home");
+  const run = (args: readonly string[], input?: string, crash?: string) =>
+    citadel(home, args, {
+      ...(input !== undefined && { input }),
+      env: { CITADEL_IDENTITY_FILE: file, ...(crash && { CITADEL_CRASH_AT: crash }) },
+    });
+  expect((await run(["secrets:init"])).code).toBe(0);
+  expect((await run(["secrets:set", "a", "-s", "one"], "value")).code).toBe(0);
+  const add = ["secrets:member:add", publicId(other.member), "--name", "bob", "--scopes", "one"];
+  const steps: [crash: string, args: readonly string[]][] = [
+    ["slot:1", ["secrets:rekey"]],
+    ["manifest:2", ["secrets:rekey", "-s", "one"]],
+    ["document:1", ["secrets:rekey"]],
+    ["pin:2", ["secrets:rekey"]],
+    ["document:1", ["secrets:member:remove", "bob", "--yes"]],
+    ["slot:2", ["secrets:member:remove", "bob", "--yes"]],
+    ["document:3", ["secrets:member:remove", "bob", "--yes"]],
+  ];
+  for (const [crash, args] of steps) {
+    if (args.includes("bob")) await run(add);
+    const ran = await run(args, undefined, crash);
+    expect(ran.signal, `${args.join(" ")} ${crash}\n${ran.output}`).toBe("SIGKILL");
+    expect((await run(["secrets:get", "a"])).stdout, `${args.join(" ")} ${crash}`).toBe("value");
+    expect((await run(args)).code).toBe(0);
+    expect((await run(["secrets:status"])).code).toBe(0);
   }
   expect((await run(["secrets:audit", "--verify"])).code).toBe(0);
   expect((await run(["verify"])).code).toBe(0);

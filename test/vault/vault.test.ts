@@ -385,7 +385,7 @@ test("vault attack 18: what is changed in the access log is named, and without t
   expect(await codeOf(open().get(a))).toBe("E_ACCESS_LOG");
 });
 
-test("vault attack 24: names and values are nowhere in the store", async () => {
+test("vault attack 22, vault attack 24: names, values and hashes of them are nowhere in the store", async () => {
   const { driver, open } = await place();
   const vault = open();
   await vault.init();

@@ -3,7 +3,7 @@ import type { DriverFactory } from "@citadel/core/driver";
 import { openStore } from "@citadel/core/store";
 import { openVault } from "@citadel/core/vault";
 
-const [module = "", url = "", folder = "", passphrase = "", name = "", count = ""] =
+const [module = "", url = "", folder = "", file = "", name = "", count = ""] =
   process.argv.slice(2);
 const { default: factory } = (await import(module)) as { default: DriverFactory };
 const driver = factory(new URL(url));
@@ -11,7 +11,7 @@ await driver.open();
 const store = openStore({ driver, grace: 60_000, memory: 1e6 });
 const vault = openVault({
   ...{ store, folder, storeId: "test", who: { name, via: "cli" } },
-  passphrase: async () => passphrase,
+  ...{ passphrase: async () => "", from: { file } },
 });
 for (let i = 1; i <= Number(count); i++) {
   const { version } = await vault.set({ name: "shared" }, Buffer.from(`${name} ${i}`));

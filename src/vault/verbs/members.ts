@@ -61,8 +61,7 @@ export function memberVerbs(session: Session): MemberVerbs {
         const { state, me } = opened;
         if (!me.administrator) throw denied("only administrators remove members");
         await permitOverall(opened, "grant");
-        if (kid === me.kid)
-          throw new CitadelError("E_USAGE", "another administrator has to remove this identity");
+        if (kid === me.kid) throw byAnother();
         return state.members.get(kid)?.removed === undefined
           ? { operation: { op: "member.remove", kid } }
           : undefined;
@@ -125,6 +124,7 @@ async function put(
         hint: ["pass --expires 90d"],
       });
     const admin = label.role === administrator;
+    if (kid === me.kid && !admin) throw byAnother();
     const scopes = what.scopes ? await idsOf(opened, what.scopes) : (before?.scopes ?? []);
     const then: MemberState = {
       ...(added ?? memberOf(opened, kid)),
@@ -230,5 +230,9 @@ function checkRole(role: string): string {
   if (/^[a-z][a-z0-9-]*$/.test(role) && role.length <= mostOfRole) return role;
   throw new CitadelError("E_USAGE", "a role is a word such as developer");
 }
+
+/** New keys are made after that, which only an administrator can. */
+const byAnother = (): CitadelError =>
+  new CitadelError("E_USAGE", "another administrator has to do that to this identity");
 
 const conflict = (what: string): CitadelError => new CitadelError("E_CONFLICT", what);
