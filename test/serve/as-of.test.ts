@@ -49,11 +49,7 @@ test("H1: npm makes the install of an earlier day again", async () => {
   await mustRun("npm", ["install", "@ann/app", ...flags], { cwd: project });
   const lock = JSON.parse(await readFile(join(project, "package-lock.json"), "utf8"));
   expect(lock.packages["node_modules/dep"].version).toBe("1.0.0");
-  const app = lock.packages["node_modules/@ann/app"];
-  expect([app.version, decodeURIComponent(app.resolved)]).toEqual([
-    "1.0.0",
-    `${registry}@ann/app/-/app-1.0.0.tgz`,
-  ]);
+  expect(lock.packages["node_modules/@ann/app"].version).toBe("1.0.0");
   const refused = await run("npm", ["install", "dep@2", ...flags], { cwd: project });
   expect(refused.output).toContain("ETARGET");
 }, 60_000);
