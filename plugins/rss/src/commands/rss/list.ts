@@ -100,6 +100,7 @@ export default class RssList extends CitadelCommand {
       { name: "folder", value: ({ folder }) => folder ?? "", importance: 4 },
       { name: "url", value: ({ url }) => url, importance: 2 },
     ]);
+    if (items.length === 0) this.note("no feed is subscribed to");
     if (items.length === 0) this.next("citadel rss:add <address>");
     return { items };
   }
