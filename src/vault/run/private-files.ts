@@ -75,7 +75,8 @@ function inMemory(path: string): boolean {
 
 function sweep(parent: string): void {
   for (const name of readdirSync(parent)) {
-    const pid = Number(new RegExp(`^${prefix}(\\d+)-`).exec(name)?.[1] ?? 0);
+    const rest = name.startsWith(prefix) ? name.slice(prefix.length) : "";
+    const pid = Number(/^(\d+)-/.exec(rest)?.[1] ?? 0);
     const path = join(parent, name);
     if (
       pid === 0 ||

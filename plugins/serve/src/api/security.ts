@@ -52,7 +52,9 @@ const postBlock: Handler = async (c) => {
 const deleteBlock: Handler = async (c) => {
   await administrator(c.env.shared, c.env.asked);
   const { blocks } = await c.env.shared.citadel.limits();
-  if (!(await blocks.unblock(param(c, "client"))))
+  const client = param(c, "client");
+  // no address is longer
+  if (client.length > 64 || !(await blocks.unblock(client)))
     throw new CitadelError("E_NOT_FOUND", "this client is not blocked");
   return c.body(null, 204);
 };

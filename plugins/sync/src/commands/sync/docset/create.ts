@@ -12,7 +12,7 @@ export default class SyncDocsetCreate extends CitadelCommand {
     "README and API of packages of this registry, or of those behind it, to be searched and read without a network. The same versions give the same bytes. docs/docsets.md has more.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> @acme/ui",
-    "<%= config.bin %> <%= command.id %> @acme/ui @acme/core@2.x --name Acme -o Acme.docset",
+    "<%= config.bin %> <%= command.id %> @acme/ui @acme/core@2.x --name Acme",
   ];
   static override strict = false;
   static override args = {
