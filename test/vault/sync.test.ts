@@ -87,6 +87,27 @@ test("D3: what was set here while the other store went on is set there again; tw
   expect(await sync(laptop)).toMatchObject({ ahead: 0, behind: 0 });
 });
 
+test("D3: what was said here of a secret is said there again, with the expiry of new versions; not over what was said there", async () => {
+  const { ann, sync, join } = await synced();
+  const laptop = await join(ann.identity);
+  await ann.open().set({ name: "other", scope: "dev" }, text("x"));
+  await sync(ann);
+  const expires = Date.now() + 86_400_000;
+  await laptop.open().set(a, text("two"), { expires, description: "of the laptop", canary: true });
+  await laptop.open().describe(a, { tags: ["t"] });
+  expect((await sync(laptop)).conflicts).toEqual([]);
+  await sync(ann);
+  const [row] = (await ann.open().list()).filter(({ name }) => name === "a");
+  expect(row).toMatchObject({ description: "of the laptop", tags: ["t"], expires });
+
+  await ann.open().describe(a, { description: "of ann" });
+  await sync(ann);
+  await laptop.open().describe(a, { description: "of the laptop again" });
+  expect(await codeOf(sync(laptop))).toBe("E_CONFLICT");
+  await sync(laptop, { acceptFork: true });
+  expect((await laptop.open().list())[0]).toMatchObject({ description: "of ann" });
+});
+
 test("vault attack 4: a bucket that was rolled back, or forked by somebody else, is refused, with both heads", async () => {
   const { path, bucket, ann, sync } = await synced();
   const bob = await machine(await store(), path);

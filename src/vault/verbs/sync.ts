@@ -1,15 +1,18 @@
+import { isDeepStrictEqual } from "node:util";
 import { CitadelError } from "../../errors.ts";
 import { replicate } from "../../store/replicate.ts";
 import type { Store } from "../../store/types.ts";
+import type { Which } from "../api.ts";
 import type { Conflict, Replica, Synced, SyncOptions } from "../api-sync.ts";
 import { operationsOf } from "../event.ts";
 import type { Logged } from "../history.ts";
-import { find } from "../lookup.ts";
+import { find, matching } from "../lookup.ts";
+import type { Description, Meta } from "../meta.ts";
 import { denied } from "../problems.ts";
 import { vaultKind, vaultName } from "../kind.ts";
 import { openSession, type Session } from "../session.ts";
-import type { OperationOf } from "../types.ts";
-import { change } from "./lifecycle.ts";
+import type { Operation, OperationOf } from "../types.ts";
+import { change, describe } from "./lifecycle.ts";
 import { versions } from "./read.ts";
 import { begin, rotating, step } from "./rotate.ts";
 import { set } from "./write.ts";
@@ -45,7 +48,9 @@ export async function sync(
   const { identity } = await there.use();
   const foreign = own.some(({ event }) => event.by !== identity.member.kid);
   if (foreign && !acceptFork) throw forked(mine, theirs, common);
-  const conflicts = acceptFork ? await give(there, mine) : await again(session, there, own);
+  const conflicts = acceptFork
+    ? await give(there, mine)
+    : await again(session, there, { own, theirs: theirs.slice(common) });
   await session.history.giveWay(
     await there.history.state(),
     async () => void (await copy(there, session, mine)),
@@ -91,11 +96,19 @@ const copy = async (from: Session, to: Session, seen?: readonly Logged[]) => {
 };
 const driverOf = ({ store }: { readonly store: Pick<Store, "driver"> }) => store.driver;
 
+/** What was done since two histories were one. */
+interface Parted {
+  /** in this store, by this identity */
+  readonly own: readonly Logged[];
+  /** in the other one */
+  readonly theirs: readonly Logged[];
+}
+
 /** Does again in `there` what this identity did here, oldest first. @throws E_CONFLICT for what cannot be done again */
 async function again(
   here: Session,
   there: Session,
-  own: readonly Logged[],
+  { own, theirs }: Parted,
 ): Promise<readonly Conflict[]> {
   const undoable = own.find(({ event }) =>
     operationsOf(event).some(({ op }) => !repeatable.has(op)),
@@ -110,6 +123,7 @@ async function again(
         ],
       },
     );
+  const told = await toldAnew(here, there, { own, theirs });
   const conflicts = new Map<string, Conflict>();
   /** versions that a secret had when the stores parted, and those of here that are there by now */
   const done = new Map<string, number>();
@@ -118,11 +132,64 @@ async function again(
       const conflict = await setAgain(here, there, operation, done);
       if (conflict) conflicts.set(operation.id, conflict);
     } else if (operation.op === "delete" || operation.op === "undelete") {
-      const which = await whichOf(here, operation.id);
-      if (which && !conflicts.has(operation.id))
-        await change(there, operation.op, which, operation.ns);
+      const found = await whichOf(here, operation.id);
+      if (found && !conflicts.has(operation.id))
+        await change(there, operation.op, found.which, operation.ns);
     }
+  for (const { which, said } of told) await describe(there, which, said);
   return [...conflicts.values()];
+}
+
+/** What can be said of a secret that is not about one of its versions. */
+const plain = [
+  ...["type", "description", "tags", "canary", "schedule"],
+  ...["maxVersions", "deleteAfter", "casRequired"],
+] as readonly (keyof Meta & keyof Description)[];
+
+/** Whether an operation says something of a secret. */
+const saysOf = (one: Operation): one is OperationOf<"meta"> | OperationOf<"set"> =>
+  one.op === "meta" || (one.op === "set" && one.meta !== undefined);
+
+/**
+ * What was said here of secrets that were there before.
+ * @throws E_CONFLICT, before anything is done, where something else was said there, or it is about single versions, whose numbers may
+ * be others there
+ */
+async function toldAnew(here: Session, there: Session, { own, theirs }: Parted) {
+  const operations = own.flatMap(({ event }) => operationsOf(event));
+  const set = operations.filter((one) => one.op === "set");
+  const fresh = new Set(set.flatMap(({ id, n }) => (n === 1 ? id : [])));
+  const ids = operations.flatMap((one) => (saysOf(one) && !fresh.has(one.id) ? one.id : []));
+  const others = theirs.flatMap(({ event }) => operationsOf(event));
+  const touched = new Set(others.flatMap((one) => (saysOf(one) ? one.id : [])));
+  const all: { which: Which; said: Description }[] = [];
+  for (const id of new Set(ids)) {
+    const mine = await whichOf(here, id);
+    if (!mine) continue;
+    const { state, contents } = await there.use();
+    const found = (await matching(state, contents, mine.which)).find((one) => one.secret.id === id);
+    const { labels, expires } = found?.meta ?? { name: "" };
+    // those of new versions come with them
+    const carried = new Set(set.flatMap((one) => (one.id === id ? String(one.n) : [])));
+    const before = Object.entries(mine.meta.expires ?? {}).filter(([n]) => !carried.has(n));
+    const versions = [
+      [labels ?? {}, mine.meta.labels ?? {}],
+      [expires ?? {}, Object.fromEntries(before)],
+    ];
+    if (!found || touched.has(id) || versions.some(([a, b]) => !isDeepStrictEqual(a, b)))
+      throw new CitadelError(
+        "E_CONFLICT",
+        `what is said of ${mine.which.scope}/${mine.which.name} was changed here in a way that cannot be done again in the other store`,
+        {
+          hint: [
+            "take the other store's history, and say it again: citadel secrets:sync --accept-fork",
+          ],
+        },
+      );
+    const anew = plain.map((field) => [field, mine.meta[field] ?? null] as const);
+    all.push({ which: mine.which, said: Object.fromEntries(anew) });
+  }
+  return all;
 }
 
 const repeatable: ReadonlySet<string> = new Set(["set", "scope", "meta", "delete", "undelete"]);
@@ -132,11 +199,9 @@ async function whichOf({ use }: Session, id: string) {
   const secret = state.secrets.get(id);
   const scope = secret && state.scopes.get(secret.scope);
   if (!scope || !contents.holds(scope)) return undefined;
-  const { name, type, description, tags } = await contents.metaOf(secret.meta, scope);
-  return {
-    ...{ name, scope: (await contents.scopeOf(state, scope)).name },
-    said: { type, description, tags },
-  };
+  const meta = await contents.metaOf(secret.meta, scope);
+  const { name } = await contents.scopeOf(state, scope);
+  return { which: { name: meta.name, scope: name }, meta };
 }
 
 async function setAgain(
@@ -145,19 +210,24 @@ async function setAgain(
   { id, n }: OperationOf<"set">,
   done: Map<string, number>,
 ): Promise<Conflict | undefined> {
-  const which = await whichOf(here, id);
+  const found = await whichOf(here, id);
   const { state, contents } = await here.use();
   const secret = state.secrets.get(id);
   const scope = secret && state.scopes.get(secret.scope);
   const version = secret?.versions[n - 1];
-  if (!which || !scope || !version || version.state === "destroyed") return undefined;
-  const { said, ...name } = which;
+  if (!found || !scope || !version || version.state === "destroyed") return undefined;
+  const { which: name, meta } = found;
+  const expires = meta.expires?.[n];
+  const said = {
+    ...(n === 1 && Object.fromEntries(plain.map((field) => [field, meta[field]]))),
+    ...(expires !== undefined && { expires }),
+  };
   const value = await contents.get(version.record, scope);
   try {
     const count = await countOf(there, name);
     const expected = done.get(id) ?? n - 1;
     if (count === expected) {
-      await set(there, name, value, { ...(n === 1 && said), force: true });
+      await set(there, name, value, { ...said, force: true });
       done.set(id, expected + 1);
       return undefined;
     }
