@@ -1,6 +1,6 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { replaceFile } from "../replace-file.ts";
 import { damaged } from "./problems.ts";
 
 /** The newest state of a vault that this machine has seen. An older or another one is not taken from the store. */
@@ -55,32 +55,7 @@ export function openPins(folder: string, store: string): Pins {
         known.seq >= pin.seq
       )
         return;
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      const draft = `${path}.${randomUUID()}`;
-      try {
-        const file = await open(draft, "wx", 0o600);
-        try {
-          await file.writeFile(`${JSON.stringify(pin)}\n`);
-          await file.sync();
-        } finally {
-          await file.close();
-        }
-        await rename(draft, path);
-        await syncFolder(folder);
-      } finally {
-        await rm(draft, { force: true });
-      }
+      await replaceFile(path, `${JSON.stringify(pin)}\n`);
     },
   };
-}
-
-/** Without it a power cut may take the rename back. Windows cannot open a folder. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const opened = await open(folder, "r");
-  try {
-    await opened.sync();
-  } finally {
-    await opened.close();
-  }
 }
