@@ -51,7 +51,7 @@ export function run(file: string, args: readonly string[], options: RunOptions =
     // program that did hear it would take the second line for its next answer.
     const type = (line: string) => {
       child.stdin.write(`${line}\n`);
-      if (options.terminal) again = setInterval(() => child.stdin.write(`${line}\n`), 20_000);
+      if (options.terminal) again = setInterval(() => child.stdin.write(`${line}\n`), 10_000);
       else if (answers.length === 0) child.stdin.end();
     };
     const hear = (stream: "stdout" | "stderr") => (chunk: Buffer) => {
@@ -65,7 +65,7 @@ export function run(file: string, args: readonly string[], options: RunOptions =
       unread = "";
       answers.shift();
       const line = typeof next[1] === "string" ? next[1] : next[1]();
-      typing = setTimeout(type, options.terminal ? 300 : 0, line);
+      typing = setTimeout(type, options.terminal ? 1000 : 0, line);
     };
     child.stdout.on("data", hear("stdout"));
     child.stderr.on("data", hear("stderr"));

@@ -33,7 +33,8 @@ export const getDone: Handler = async (c) => {
   if ("code" in answer) return c.json({ token: answer.code });
   const address = shared.guard.client(asked);
   const who = { name: answer.user, via: "npm", ...(address !== undefined && { address }) } as const;
-  return c.json({ token: await shared.citadel.accounts.session(answer.user, who) });
+  const { token } = await shared.citadel.accounts.session(answer.user, who);
+  return c.json({ token });
 };
 
 function hostnameOf(body: string): unknown {
