@@ -58,6 +58,8 @@ const budgets: ReadonlyMap<string, number> = new Map([
   // keys are made and sealed
   ["secrets:identity", 460],
   ["secrets:init", 460],
+  ["rss:fetch", 315],
+  ["rss:list", 315],
   // two stores at once
   ["sync:download", 320],
   ["sync:status", 320],
