@@ -68,7 +68,7 @@ const budgets: ReadonlyMap<string, number> = new Map([
 describe.concurrent.each(commands.filter(({ id }) => !endless.has(id)).map(({ id }) => id))(
   "%s",
   (id) => {
-    const budget = budgets.get(id) ?? (id.startsWith("secrets:") ? 395 : 305);
+    const budget = budgets.get(id) ?? (id.startsWith("secrets:") ? 400 : 305);
     test(`G3: loads at most ${budget} files, no server, and no driver but the store's`, async () => {
       const { files, builtins } = await loaded([id, "--json", "--store", "memory:"]);
       expect(files.length).toBeLessThanOrEqual(budget);

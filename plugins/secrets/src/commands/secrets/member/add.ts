@@ -9,7 +9,7 @@ export default class SecretsMemberAdd extends SecretsCommand {
     "Only administrators do. Compare the words that are printed with those that the other machine shows, before the member gets anything of worth. A machine is a member until --expires.";
   static override examples = [
     "<%= config.bin %> <%= command.id %> age1….Mx… --name ann --role dev --scopes dev",
-    "<%= config.bin %> <%= command.id %> age1….Mx… --name ci --machine --scopes dev --expires 90d",
+    "<%= config.bin %> <%= command.id %> age1….Mx… --name ci --machine --expires 90d",
   ];
   static override args = {
     id: text({
