@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import { createCipheriv, createHash, randomBytes, randomInt } from "node:crypto";
-import { existsSync } from "node:fs";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
@@ -30,8 +29,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { codeOf } from "../core/registry-harness.ts";
+import { installed } from "../servers/installed.ts";
 import { place } from "./place.ts";
 import { seat } from "./seat.ts";
+
+const age = await installed("age", ["/usr/bin/age"]);
 
 const item = (name: string, ...values: string[]) => ({
   name,
@@ -342,7 +344,7 @@ describe("D5: age bundles", () => {
     }
   }, 30_000);
 
-  test.skipIf(!existsSync("/usr/bin/age"))(
+  test.skipIf(age === undefined)(
     "Debian's age opens them, and what it seals is opened",
     async () => {
       const { path, run, fill } = await seat();
@@ -352,12 +354,12 @@ describe("D5: age bundles", () => {
       const made = await run(["secrets:export", file, "--recipient", recipient]);
       expect(made.code, made.output).toBe(0);
       expect((await stat(file)).mode & 0o777).toBe(0o600);
-      const opened = execFileSync("/usr/bin/age", ["-d", "-i", keys, file]);
+      const opened = execFileSync(age ?? "", ["-d", "-i", keys, file]);
       expect(readBundle(opened).map(({ scope, name }) => `${scope}/${name}`)).toEqual([
         "default/a",
         "staging/b",
       ]);
-      const sealed = execFileSync("/usr/bin/age", ["-r", recipient], { input: opened });
+      const sealed = execFileSync(age ?? "", ["-r", recipient], { input: opened });
       await writeFile(file, sealed);
       const back = await run(["secrets:import", file, "--identity-file", keys, "--json"]);
       expect(JSON.parse(back.stdout).items.map(({ what }: any) => what)).toEqual([
