@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { CacheRow } from "../cache/types.ts";
-import { transaction } from "./database.ts";
+import { transaction } from "../sqlite.ts";
 
 /** Makes the table `cache` hold these rows and no others. */
 export function writeCacheRows(db: DatabaseSync, rows: readonly CacheRow[]): void {

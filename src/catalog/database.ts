@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseSync } from "node:sqlite";
 import { CitadelError } from "../errors.ts";
+import { transaction } from "../sqlite.ts";
 import { schema, version } from "./schema.ts";
 
 /**
@@ -64,19 +65,6 @@ export async function whenFree<T>(work: () => T, signal?: AbortSignal): Promise<
       if (!busy(error) || again === 400) throw error;
       await sleep(Math.random() * Math.min(50, 2 ** again));
     }
-  }
-}
-
-/** All or nothing. */
-export function transaction<T>(db: DatabaseSync, work: () => T): T {
-  db.exec("BEGIN IMMEDIATE");
-  try {
-    const result = work();
-    db.exec("COMMIT");
-    return result;
-  } catch (error) {
-    if (db.isTransaction) db.exec("ROLLBACK");
-    throw error;
   }
 }
 

@@ -3,7 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { segment } from "../driver/key.ts";
 import type { PackageState, VersionRecord } from "../registry/types.ts";
 import { infoOf } from "./rows.ts";
-import { transaction } from "./database.ts";
+import { transaction } from "../sqlite.ts";
 import type { Stored } from "./stored.ts";
 import type { PackageRow } from "./types.ts";
 

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { transaction } from "./database.ts";
+import { transaction } from "../sqlite.ts";
 
 /** A secret as SQL can ask for it; its value is sealed. */
 export interface SecretRow {

@@ -48,6 +48,20 @@ export async function readHistory(
   }
 }
 
+/** The same; undefined for a package that is not there. @throws E_REMOTE_* */
+export async function findHistory(
+  citadel: Citadel,
+  name: string,
+  caller: Caller,
+): Promise<PackageHistory | undefined> {
+  try {
+    return await readHistory(citadel, name, caller);
+  } catch (error) {
+    if (errorCode(error) === "E_PACKAGE_NOT_FOUND") return undefined;
+    throw error;
+  }
+}
+
 function parsed(bytes: Uint8Array, name: string): JsonObject {
   const document: unknown = JSON.parse(Buffer.from(bytes).toString());
   if (isObject(document)) return document;

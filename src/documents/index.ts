@@ -3,6 +3,7 @@ export { entriesOf, type Entry } from "./entries.ts";
 export {
   historyOfPackument,
   historyOfState,
+  findHistory,
   readHistory,
   type HistoryVersion,
   type PackageHistory,

@@ -3,8 +3,11 @@ import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { createBuckets } from "@citadel/core/limits";
 import { createApp } from "@citadel/plugin-serve";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 
+import { serve } from "../support/citadel.ts";
+import { request } from "../support/http.ts";
+import { tempFolder } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 import { host, place, type Place } from "./place.ts";
 
@@ -215,3 +218,35 @@ test("an address in security.allow, and limits of 0, are not limited", async () 
   await using two = await limited({ "security.rateLimitMax": 0 });
   expect(await statuses(two, 30, "/-/v1/search?text=x")).not.toContain(429);
 });
+
+test("C2, C3: a real server with two workers, behind a proxy that it trusts", async () => {
+  const temp = await tempFolder("limits");
+  onTestFinished(() => temp.remove());
+  const server = await serve({
+    home: temp.path,
+    args: ["--workers", "2"],
+    env: {
+      CITADEL_SERVER_TRUST_PROXY: "127.0.0.1,::1",
+      SECURITY_RATE_LIMIT_MAX: "40",
+      SECURITY_RATE_LIMIT_WINDOW: "900000",
+    },
+  });
+  onTestFinished(() => server.stop());
+  const ask = (client: string) =>
+    request(`${server.url}/-/v1/search?text=x`, { headers: { "x-forwarded-for": client } });
+  // connections are shared out among the workers by the system, so this is told apart by the answers alone
+  let answered = 0;
+  await until(async () => {
+    const { status, headers } = await ask("192.0.2.7");
+    if (status === 200) answered++;
+    return status === 429 && Number(headers["retry-after"]) > 0;
+  });
+  for (let n = 0; n < 30; n++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    if ((await ask("192.0.2.7")).status === 200) answered++;
+  }
+  // the bound, what flowed back, and what fits between two exchanges of both
+  expect(answered).toBeGreaterThanOrEqual(40);
+  expect(answered).toBeLessThan(80);
+  expect((await ask("192.0.2.8")).status).toBe(200);
+}, 60_000);

@@ -5,7 +5,7 @@ import { withFolder, type Citadel, type Scratch } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
 import {
   readFolder,
-  readHistory,
+  findHistory,
   unpackVersion,
   type PackageHistory,
   type Tree,
@@ -101,7 +101,7 @@ async function look(
   const nothing = { ...known, published: null, next: null, because: null };
   if (closed === true) return { ...nothing, state: "private" };
   if (typeof name !== "string" || own === null) return { ...nothing, state: "invalid" };
-  const history = await historyOf(citadel, caller, name);
+  const history = await findHistory(citadel, name, caller);
   if (!history) return { ...nothing, state: "new", next: own };
   const live = history.versions.filter((one) => !one.removed).map((one) => one.version);
   const published = history.tags.get("latest") ?? live.toSorted(compare).at(-1) ?? null;
@@ -127,19 +127,6 @@ async function look(
   if (own !== base && next !== null && compare(own, next) >= 0)
     return { ...answer, state: "ahead", next: own, because: null };
   return { ...answer, state: newer ? "behind" : "needs bump", next: newer ? null : next, because };
-}
-
-async function historyOf(
-  citadel: Citadel,
-  caller: Caller,
-  name: string,
-): Promise<PackageHistory | undefined> {
-  try {
-    return await readHistory(citadel, name, caller);
-  } catch (error) {
-    if (errorCode(error) === "E_PACKAGE_NOT_FOUND") return undefined;
-    throw error;
-  }
 }
 
 /** The first of the numbers from here on that nobody has taken. */

@@ -2,7 +2,8 @@ import type { Citadel } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
 import { errorCode } from "@citadel/core/errors";
 import { nearest } from "@citadel/core/nearest";
-import { openShelf, transaction, type Row, type Shelf } from "./shelf.ts";
+import { transaction } from "@citadel/core/sqlite";
+import { openShelf, type Row, type Shelf } from "./shelf.ts";
 
 export interface Hit {
   readonly name: string;

@@ -5,6 +5,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import type { DatabaseSync } from "node:sqlite";
 import type { Citadel } from "@citadel/core";
 import { CitadelError } from "@citadel/core/errors";
+import { transaction } from "@citadel/core/sqlite";
 import type { OutlineItem } from "@citadel/core/documents";
 import type { PackageDocuments } from "./documents.ts";
 
@@ -185,17 +186,5 @@ async function open(path: string): Promise<DatabaseSync> {
       hint: ["move the file away: documents can be fetched again"],
       cause: error,
     });
-  }
-}
-
-export function transaction<T>(db: DatabaseSync, work: () => T): T {
-  db.exec("BEGIN IMMEDIATE");
-  try {
-    const result = work();
-    db.exec("COMMIT");
-    return result;
-  } catch (error) {
-    if (db.isTransaction) db.exec("ROLLBACK");
-    throw error;
   }
 }

@@ -12,11 +12,12 @@ import {
 } from "@citadel/core/compare";
 import {
   readFolder,
+  findHistory,
   readHistory,
   unpackVersion,
   type PackageHistory,
 } from "@citadel/core/documents";
-import { CitadelError, errorCode } from "@citadel/core/errors";
+import { CitadelError } from "@citadel/core/errors";
 import { checkName } from "@citadel/core/registry";
 import compare from "semver/functions/compare-loose.js";
 import parse from "semver/functions/parse.js";
@@ -160,7 +161,7 @@ async function ofFolder(
   const name = checkName(now.manifest["name"]);
   const own = now.manifest["version"];
   const version = typeof own === "string" ? (parse(own)?.version ?? null) : null;
-  const history = await published(citadel, name, caller);
+  const history = await findHistory(citadel, name, caller);
   if (!history) {
     const next = version ?? "1.0.0";
     const kind = "folder" as const;
@@ -211,16 +212,3 @@ const plainOf = (type: ReleaseType): Level =>
   type.endsWith("major") ? "major" : type.endsWith("minor") ? "minor" : "patch";
 const bumpLevel = (bump: ReturnType<typeof bumpFor>): Level =>
   bump === "prerelease" ? "patch" : bump;
-
-async function published(
-  citadel: Citadel,
-  name: string,
-  caller: Caller,
-): Promise<PackageHistory | undefined> {
-  try {
-    return await readHistory(citadel, name, caller);
-  } catch (error) {
-    if (errorCode(error) === "E_PACKAGE_NOT_FOUND") return undefined;
-    throw error;
-  }
-}
