@@ -13,6 +13,7 @@ import { createRequestIds } from "./http/request-id.ts";
 import { createInstall, type Install } from "./install.ts";
 import { createFigures } from "./limit/figures.ts";
 import { createGate } from "./limit/gate.ts";
+import { createHub } from "./live/hub.ts";
 import { noRoute } from "./monitor/meter.ts";
 import { createMonitor, type Monitor } from "./monitor/monitor.ts";
 import type { Visit } from "./npm/room.ts";
@@ -42,7 +43,8 @@ export function createApp({ citadel, limits, hosts = [] }: AppOptions): App {
     trustProxy: server.trustProxy,
   });
   const figures = createFigures();
-  const monitor = createMonitor(citadel, figures);
+  const hub = createHub();
+  const monitor = createMonitor(citadel, figures, hub);
   const { meter } = monitor;
   const shared: Shared = {
     citadel,
@@ -50,7 +52,7 @@ export function createApp({ citadel, limits, hosts = [] }: AppOptions): App {
     approvals: createApprovals(citadel.store),
     limiter: createLimiter(citadel.store.driver),
     jwts: createJwts(citadel.keys),
-    ...{ figures, monitor },
+    ...{ figures, monitor, hub },
     callers: new WeakMap(),
     signup: signupRule(citadel, (asked) => guard.forwarded(asked)),
   };

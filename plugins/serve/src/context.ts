@@ -10,6 +10,7 @@ import type { Asked } from "./http/exchange.ts";
 import type { Jwts } from "@citadel/core/keys";
 import type { Guard } from "./http/guard.ts";
 import type { Figures } from "./limit/figures.ts";
+import type { Hub } from "./live/hub.ts";
 import type { Monitor } from "./monitor/monitor.ts";
 
 /** What all routes share. */
@@ -25,6 +26,8 @@ export interface Shared {
   /** what was asked and refused since the start */
   readonly figures: Figures;
   readonly monitor: Monitor;
+  /** tells the sockets of this process what happens */
+  readonly hub: Hub;
   /** who makes a request, found once */
   readonly callers: WeakMap<Asked, Promise<Caller>>;
 }

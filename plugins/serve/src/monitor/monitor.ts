@@ -1,5 +1,6 @@
 import { logger, type Citadel } from "@citadel/core";
 import type { Figures } from "../limit/figures.ts";
+import type { Hub } from "../live/hub.ts";
 import { createAlerts, type Alerts } from "./alerts.ts";
 import { createCollector, type Collector, type Window } from "./collector.ts";
 import { createMeter, type Meter } from "./meter.ts";
@@ -24,7 +25,7 @@ export interface Monitor {
   export(accept: string): Promise<{ readonly type: string; readonly text: string }>;
 }
 
-export function createMonitor(citadel: Citadel, figures: Figures): Monitor {
+export function createMonitor(citadel: Citadel, figures: Figures, hub: Hub): Monitor {
   const log = logger("alerts");
   const { metrics, alert } = citadel.settings;
   const meter = createMeter();
@@ -39,8 +40,11 @@ export function createMonitor(citadel: Citadel, figures: Figures): Monitor {
     taken() {
       const window = collector.window();
       if (!window) return;
-      for (const { rule, state, value, threshold } of alerts.see(window, Date.now()))
+      for (const alert of alerts.see(window, Date.now())) {
+        const { rule, state, value = null, threshold, since } = alert;
         log(`${rule} is ${state}`, { value, threshold });
+        hub.publish("alert", { ...alert, value, since: new Date(since).toISOString() });
+      }
     },
   });
   let exporting: Promise<Monitor["export"]> | undefined;
