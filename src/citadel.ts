@@ -144,11 +144,19 @@ export async function openCitadel({
     crash: crashing,
   });
   const live = lazy(async () => {
-    const [{ openLive }, { livePlace }] = await Promise.all([
+    const [{ openLive }, { livePlace }, { liveDocument, liveKind }] = await Promise.all([
       import("./live/live.ts"),
       import("./live/place.ts"),
+      import("./live/kind.ts"),
     ]);
-    return openLive({ ...livePlace(settings, dirs), env });
+    const history = store.ledger(liveKind());
+    return openLive({
+      ...livePlace(settings, dirs),
+      env,
+      async record({ offset, old, new: bytes }, by) {
+        await history.change(liveDocument, by, () => [{ type: "bytes", offset, old, new: bytes }]);
+      },
+    });
   });
   const policies = lazy(async () => {
     const { createPolicies } = await import("./policy/policies.ts");

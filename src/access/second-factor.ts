@@ -138,8 +138,8 @@ const recoveryHash = (code: string): string =>
   createHash("sha256").update(code.toLowerCase()).digest("hex");
 
 /** What a request is told that needs a code and has none. The words are what clients look for. */
-export const codeNeeded = (): CitadelError =>
-  new CitadelError("E_OTP_REQUIRED", "you must provide a one-time pass for this");
+export const codeNeeded = (hint?: readonly string[]): CitadelError =>
+  new CitadelError("E_OTP_REQUIRED", "you must provide a one-time pass for this", hint && { hint });
 
 const wrongCode = (): CitadelError =>
   new CitadelError("E_OTP_REQUIRED", "the one-time pass is wrong, or it was used already", {

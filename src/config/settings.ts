@@ -43,6 +43,10 @@ export interface Settings {
     /** origins whose pages may use `/api/v1` with a token */
     readonly origins: readonly string[];
   };
+  readonly console: {
+    /** absolute folders below which the web terminal may publish packages */
+    readonly folders: readonly string[];
+  };
   readonly security: {
     /** ms that an API key lives unless it is said */
     readonly apiKeyExpiry: number;

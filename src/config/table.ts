@@ -7,6 +7,7 @@ import {
   cidr,
   duration,
   flag,
+  folder,
   freshness,
   hostName,
   integer,
@@ -124,6 +125,11 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     type: list(origin),
     default: [],
     description: "web sites whose pages may use /api/v1 with a token",
+  },
+  "console.folders": {
+    type: list(folder),
+    default: [],
+    description: "folders below which the web terminal finds packages to publish",
   },
   "auth.privateIssuer": {
     type: issuerUrl,

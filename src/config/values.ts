@@ -43,6 +43,12 @@ export const text: ValueType<string> = {
   parse: (raw) => (typeof raw === "string" ? raw : undefined),
 };
 
+/** A path; a relative one starts where its file lies. */
+export const folder: ValueType<string> = {
+  allowed: "a folder",
+  parse: (raw, base) => (typeof raw === "string" && raw !== "" ? resolve(base, raw) : undefined),
+};
+
 export const choice = <const T extends string>(...options: readonly T[]): ValueType<T> => ({
   allowed: `one of ${options.join(", ")}`,
   parse: (raw) => options.find((option) => option === raw),

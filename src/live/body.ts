@@ -1,6 +1,6 @@
 import { brotliDecompressSync, crc32 } from "node:zlib";
 import { CitadelError } from "../errors.ts";
-import { headerLength } from "./header.ts";
+import { headerLength } from "./fields.ts";
 
 /** What stands behind the header: which versions of packages belong together. */
 export interface LockBody {

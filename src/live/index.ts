@@ -1,19 +1,22 @@
 export { decodeBody, encodeBody, type LockBody, type LockedPackage } from "./body.ts";
+export { setFeature, setField } from "./change.ts";
 export {
   byteFields,
-  decodeHeader,
-  defaultHeader,
   features,
-  hashOf,
   headerLength,
-  headerProblems,
   hex,
-  plainUrl,
   terminalModes,
   type ByteField,
-  type ConfigBytes,
   type Feature,
+} from "./fields.ts";
+export {
+  decodeHeader,
+  defaultHeader,
+  hashOf,
+  headerProblems,
+  plainUrl,
+  type ConfigBytes,
 } from "./header.ts";
 export { livePlace } from "./place.ts";
 export { repairLive, type Repair } from "./repair.ts";
-export { openLive, type Change, type Live } from "./live.ts";
+export { openLive, type Change, type Changing, type Live } from "./live.ts";

@@ -5,24 +5,20 @@ import type { Environment } from "../config/environment.ts";
 import { CitadelError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { replaceFile } from "../replace-file.ts";
+import type { Actor } from "../store/types.ts";
 import { decodeBody, encodeBody, type LockBody } from "./body.ts";
+import { byteFields, features, headerLength, hex, type ByteField, type Feature } from "./fields.ts";
 import {
-  byteFields,
   decodeHeader,
   defaultHeader,
-  features,
   flagsOffset,
   hashLength,
   hashOf,
   hashOffset,
-  headerLength,
-  hex,
   placeOf,
   reservedOffset,
-  type ByteField,
   type ConfigBytes,
   type Defaults,
-  type Feature,
 } from "./header.ts";
 import { createLock } from "./lock.ts";
 
@@ -39,6 +35,11 @@ export interface Change {
   /** counts the changes that this process has seen, from 1 */
   readonly generation: number;
   readonly source: "here" | "file";
+}
+
+export interface Changing {
+  /** who is to stand in the history @default nobody: `system` */
+  readonly by?: Actor;
 }
 
 /** The configuration of thirteen bytes: switches that a running registry follows at once. */
@@ -59,12 +60,16 @@ export interface Live {
   setByte(
     field: ByteField | number,
     value: number,
-    options?: { readonly expect?: number | undefined; readonly force?: boolean },
+    options?: Changing & { readonly expect?: number | undefined; readonly force?: boolean },
   ): Promise<Change>;
   /** The hash of another address. @throws E_INVALID_DOCUMENT */
-  setRegistry(url: string): Promise<Change>;
+  setRegistry(url: string, options?: Changing): Promise<Change>;
   /** Turns a feature on or off, or over. @throws E_INVALID_DOCUMENT for an unknown name */
-  toggleFeature(name: Feature, on?: boolean): Promise<Change>;
+  toggleFeature(name: Feature, on?: boolean, options?: Changing): Promise<Change>;
+  /** Resolves when every change is on the disk and in the history. */
+  save(): Promise<void>;
+  /** Looks at the file now. @throws E_CONFIG when it is not what it must be; then what counted before goes on */
+  reload(): Promise<void>;
   /** What stands behind the header; undefined when nothing does. @throws E_CONFIG */
   readPackages(): Promise<LockBody["packages"] | undefined>;
   writePackages(packages: LockBody["packages"]): Promise<void>;
@@ -79,10 +84,14 @@ export interface LiveOptions {
   readonly path: string;
   readonly defaults: Defaults;
   readonly env: Environment;
+  /** puts a change of this process into the history */
+  readonly record?: (change: Change, by: Actor) => Promise<void>;
 }
 
+const nobody: Actor = { name: "system", via: "system" };
+
 /** @throws E_CONFIG when the file is not what it must be; nothing is ever repaired silently */
-export async function openLive({ path, defaults, env }: LiveOptions): Promise<Live> {
+export async function openLive({ path, defaults, env, record }: LiveOptions): Promise<Live> {
   const log = logger("live", env);
   const lock = createLock(`${path}.lock`);
   const over = overlay(env);
@@ -93,6 +102,7 @@ export async function openLive({ path, defaults, env }: LiveOptions): Promise<Li
   let generation = 0;
   let writes = 0;
   let dirty: NodeJS.Timeout | undefined;
+  const recording = new Set<Promise<void>>();
   let watching: { readonly watcher?: FSWatcher; readonly timer: NodeJS.Timeout } | undefined;
 
   /** Takes over what stands in the file, one change for each run of bytes that differ. */
@@ -127,8 +137,11 @@ export async function openLive({ path, defaults, env }: LiveOptions): Promise<Li
   };
 
   /** Under the lock: makes the file when there is none, then writes exactly these bytes. */
-  const write = (plan: (now: Buffer) => { readonly offset: number; readonly bytes: Buffer }) =>
-    lock.within(async (): Promise<Change> => {
+  const write = async (
+    plan: (now: Buffer) => { readonly offset: number; readonly bytes: Buffer },
+    { by = nobody }: Changing = {},
+  ): Promise<Change> => {
+    const change = await lock.within(async (): Promise<Change> => {
       writes++;
       const found = await load(path);
       if (found) accept(found, "file");
@@ -152,23 +165,36 @@ export async function openLive({ path, defaults, env }: LiveOptions): Promise<Li
       const old = [...stored.subarray(offset, offset + bytes.length)];
       return accept(next, "here") ?? { offset, old, new: [...bytes], generation, source: "here" };
     });
+    if (record && change.old.some((byte, n) => byte !== change.new[n])) {
+      // a switch works while the store is away, and does not wait for it
+      const recorded = record(change, by)
+        .catch((error: unknown) => log("a change is not in the history", { error }))
+        .finally(() => recording.delete(recorded));
+      recording.add(recorded);
+    }
+    return change;
+  };
   const failed = (error: unknown): void =>
     log("the configuration is not on the disk yet", { error });
 
-  const look = async (): Promise<void> => {
-    try {
-      for (;;) {
-        await lock.idle();
-        const before = writes;
-        const found = await load(path);
-        // what was read while this process wrote says nothing
-        if (writes !== before) continue;
-        if (found) accept(found, "file");
-        return;
-      }
-    } catch (error) {
-      log("the configuration was changed to something that it cannot be", { error });
+  const reload = async (): Promise<void> => {
+    for (;;) {
+      await lock.idle();
+      const before = writes;
+      const found = await load(path);
+      // what was read while this process wrote says nothing
+      if (writes !== before) continue;
+      if (found) accept(found, "file");
+      return;
     }
+  };
+  const look = (): Promise<void> =>
+    reload().catch((error: unknown) =>
+      log("the configuration was changed to something that it cannot be", { error }),
+    );
+  const save = async (): Promise<void> => {
+    await flush();
+    await Promise.all(recording);
   };
   const startWatching = (): void => {
     const timer = setInterval(() => void look(), looking).unref();
@@ -189,7 +215,7 @@ export async function openLive({ path, defaults, env }: LiveOptions): Promise<Li
     generation: () => generation,
     isOn: (feature) => current.features[feature],
 
-    setByte: (field, value, { expect, force = false } = {}) =>
+    setByte: (field, value, { expect, force = false, ...changing } = {}) =>
       write((now) => {
         const offset = typeof field === "number" ? field : byteFields[field]?.offset;
         if (offset === undefined || !(offset >= 0 && offset < headerLength))
@@ -201,14 +227,14 @@ export async function openLive({ path, defaults, env }: LiveOptions): Promise<Li
             hint: ["look again, then change it: citadel config:bytes"],
           });
         return { offset, bytes: Buffer.of(value) };
-      }),
+      }, changing),
 
-    setRegistry: (url) => {
+    async setRegistry(url, changing) {
       const bytes = hashOf(url);
-      return write(() => ({ offset: hashOffset, bytes }));
+      return write(() => ({ offset: hashOffset, bytes }), changing);
     },
 
-    async toggleFeature(name, on) {
+    async toggleFeature(name, on, changing) {
       const bit = features.indexOf(name);
       if (bit < 0) throw invalid(`${JSON.stringify(name)} is no feature: ${features.join(", ")}`);
       const { offset, mask } = placeOf(bit);
@@ -216,8 +242,11 @@ export async function openLive({ path, defaults, env }: LiveOptions): Promise<Li
         const found = now[offset] ?? 0;
         const state = on ?? (found & mask) === 0;
         return { offset, bytes: Buffer.of(state ? found | mask : found & ~mask) };
-      });
+      }, changing);
     },
+
+    save,
+    reload,
 
     async readPackages() {
       const file = await read(path);
@@ -241,7 +270,7 @@ export async function openLive({ path, defaults, env }: LiveOptions): Promise<Li
     async close() {
       clearInterval(watching?.timer);
       watching?.watcher?.close();
-      await flush();
+      await save();
       lock.close();
     },
   };

@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { Dirs, Settings } from "../config/index.ts";
 import { replaceFile } from "../replace-file.ts";
 import { decodeBody } from "./body.ts";
-import { defaultHeader, headerLength, headerProblems, hex } from "./header.ts";
+import { headerLength, hex } from "./fields.ts";
+import { defaultHeader, headerProblems } from "./header.ts";
 import { createLock } from "./lock.ts";
 import { livePlace } from "./place.ts";
 

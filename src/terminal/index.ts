@@ -6,4 +6,4 @@ export { askSecret, confirm, confirmName } from "./prompt.ts";
 export { readSecretFile } from "./secret.ts";
 export { formatTable, type Column } from "./table.ts";
 export { createTerminal, type Mode, type Terminal } from "./terminal.ts";
-export { clean, columns, cut } from "./text.ts";
+export { clean, coloured, columns, cut } from "./text.ts";

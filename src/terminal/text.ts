@@ -9,6 +9,14 @@ const nothing = /[\p{Mn}\p{Me}\p{Cf}]/u;
 export const clean = (text: string): string =>
   stripVTControlCharacters(text).replace(control, " ").trim();
 
+/** One line of text whose colours stay; everything else that steers a terminal goes. */
+export const coloured = (text: string): string =>
+  text
+    // oxlint-disable-next-line no-control-regex -- the sequence is what it looks for
+    .split(/(\u001b\[[\d;]*m)/)
+    .map((part, n) => (n % 2 === 1 ? part : stripVTControlCharacters(part).replace(control, " ")))
+    .join("");
+
 /** Columns that text takes in a terminal. */
 export function columns(text: string): number {
   let sum = 0;

@@ -1,4 +1,6 @@
+import type { Caller } from "@citadel/core/access";
 import { features, type Change, type Live } from "@citadel/core/live";
+import { actorOf } from "@citadel/core/registry";
 import { Hono, type Context } from "hono";
 import * as z from "zod";
 import { administrator } from "../context.ts";
@@ -14,19 +16,24 @@ export function liveRoutes(): Hono<Env> {
     .post("/_dashboard/api/config", postConfig);
 }
 
-const getConfig: Handler = async (c) => c.json(shown(await switchesOf(c)));
+const getConfig: Handler = async (c) => c.json(shown((await switchesOf(c)).live));
 
 const postConfig: Handler = async (c) => {
-  const live = await switchesOf(c);
-  const change = await apply(live, check(changeSchema, await readJson(c.req.raw, 4096)));
+  const { live, caller } = await switchesOf(c);
+  const change = await apply(live, check(changeSchema, await readJson(c.req.raw, 4096)), caller);
   return c.json({ change, ...shown(live) });
 };
 
 /** One change as a client asks for it. @throws E_INVALID_DOCUMENT, E_CONFLICT */
-const apply = (live: Live, asked: z.infer<typeof changeSchema>): Promise<Change> => {
-  if ("feature" in asked) return live.toggleFeature(asked.feature, asked.on);
-  if ("registry" in asked) return live.setRegistry(asked.registry);
-  return live.setByte(asked.offset, asked.value, { expect: asked.expect });
+const apply = (
+  live: Live,
+  asked: z.infer<typeof changeSchema>,
+  caller: Caller,
+): Promise<Change> => {
+  const by = actorOf(caller);
+  if ("feature" in asked) return live.toggleFeature(asked.feature, asked.on, { by });
+  if ("registry" in asked) return live.setRegistry(asked.registry, { by });
+  return live.setByte(asked.offset, asked.value, { by, expect: asked.expect });
 };
 
 const shown = (live: Live): object => ({
@@ -35,9 +42,9 @@ const shown = (live: Live): object => ({
   ...live.getConfig(),
 });
 
-async function switchesOf({ env: { shared, asked } }: Context<Env>): Promise<Live> {
-  await administrator(shared, asked);
-  return shared.citadel.live();
+async function switchesOf({ env: { shared, asked } }: Context<Env>) {
+  const caller = await administrator(shared, asked);
+  return { caller, live: await shared.citadel.live() };
 }
 
 const byte = z.int().min(0).max(255);

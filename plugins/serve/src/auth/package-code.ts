@@ -1,4 +1,4 @@
-import { CitadelError } from "@citadel/core";
+import { CitadelError, type Citadel } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
 import type { Visit } from "../npm/room.ts";
 import { demandCode } from "./second-factor.ts";
@@ -9,7 +9,10 @@ export async function demandCodeFor(
   names: readonly string[],
   caller: Caller,
 ): Promise<void> {
-  await demandCode(visit, (await wantsCode(visit, names, caller)) ? "approve" : "write");
+  await demandCode(
+    visit,
+    (await wantsCode(visit.shared.citadel, names, caller)) ? "approve" : "write",
+  );
 }
 
 /**
@@ -18,11 +21,10 @@ export async function demandCodeFor(
  * @throws E_FORBIDDEN for who cannot have a code
  */
 export async function wantsCode(
-  { shared }: Visit,
+  { accounts, registry }: Pick<Citadel, "accounts" | "registry">,
   names: readonly string[],
   caller: Caller,
 ): Promise<boolean> {
-  const { accounts, registry } = shared.citadel;
   const { principal } = caller;
   if (principal.kind !== "user") return false;
   let wanted = false;

@@ -57,7 +57,7 @@ export const approveStaged: Handler = async (c) => {
   const caller = await signedIn(shared, asked);
   const { stages } = shared.citadel.registry;
   const item = await stages.get(idOf(param(c, "id")), caller);
-  await wantsCode(c.env, [item.name], caller);
+  await wantsCode(c.env.shared.citadel, [item.name], caller);
   const { name, version, document } = await shared.monitor.meter.publishing(() =>
     stages.approve(idOf(param(c, "id")), caller),
   );

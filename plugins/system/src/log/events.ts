@@ -1,4 +1,5 @@
 import { mask } from "@citadel/core/config";
+import { hex } from "@citadel/core/fields";
 
 /** The fields of events that are told. What is not named here, such as hashes of passwords, never leaves the store. */
 interface Told {
@@ -48,6 +49,9 @@ interface Told {
   readonly jws?: string;
   readonly url?: string;
   readonly to?: string;
+  readonly offset?: number;
+  readonly old?: readonly number[];
+  readonly new?: readonly number[];
 }
 
 type Tell = (event: Told) => string;
@@ -70,6 +74,8 @@ export function describeEvent(kind: string, event: unknown): string {
 const list = (items: readonly unknown[] | undefined): string => (items ?? []).join(", ");
 const short = (id: string | undefined): string => (id ?? "").slice(0, 12);
 const because = (reason: string | undefined): string => (reason ? `: ${reason}` : "");
+const bytes = (values: readonly number[] | undefined): string =>
+  Buffer.from(values ?? []).toString("hex");
 const granted = ({ pattern = "", range, reason }: Told = {}): string =>
   `${pattern}${range ? `@${range}` : ""}${because(reason)}`;
 
@@ -135,6 +141,8 @@ const texts: Readonly<Record<string, Tell>> = {
   "policy.approve": ({ id, grant }) => `approve ${id}: ${granted(grant)}`,
   "policy.deny": ({ id, reason }) => `deny ${id}${because(reason)}`,
   "policy.restore": () => "restore an earlier policy",
+  "config.bytes": ({ offset = 0, old, new: now }) =>
+    `byte ${hex(offset)}: ${bytes(old)} becomes ${bytes(now)}`,
   "advisories.import": ({ total }) => `import; ${total} advisories now`,
   "advisories.remove": ({ total }) => `remove; ${total} advisories now`,
   "key.add": ({ key }) => `new key ${key?.keyid}`,

@@ -1,10 +1,11 @@
 import { discard, environment, type Scratch } from "@citadel/core";
 import { commandLine } from "@citadel/core/access";
 import { CitadelCommand } from "@citadel/core/command";
+import { publishPackages } from "@citadel/core/pack";
 import { sizeText } from "@citadel/core/terminal";
 import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
-import { publishPackages } from "../../publish.ts";
+import { sendBatch } from "../../send-batch.ts";
 import { readToken } from "../../token.ts";
 
 export default class RegistryPublish extends CitadelCommand {
@@ -46,6 +47,7 @@ export default class RegistryPublish extends CitadelCommand {
     const file = flags["token-file"];
     const token = file === undefined ? environment()["CITADEL_TOKEN"] : await readToken(file);
     const citadel = await this.citadel();
+    const { registry: url } = flags;
     const progress = this.terminal.err.motion ? await this.progress("packing") : undefined;
     const { openGuard } = await import("@citadel/core/guard");
     const guard = openGuard(citadel, {
@@ -59,8 +61,8 @@ export default class RegistryPublish extends CitadelCommand {
         ...{ guard, path: args.path, workspace: flags.workspace, dryRun: flags["dry-run"] },
         ...{ skipPublished: flags["skip-published"], signal: this.signal },
         ...(flags.tag !== undefined && { tag: flags.tag }),
-        ...(flags.registry !== undefined && {
-          remote: { url: flags.registry, token },
+        ...(url !== undefined && {
+          send: (inputs, signal) => sendBatch({ url, token }, inputs, signal),
         }),
       },
       this.#scratch,

@@ -1,6 +1,7 @@
+import { operator } from "@citadel/core/access";
 import { CitadelCommand } from "@citadel/core/command";
+import { setFeature } from "@citadel/core/live";
 import { string as text } from "@oclif/core/args";
-import { setFeature } from "../../live.ts";
 
 export default class ConfigEnable extends CitadelCommand {
   static override summary = "Turn a feature on, in a running server too";
@@ -11,7 +12,8 @@ export default class ConfigEnable extends CitadelCommand {
 
   async run(): Promise<object> {
     const { args } = await this.parse(ConfigEnable);
-    const change = await setFeature(await this.citadel(), args.feature, true);
+    const live = await (await this.citadel()).live();
+    const change = await setFeature(live, args.feature, true, { by: operator });
     this.success(`${args.feature.toUpperCase()} is on`);
     return change;
   }

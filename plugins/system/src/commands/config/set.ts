@@ -1,7 +1,8 @@
+import { operator } from "@citadel/core/access";
 import { CitadelCommand } from "@citadel/core/command";
+import { setField } from "@citadel/core/live";
 import { string as text } from "@oclif/core/args";
 import { integer } from "@oclif/core/flags";
-import { setField } from "../../live.ts";
 
 export default class ConfigSet extends CitadelCommand {
   static override summary = "Change one of the thirteen bytes";
@@ -22,7 +23,11 @@ export default class ConfigSet extends CitadelCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(ConfigSet);
-    const change = await setField(await this.citadel(), args.field, args.value, flags.expect);
+    const live = await (await this.citadel()).live();
+    const change = await setField(live, args.field, args.value, {
+      by: operator,
+      expect: flags.expect,
+    });
     this.success(`${args.field} is ${args.value}`);
     return change;
   }

@@ -1,27 +1,16 @@
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { withFolder, type Citadel, type Scratch } from "@citadel/core";
-import type { Caller } from "@citadel/core/access";
-import { CitadelError } from "@citadel/core/errors";
-import type { Guard } from "@citadel/core/guard";
-import {
-  findWorkspace,
-  listFiles,
-  pack,
-  publishable,
-  readPackageJson,
-  type Workspace,
-  type WorkspacePackage,
-} from "@citadel/core/pack";
-import {
-  checkName,
-  checkTag,
-  checkVersion,
-  spool,
-  type JsonObject,
-  type PublishInput,
-} from "@citadel/core/registry";
-import { sendBatch } from "./send-batch.ts";
+import type { Caller } from "../access/types.ts";
+import type { Citadel } from "../citadel.ts";
+import { CitadelError } from "../errors.ts";
+import type { Guard } from "../guard/guard.ts";
+import { checkName, checkTag, checkVersion } from "../registry/names.ts";
+import { spool } from "../registry/spool.ts";
+import type { JsonObject, PublishInput } from "../registry/types.ts";
+import { withFolder, type Scratch } from "../scratch.ts";
+import { listFiles, readPackageJson } from "./folder.ts";
+import { pack } from "./tarball.ts";
+import { findWorkspace, publishable, type Workspace, type WorkspacePackage } from "./workspace.ts";
 
 export interface PublishOptions {
   /** a package, or the root of a workspace */
@@ -35,8 +24,8 @@ export interface PublishOptions {
   readonly dryRun?: boolean;
   /** looks into each package first @default nobody does */
   readonly guard?: Guard;
-  /** another registry, by its address, and a token for it */
-  readonly remote?: { readonly url: string; readonly token: string | undefined };
+  /** takes them to another registry @default they are published into this one */
+  readonly send?: (inputs: readonly PublishInput[], signal?: AbortSignal) => Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -82,7 +71,7 @@ export async function publishPackages(
     }
     for (const { name, version, tarball } of inputs)
       await options.guard?.(`${name}@${version}`, tarball.content);
-    if (inputs.length > 0) await send(citadel, caller, inputs, options);
+    if (inputs.length > 0) await publish(citadel, caller, inputs, options);
     const items = inputs.map(({ name, version, tarball, tags = ["latest"] }) => ({
       ...{ name, version, integrity: tarball.integrity, size: tarball.size, tags },
     }));
@@ -94,7 +83,7 @@ export async function publishPackages(
 async function choose(
   { registry }: Citadel,
   { packages }: Workspace,
-  { workspace, skipPublished, remote }: PublishOptions,
+  { workspace, skipPublished, send }: PublishOptions,
 ) {
   const skipped: PublishedPackages["skipped"][number][] = [];
   const chosen: WorkspacePackage[] = [];
@@ -112,7 +101,7 @@ async function choose(
     const name = checkName(packageJson["name"]);
     const version = checkVersion(packageJson["version"]);
     const there =
-      skipPublished && !remote && (await registry.packages.read(name))?.state.versions.has(version);
+      skipPublished && !send && (await registry.packages.read(name))?.state.versions.has(version);
     if (there) skipped.push({ name, why: "published" });
     else chosen.push(one);
   }
@@ -161,13 +150,13 @@ async function copied(
   return to;
 }
 
-async function send(
+async function publish(
   { registry }: Citadel,
   caller: Caller,
   inputs: readonly PublishInput[],
-  { dryRun, remote, signal }: PublishOptions,
+  { dryRun, send, signal }: PublishOptions,
 ): Promise<void> {
-  if (remote) return dryRun ? undefined : sendBatch(remote, inputs, signal);
+  if (send) return dryRun ? undefined : send(inputs, signal);
   if (dryRun) for (const input of inputs) await registry.checkPublish(input, caller);
   else if ((await registry.publishBatch(inputs, caller)).repeated)
     // a repeat of a request whose answer got lost makes sense over HTTP; here it is a second publish

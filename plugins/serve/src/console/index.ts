@@ -1,0 +1,2 @@
+export { runLine, type ConsoleContext } from "./run.ts";
+export { complete } from "./words.ts";
