@@ -5,11 +5,16 @@ export interface Limits {
   readonly memory: number;
   /** ms */
   readonly patience: number;
+  /** ms until the worker says that it has {@link begun}, and its patience counts @default that counts from the start */
+  readonly start?: number;
 }
+
+/** What a worker posts when all that it needs is loaded. */
+export const begun = "begun";
 
 /**
  * What a worker makes of some data, where neither its memory nor its time can harm this process.
- * @param file a module that posts one message and ends
+ * @param file a module that posts one message, not counting {@link begun}, and ends
  * @returns undefined when it took too much of anything
  */
 export function confined<T>(file: URL, data: unknown, limits: Limits): Promise<T | undefined> {
@@ -18,8 +23,13 @@ export function confined<T>(file: URL, data: unknown, limits: Limits): Promise<T
     resourceLimits: { maxOldGenerationSizeMb: limits.memory },
   });
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => void worker.terminate(), limits.patience);
-    worker.once("message", resolve);
+    const stop = (): void => void worker.terminate();
+    let timer = setTimeout(stop, limits.start ?? limits.patience);
+    worker.on("message", (message) => {
+      if (message !== begun) return resolve(message as T);
+      clearTimeout(timer);
+      timer = setTimeout(stop, limits.patience);
+    });
     worker.once("error", (error: NodeJS.ErrnoException) =>
       error.code === "ERR_WORKER_OUT_OF_MEMORY" || error instanceof RangeError
         ? resolve(undefined)

@@ -1,5 +1,6 @@
 export { confined, type Limits } from "./confined.ts";
 export { entriesOf, type Entry } from "./entries.ts";
+export { contentOf, contentsOf, type Contents, type PackedFile } from "./contents.ts";
 export {
   historyOfPackument,
   historyOfState,
@@ -18,8 +19,9 @@ export {
   type LoadOptions,
   type TypeScript,
 } from "./program.ts";
-export { readFolder, unpack, unpackVersion, type Tree } from "./tree.ts";
+export { readFolder, tarballOf, unpack, unpackVersion, type Tree } from "./tree.ts";
 export { escaped, safeText } from "./readme/escape.ts";
 export { foreignHtml } from "./readme/foreign.ts";
-export { readmeHtml, readmeText, rendererVersion } from "./readme/readme.ts";
+export { plainHtml, readmeHtml, readmeText, rendererVersion } from "./readme/readme.ts";
 export type { Heading, Places, ReadmeHtml, ReadmeText } from "./readme/types.ts";
+export { textDiff, type Hunk } from "./text-diff.ts";

@@ -67,7 +67,8 @@ export async function unpack(
   return { root: await realpath(folder), manifest: readPackageJson(folder), files };
 }
 
-async function tarballOf(
+/** The bytes of a published version. @throws E_VERSION_NOT_FOUND, E_INTEGRITY, E_POLICY, E_REMOTE_* */
+export async function tarballOf(
   { registry, store, upstream }: Citadel,
   caller: Caller,
   { name, version, origin }: { name: string; version: string; origin: string },

@@ -63,7 +63,8 @@ function unpackedAtOnce(content: Uint8Array, limits: RegistryLimits): Buffer | u
   }
 }
 
-async function* unpacked(content: Tarball["content"]): AsyncGenerator<Uint8Array> {
+/** The plain tar, a chunk at a time. @throws E_INVALID_TARBALL */
+export async function* unpacked(content: Tarball["content"]): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip({ chunkSize: 2 ** 16 });
   const source = content instanceof Uint8Array ? [content] : content.stream();
   const poured = pour(source, gunzip).catch((error: unknown) => {
@@ -273,7 +274,7 @@ function folded(path: readonly string[]): string {
 }
 
 /** Both slashes part a path: which one does depends on the machine that unpacks. */
-function segments(path: string): string[] {
+export function segments(path: string): string[] {
   return path.split(/[\\/]+/).filter((part) => part !== "" && part !== ".");
 }
 

@@ -9,9 +9,9 @@ import { sanitizing } from "./sanitizing.ts";
 import type { Places, ReadmeHtml } from "./types.ts";
 
 /** Markdown of a stranger as safe HTML. What is ours carries a mark that nobody outside knows, and loses it here. */
-export async function toHtml(source: string, places: Places): Promise<Omit<ReadmeHtml, "cut">> {
+export function toHtml(source: string, places: Places): Omit<ReadmeHtml, "cut"> {
   const mark = `data-${randomBytes(12).toString("hex")}`;
-  const raw = markdown(await ours(mark)).parse(withoutFrontMatter(source)) as string;
+  const raw = markdown(ours(mark)).parse(withoutFrontMatter(source)) as string;
   const { files, images, folder } = places;
   const to = {
     link: (href: string) => linkOf(href, files, folder),
@@ -21,7 +21,7 @@ export async function toHtml(source: string, places: Places): Promise<Omit<Readm
   return { ...withHeadings(printable(safe)), from: "markdown" };
 }
 
-/** As much of highlight.js as is used. */
+/** As much of highlight.js as is used; its own types bring those of a browser into everything. */
 interface Highlighter {
   readonly default: {
     getLanguage(name: string): object | undefined;
@@ -32,10 +32,10 @@ interface Highlighter {
   };
 }
 
+const { default: colours } = (await import("highlight.js/lib/common" as string)) as Highlighter;
+
 /** Code in colours, notes and warnings. */
-async function ours(mark: string): Promise<MarkedExtension> {
-  // its own types bring those of a browser into everything
-  const { default: colours } = (await import("highlight.js/lib/common" as string)) as Highlighter;
+function ours(mark: string): MarkedExtension {
   return {
     renderer: {
       code({ text, lang }) {

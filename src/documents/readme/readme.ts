@@ -1,13 +1,13 @@
 import { confined } from "../confined.ts";
-import { escaped, safeText } from "./escape.ts";
+import { escaped, printable, safeText } from "./escape.ts";
 import type { Places, ReadmeHtml, ReadmeText } from "./types.ts";
 
 /** Goes up with every change of what comes out, for those who keep it. */
-export const rendererVersion = 1;
+export const rendererVersion = 2;
 
 const most = 2 ** 20;
-/** MB, ms; the start of a worker on a busy machine counts */
-const limits = { memory: 256, patience: 3000 };
+/** MB, ms */
+const limits = { memory: 256, patience: 250, start: 5000 };
 
 /** What the worker is asked for. */
 export type Wanted =
@@ -21,9 +21,21 @@ const inWorker = <T>(wanted: Wanted): Promise<T | undefined> =>
 export async function readmeHtml(source: string, places: Places = {}): Promise<ReadmeHtml> {
   const { text, cut } = capped(source);
   const made = await inWorker<Omit<ReadmeHtml, "cut">>({ to: "html", source: text, places });
-  if (made) return { ...made, cut };
-  return { html: `<pre>${escaped(text)}</pre>\n`, headings: [], from: "text", cut };
+  return made ? { ...made, cut } : asWritten(text, cut);
 }
+
+/** The same of a text that is no Markdown. */
+export function plainHtml(source: string): ReadmeHtml {
+  const { text, cut } = capped(source);
+  return asWritten(text, cut);
+}
+
+const asWritten = (text: string, cut: boolean): ReadmeHtml => ({
+  html: `<pre>${escaped(printable(text))}</pre>\n`,
+  headings: [],
+  from: "text",
+  cut,
+});
 
 /** A README for a terminal. @param width columns; Infinity: lines are not broken */
 export async function readmeText(source: string, width = Infinity): Promise<ReadmeText> {
