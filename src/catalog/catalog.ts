@@ -13,9 +13,9 @@ import { metadataOf, projection, type Fold, type VersionRow } from "./projection
 import { rowOf, type NameRecord } from "./rows.ts";
 import { search } from "./search.ts";
 import { storedAs } from "./stored.ts";
-import { latestOf, programsOf, summarize } from "./summary.ts";
+import { latestOf, needsOf, programsOf, summarize } from "./summary.ts";
 import type { Catalog } from "./types.ts";
-import { alike, everything, held, starred, visibleTo } from "./visible.ts";
+import { alike, dependents, everything, held, starred, visibleTo } from "./visible.ts";
 
 export interface CatalogOptions {
   /** absolute path of the SQLite file; made when it is not there */
@@ -71,6 +71,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
         state,
         row: latest === undefined ? undefined : summarize(document, latest, manifest ?? {}),
         programs: latest === undefined ? [] : programsOf(name, manifest ?? {}),
+        needs: latest === undefined ? [] : needsOf(manifest ?? {}),
         ...(await versions(name, state, before)),
       },
     };
@@ -238,6 +239,8 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
     search: (input, viewer) => query((db) => search(db, input, visibleTo(db, viewer))),
     held: (by, viewer) => query((db) => held(db, by, visibleTo(db, viewer))),
     alike: (name, viewer) => query((db) => alike(db, name, visibleTo(db, viewer))),
+    dependents: (name, options = {}) =>
+      query((db) => dependents(db, name, options.limit, visibleTo(db, options.viewer))),
     starred: (user, viewer) => query((db) => starred(db, user, visibleTo(db, viewer))),
     stats: () =>
       query((db) => {

@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { segment } from "../driver/key.ts";
 import type { PackageState, VersionRecord } from "../registry/types.ts";
 import { infoOf } from "./rows.ts";
+import type { Need } from "./summary.ts";
 import { transaction } from "../sqlite.ts";
 import type { Stored } from "./stored.ts";
 import type { PackageRow } from "./types.ts";
@@ -28,6 +29,8 @@ export interface Fold {
     readonly row: PackageRow | undefined;
     /** names of the programs of the version that stands for the package */
     readonly programs: readonly string[];
+    /** what that version depends on */
+    readonly needs: readonly Need[];
     /** versions that are new or have changed since `before` */
     readonly written: readonly VersionRow[];
     /** versions that are live no more, or everything that is not in `state` when unknown */
@@ -51,6 +54,10 @@ export function projection(db: DatabaseSync) {
   );
   const dropPrograms = db.prepare("DELETE FROM programs WHERE id = ?");
   const addProgram = db.prepare("INSERT OR REPLACE INTO programs (program, id) VALUES (?, ?)");
+  const dropNeeds = db.prepare("DELETE FROM needs WHERE id = ?");
+  const addNeed = db.prepare(
+    "INSERT OR REPLACE INTO needs (name, id, kind, range) VALUES (?, ?, ?, ?)",
+  );
   const addText = db.prepare(
     "INSERT INTO search (rowid, name, keywords, description, author, maintainers) VALUES (?, ?, ?, ?, ?, ?)",
   );
@@ -75,12 +82,13 @@ export function projection(db: DatabaseSync) {
       dropText.run(old);
       dropHolders.run(old);
       dropPrograms.run(old);
+      dropNeeds.run(old);
     }
     if (!after) {
       dropVersions.run(name, "[]");
       return;
     }
-    const { etag, state, row, programs, written, removed } = after;
+    const { etag, state, row, programs, needs, written, removed } = after;
     const bare = name.slice(name.indexOf("/") + 1);
     const scope = name.startsWith("@") ? name.slice(1, name.indexOf("/")) : null;
     const modified = row?.modified ?? state.created;
@@ -107,6 +115,7 @@ export function projection(db: DatabaseSync) {
       addHolder.run("team", team, id, Number(right === "write"));
     for (const user of state.stars) addHolder.run("star", user, id, 0);
     for (const program of programs) addProgram.run(program, id);
+    for (const { name: needed, kind, range } of needs) addNeed.run(needed, id, kind, range);
     if (row)
       addText.run(
         id,

@@ -1,5 +1,5 @@
 /** Goes up with every change below; a file of another version is thrown away and made again. */
-export const version = 4;
+export const version = 5;
 
 /**
  * Tables of the catalog. Times are ms since 1970, sizes bytes.
@@ -9,6 +9,7 @@ export const version = 4;
  *   `id` grows with `modified`, so that "newest first" is the order of row ids, which FTS5 gives without sorting.
  * - `holders`: who has to do with a package, by the `id` of its name: its owners, its teams, who starred it.
  * - `programs`: what the newest version of a package brings to run, by the `id` of its name.
+ * - `needs`: what the newest version of a package depends on, by the `id` of its name.
  * - `secrets`: the current version of every secret that this machine's identity can open, as it knew them last; `sealed` is the
  *   record as it lies in the store, `record` its SHA-256.
  * - `search`: full text of `names`, same ids, keeps no copy of the text.
@@ -65,6 +66,15 @@ CREATE TABLE programs (
   PRIMARY KEY (program, id)
 ) WITHOUT ROWID;
 CREATE INDEX programs_id ON programs (id);
+
+CREATE TABLE needs (
+  name TEXT NOT NULL,
+  id INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  range TEXT NOT NULL,
+  PRIMARY KEY (name, id, kind)
+) WITHOUT ROWID;
+CREATE INDEX needs_id ON needs (id);
 
 CREATE VIRTUAL TABLE search USING fts5 (
   name, keywords, description, author, maintainers,

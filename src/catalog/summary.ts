@@ -51,6 +51,40 @@ export function programsOf(name: string, { bin }: JsonObject): string[] {
     .map((program) => program.slice(0, 214).toWellFormed());
 }
 
+/** The fields of a package.json that name other packages. */
+export const needKinds = [
+  "dependencies",
+  "peerDependencies",
+  "optionalDependencies",
+  "devDependencies",
+] as const;
+export type NeedKind = (typeof needKinds)[number];
+
+/** A package that another one depends on. */
+export interface Need {
+  readonly name: string;
+  readonly kind: NeedKind;
+  /** as it is written: a range, a tag, or an address */
+  readonly range: string;
+}
+
+/** What a version depends on, by kind. Nothing in it is trusted. */
+export function needsOf(manifest: JsonObject): Need[] {
+  const optional = manifest["optionalDependencies"];
+  return needKinds.flatMap((kind) => {
+    const all = manifest[kind];
+    if (all === null || typeof all !== "object" || Array.isArray(all)) return [];
+    return Object.entries(all)
+      .slice(0, 2000)
+      .flatMap(([name, range]) =>
+        // npm writes what is optional into both
+        typeof range !== "string" || (kind === "dependencies" && field(optional, name) === range)
+          ? []
+          : [{ name: name.slice(0, 214).toWellFormed(), kind, range: text(range) ?? "" }],
+      );
+  });
+}
+
 type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
 function present<T extends object>(fields: T): Present<T> {

@@ -1,5 +1,6 @@
 import type { AccessPolicy, Principal } from "../access/types.ts";
 import type { CacheRow } from "../cache/types.ts";
+import type { NeedKind } from "./summary.ts";
 import type { SecretRow, SecretStats } from "./secret-rows.ts";
 
 /** A package as the catalog knows it: its newest state in one row. */
@@ -34,6 +35,14 @@ export interface SearchQuery {
   readonly size?: number;
   /** @default 0 */
   readonly from?: number;
+}
+
+/** A package that depends on another one. */
+export interface Dependent {
+  readonly name: string;
+  readonly version: string;
+  readonly kind: NeedKind;
+  readonly range: string;
 }
 
 /** Who looks, and by which rules. */
@@ -94,6 +103,11 @@ export interface Catalog {
     name: string,
     viewer?: Viewer,
   ): { readonly programs: readonly string[]; readonly names: readonly string[] };
+  /** Packages whose newest version depends on this one, by name. @param options.limit @default 100 */
+  dependents(
+    name: string,
+    options?: { readonly limit?: number; readonly viewer?: Viewer },
+  ): { readonly total: number; readonly items: readonly Dependent[] };
   /** Names of what a user starred. */
   starred(user: string, viewer?: Viewer): readonly string[];
   stats(): {

@@ -5,7 +5,7 @@ import type { AccessRules, Allowed, Grant, Principal, RuleOf } from "../access/t
 import { nearest } from "../nearest.ts";
 import { matches } from "../patterns.ts";
 import type { Condition } from "./query.ts";
-import type { Catalog, Holding, Viewer } from "./types.ts";
+import type { Catalog, Dependent, Holding, Viewer } from "./types.ts";
 
 export const everything: Condition = { sql: "1", values: [] };
 const nothing: Condition = { sql: "0", values: [] };
@@ -174,6 +174,23 @@ export function alike(
       .flatMap((one) => named.get(one) ?? [])
       .slice(0, 3),
   };
+}
+
+/** See {@link Catalog.dependents}. */
+export function dependents(
+  db: DatabaseSync,
+  name: string,
+  limit = 100,
+  visible: Condition = everything,
+): ReturnType<Catalog["dependents"]> {
+  const from = `FROM needs d JOIN names n ON n.id = d.id
+    WHERE d.name = ? AND n.versions > 0 AND n.name <> ? AND (${visible.sql})`;
+  const values = [name, name, ...visible.values];
+  const count = db.prepare(`SELECT count(DISTINCT n.id) AS total ${from}`).get(...values);
+  const items = db
+    .prepare(`SELECT n.name, n.version, d.kind, d.range ${from} ORDER BY n.name, d.kind LIMIT ?`)
+    .all(...values, limit);
+  return { total: Number(count?.["total"]), items: items as unknown as Dependent[] };
 }
 
 /** See {@link Catalog.starred}. */

@@ -39,4 +39,5 @@ export { inspect, type Inspected } from "./tarball.ts";
 export type * from "./types.ts";
 export { createViews, type ViewCache, type ViewOptions } from "./views/views.ts";
 export { distOf, tarballUrl } from "./views/parts.ts";
+export { versionFor, type Choices } from "./resolve.ts";
 export { newest } from "./unpublish.ts";

@@ -1,5 +1,5 @@
 import type { Caller } from "../access/types.ts";
-import type { Candidate } from "../policy/types.ts";
+import type { Candidate, Refusal } from "../policy/types.ts";
 import type { Form, JsonObject, View } from "../registry/types.ts";
 import type { Download } from "./recipients.ts";
 import type { Quarantined } from "./quarantine.ts";
@@ -12,6 +12,22 @@ export interface UpstreamManifest {
   /** without quotes */
   readonly etag: string;
   readonly bytes: Uint8Array;
+}
+
+/** The versions of a package of an upstream. */
+export interface Releases {
+  /** name of the upstream */
+  readonly origin: string;
+  readonly tags: ReadonlyMap<string, string>;
+  readonly versions: ReadonlyMap<string, UpstreamRelease>;
+  /** versions that the policy keeps back, and why */
+  readonly refused: ReadonlyMap<string, Refusal>;
+}
+export interface UpstreamRelease {
+  /** ms since 1970; undefined where upstream does not say */
+  readonly published: number | undefined;
+  /** absent: it is not; upstream's reason stands in the manifest */
+  readonly deprecated?: string;
 }
 
 export interface TagList {
@@ -50,6 +66,8 @@ export interface Upstream {
   ): Promise<View>;
   /** The whole manifest of a version, tag or range. @throws as `view`, E_VERSION_NOT_FOUND */
   manifest(name: string, spec: string, base: string, caller: Caller): Promise<UpstreamManifest>;
+  /** What there is to choose from, without the bytes. @param form `full` knows dates @throws as `view` */
+  releases(name: string, form: Form, base: string, caller: Caller): Promise<Releases>;
   /** @throws as `view` */
   tags(name: string, base: string, caller: Caller): Promise<TagList>;
   /** @throws as `view`, E_VERSION_NOT_FOUND */

@@ -119,7 +119,7 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
     return [renewed === shown ? undefined : await find(renewed), renewed];
   }
 
-  const packagesFor: Pick<Upstream, "view" | "manifest" | "tags" | "tarball"> = {
+  const packagesFor: Pick<Upstream, "view" | "manifest" | "releases" | "tags" | "tarball"> = {
     async view(name, form, base, caller, { again = false } = {}) {
       return packages.show(await demandRemote(name, caller), name, form, base, again);
     },
@@ -136,6 +136,18 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
       if (version === undefined) throw versionNotFound(choicesOf(shown), spec);
       const bytes = manifestIn(shown, version);
       return { version, bytes, etag: digestOf(shown.etag, version).slice(0, 22) };
+    },
+
+    async releases(name, form, base, caller) {
+      const remote = await demandRemote(name, caller);
+      const shown = await packages.show(remote, name, form, base);
+      const { tags, hidden } = shown.plan;
+      return {
+        origin: remote.setting.name,
+        tags,
+        versions: choicesOf(shown).versions,
+        refused: hidden,
+      };
     },
 
     async tags(name, base, caller) {
@@ -182,6 +194,7 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
   return {
     view: (...asked) => counting(asked[3], () => packagesFor.view(...asked)),
     manifest: (...asked) => counting(asked[3], () => packagesFor.manifest(...asked)),
+    releases: (...asked) => counting(asked[3], () => packagesFor.releases(...asked)),
     tags: (...asked) => counting(asked[2], () => packagesFor.tags(...asked)),
     tarball: (...asked) => counting(asked[2], () => packagesFor.tarball(...asked)),
 
@@ -242,10 +255,10 @@ const choicesOf = ({ held, plan, manifests }: Shown) => ({
   name: held.outline.name,
   tags: plan.tags,
   versions: new Map(
-    [...manifests.keys()].map((version) => [
-      version,
-      held.outline.releases.get(version)?.deprecated ? { deprecated: "yes" } : {},
-    ]),
+    [...manifests.keys()].map((version) => {
+      const { published, deprecated } = held.outline.releases.get(version) ?? {};
+      return [version, { published, ...(deprecated && { deprecated: "yes" }) }];
+    }),
   ),
 });
 

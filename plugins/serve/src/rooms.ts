@@ -14,6 +14,7 @@ import { monitorRoutes } from "./api/monitor.ts";
 import { downloadRoutes } from "./api/downloads.ts";
 import { feedRoutes } from "./api/feeds.ts";
 import { needOf } from "./auth/need.ts";
+import { packageRoutes } from "./dashboard/packages/routes.ts";
 import { demandCode } from "./auth/second-factor.ts";
 import type { Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
@@ -68,6 +69,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", liveRoutes());
   app.route("/", monitorRoutes());
   app.route("/", changeRoutes());
+  app.route("/", packageRoutes(shared));
   app.route("/", nameRoutes());
   app.route("/", npmRoutes(shared));
   return async (request, visit) => app.fetch(request, visit);

@@ -98,10 +98,14 @@ function takesName(segments: readonly string[], at: number): boolean {
   if (at === 0) return true;
   if (at === 3 && segments[0] === "-" && segments[1] === "as-of") return true;
   if (at === 5 && segments[1] === "as-of" && segments[4] === "-") return true;
-  if (at === 3 && segments.slice(0, at).join("/") === "api/v1/packages") return true;
+  if (at === 3 && namedThird.has(segments.slice(0, at).join("/"))) return true;
+  if (at === 2 && segments[0] === "_dashboard" && segments[1] === "raw") return true;
   if (segments[0] !== "-") return at === 2 && segments[1] === "-";
   return segments[at - 1] === "package" && beforeName.has(segments.slice(1, at).join("/"));
 }
+
+/** what stands before the name of a package in other APIs */
+const namedThird = new Set(["api/v1/packages", "_dashboard/api/packages"]);
 
 /** what stands between `/-/` and the name of a package */
 const beforeName = new Set([
