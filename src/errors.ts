@@ -140,6 +140,11 @@ export const errors = {
     hint: ["allow the host explicitly if it is meant"],
   },
 
+  E_BROKER: {
+    exit: 7,
+    status: 503,
+    hint: ["an administrator sees why on the server: citadel secrets:status"],
+  },
   E_ISSUER_UNAVAILABLE: {
     exit: 7,
     status: 503,

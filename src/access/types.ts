@@ -17,6 +17,8 @@ export interface Grant {
   readonly orgNames?: readonly string[];
   /** whether owners, visibility, tokens, the account and, for administrators, the registry may be changed with it */
   readonly manage: boolean;
+  /** whether secrets may be asked for with it, as far as the rules of the vault let its user. Absent: no */
+  readonly secrets?: true;
 }
 
 export type OrgRole = "owner" | "admin" | "developer";

@@ -107,6 +107,8 @@ export interface Settings {
     readonly grace: number;
     /** keep the names of secrets in this machine's own index, unsealed */
     readonly plainNames: boolean;
+    /** the server hands out values to those whom the policy of the vault names */
+    readonly broker: boolean;
   };
   readonly upstream: {
     /** other registries that are asked for what is not here */

@@ -284,6 +284,11 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     default: true,
     description: "names of secrets in this machine's own index",
   },
+  "secrets.broker": {
+    type: flag,
+    default: false,
+    description: "the server lends out secrets, to whom the rules of the vault name",
+  },
   "upstream.registries": {
     type: upstreams,
     default: [],

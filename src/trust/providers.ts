@@ -16,6 +16,8 @@ interface Provider {
   readonly subject: string;
   /** claims that say which run it was */
   readonly run: readonly string[];
+  /** where people see that run */
+  page?(claims: Readonly<Record<string, string>>, issuer: URL): string | undefined;
   /** why a run must not publish, whatever a configuration says */
   refuses?(payload: Payload): string | undefined;
 }
@@ -30,6 +32,11 @@ const providers: Readonly<Record<ProviderType, Provider>> = {
     pins: ["repository_id", "repository_owner_id"],
     subject: "repository",
     run: ["workflow_ref", "ref", "sha", "run_id", "run_attempt", "actor", "event_name"],
+    page({ repository = "", run_id: run = "" }, { host }) {
+      const site = host === "token.actions.githubusercontent.com" ? "github.com" : host;
+      const known = /^[\w.-]+\/[\w.-]+$/.test(repository) && /^\d+$/.test(run);
+      return known ? `https://${site}/${repository}/actions/runs/${run}` : undefined;
+    },
     // such runs work on what strangers propose
     refuses: ({ event_name: event }) =>
       typeof event === "string" && event.startsWith("pull_request")
@@ -44,6 +51,10 @@ const providers: Readonly<Record<ProviderType, Provider>> = {
     pins: ["project_id"],
     subject: "project_path",
     run: ["ci_config_ref_uri", "ref_path", "sha", "pipeline_id", "job_id", "user_login"],
+    page({ project_path: path = "", job_id: job = "" }, { origin }) {
+      const known = /^[\w.-]+(?:\/[\w.-]+)+$/.test(path) && /^\d+$/.test(job);
+      return known ? `${origin}/${path}/-/jobs/${job}` : undefined;
+    },
     refuses: ({ pipeline_source: source }) =>
       source === "merge_request_event" || source === "external_pull_request_event"
         ? `a pipeline for a ${source} must not publish`
@@ -139,6 +150,13 @@ export const pinsOf = ({ type }: Issuer, payload: Payload): Readonly<Record<stri
 /** Which run it was. */
 export const runOf = ({ type }: Issuer, payload: Payload): Readonly<Record<string, string>> =>
   pick(payload, providers[type].run);
+
+/** Where people see the run; what its claims say of it where no page is known. */
+export function pageOf(issuer: Issuer, url: string, payload: Payload): string {
+  const { page, run, subject } = providers[issuer.type];
+  const claims = pick(payload, [...run, subject]);
+  return (page?.(claims, new URL(url)) ?? JSON.stringify(claims)).slice(0, longest);
+}
 
 /** What versions and ledgers call the job: `github:acme/ui`. No user can have such a name. */
 export function jobName({ name, type }: Issuer, payload: Payload): string {

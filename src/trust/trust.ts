@@ -15,6 +15,7 @@ import {
   issuerUrl,
   jobName,
   mismatches,
+  pageOf,
   pinsOf,
   problemOf,
   refusesRun,
@@ -32,7 +33,7 @@ import type {
   TrustSettings,
   TrustState,
 } from "./types.ts";
-import { claimedIssuer, Refused, verifyToken, type Verified } from "./verify.ts";
+import { claimedIssuer, Refused, unverifiedTexts, verifyToken, type Verified } from "./verify.ts";
 
 const mostConfigs = 10;
 /** ID tokens of one package that may be exchanged in the time in which they could be shown again */
@@ -191,6 +192,29 @@ export function createTrust({ store, registry, accounts, settings }: TrustOption
         if (!(error instanceof Refused)) throw error;
         log("an ID token is refused", { package: name, reason: error.message, address });
         throw new CitadelError("E_TRUST_REFUSED", "the ID token is not accepted for this package", {
+          cause: error,
+        });
+      }
+    },
+
+    async identify(idToken, audiences) {
+      try {
+        const iss = await claimedIssuer(idToken);
+        const claims = await unverifiedTexts(idToken);
+        const issuer = settings.issuers.find((one) => issuerUrl(one, claims) === iss);
+        if (!issuer || typeof iss !== "string") return undefined;
+        const { maxAge } = settings;
+        const options = { url: iss, audiences, keys: keys.of(iss), maxAge };
+        const { payload } = await verifyToken(idToken, issuer, options);
+        const unfit = refusesRun(issuer, payload);
+        const reasons = [...(unfit ? [unfit] : []), ...mismatches(issuer, {}, payload)];
+        if (reasons.length > 0) throw new Refused(reasons.join("; ").slice(0, 1000));
+        const run = pageOf(issuer, iss, payload);
+        return { issuer: issuer.name, name: jobName(issuer, payload), claims: payload, run };
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        log("an ID token is refused", { reason: error.message });
+        throw new CitadelError("E_TRUST_REFUSED", "the ID token is not accepted here", {
           cause: error,
         });
       }

@@ -92,6 +92,17 @@ export interface Verdict {
   readonly claims?: Readonly<Record<string, unknown>>;
 }
 
+/** A run of a pipeline that has shown an ID token. */
+export interface Job {
+  /** name of the issuer in the settings */
+  readonly issuer: string;
+  /** `github:acme/ui` */
+  readonly name: string;
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** URL of the run, or what its claims say of it */
+  readonly run: string;
+}
+
 /** Trusted publishers of packages, and the exchange of their ID tokens. */
 export interface Trust {
   /** @throws E_PACKAGE_NOT_FOUND, E_FORBIDDEN for all who may not administrate the package */
@@ -111,6 +122,12 @@ export interface Trust {
     audiences: readonly string[],
     from: { readonly address?: string | undefined },
   ): Promise<{ readonly token: string; readonly expires: number }>;
+  /**
+   * Whose ID token it is, for what is decided by its claims alone. It may be shown again.
+   * @returns undefined for a token of nobody that the settings name
+   * @throws E_TRUST_REFUSED without a reason, which goes to the log; E_ISSUER_UNAVAILABLE
+   */
+  identify(idToken: string, audiences: readonly string[]): Promise<Job | undefined>;
   /** What `exchange` would say, with its reasons, and without using the token up. @throws E_ISSUER_UNAVAILABLE */
   explain(name: string, idToken: string, audiences: readonly string[]): Promise<Verdict>;
   close(): Promise<void>;

@@ -34,6 +34,16 @@ export async function claimedIssuer(token: string): Promise<unknown> {
   }
 }
 
+/** Claims that are texts: as little to be trusted, they choose among the addresses of an issuer that has several. */
+export async function unverifiedTexts(token: string): Promise<Readonly<Record<string, string>>> {
+  const { decodeJwt } = await import("jose");
+  return Object.fromEntries(
+    Object.entries(decodeJwt(token)).flatMap(([name, value]) =>
+      typeof value === "string" ? [[name, value]] : [],
+    ),
+  );
+}
+
 /** What a token says, and until when (ms since 1970) it could be shown again. */
 export interface Verified {
   readonly payload: Payload;

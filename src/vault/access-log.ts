@@ -10,19 +10,32 @@ import type { Identity, Member } from "./types.ts";
 /** What a value is handed out for. */
 export type Use = "get" | "run" | "export" | "rotate";
 
-/** A value was handed out, or somebody was not allowed something. Ids and numbers only. */
+/** Somebody without a key, who asked a server for a value. */
+export interface Caller {
+  /** `user:ann`, or `oidc:github` and the subject of the token */
+  readonly who: string;
+  readonly address?: string;
+  /** the job, where its pages or its claims tell */
+  readonly run?: string;
+}
+
+/** A value was handed out, or somebody was not allowed something. Of secrets ids and numbers only. */
 export interface AccessEntry {
   /** 1, 2, … on this machine */
   readonly i: number;
   /** ms since 1970 */
   readonly at: number;
   /** what it was handed out for, or that it was not */
-  readonly op: Use | "deny";
+  readonly op: Use | "lend" | "deny";
   readonly id: string;
   /** version; 0: none in particular */
   readonly n: number;
   /** what was denied */
   readonly action?: Action;
+  /** the statement that denied it; `none`: no statement allowed it; `key`: this identity has no key of the scope */
+  readonly why?: string;
+  /** who asked the server that this machine is */
+  readonly caller?: Caller;
   /** it had expired, and was asked for all the same */
   readonly expired?: true;
   /** key id of the reader */

@@ -10,6 +10,7 @@ import type { Keep, MadeIdentity } from "./identity/make.ts";
 import type { Env } from "./names.ts";
 import type { Action } from "./policy/document.ts";
 import type { Decision, Request } from "./policy/evaluate.ts";
+import type { Asker } from "./policy/permit.ts";
 import type { Envelope, Operation, Rotation, VersionState } from "./types.ts";
 import type { ValueType } from "./values/types.ts";
 
@@ -180,6 +181,17 @@ export interface Vault extends MemberVerbs, SyncVerbs {
   set(which: Which, value: Uint8Array, options?: SetOptions): Promise<Changed>;
   /** The value, once its access is on record. @throws E_SECRET_NOT_FOUND, E_SECRET_GONE, E_SECRET_DENIED, E_ACCESS_LOG */
   get(which: Which, options?: GetOptions): Promise<Read>;
+  /**
+   * A value for somebody who holds no key, once that is on record. Only what the rules say of their roles counts.
+   * @throws as {@link Vault.get}; E_SECRET_DENIED also for what is not there, unless it would be allowed
+   */
+  lend(
+    which: { readonly scope: string; readonly name: string },
+    asker: Asker,
+    options?: Pick<GetOptions, "version" | "label">,
+  ): Promise<Read>;
+  /** Names of a scope that somebody without a key may know of. */
+  lendable(scope: string, asker: Asker): Promise<readonly string[]>;
   list(scope?: string): Promise<readonly SecretInfo[]>;
   versions(which: Which): Promise<{
     readonly scope: string;

@@ -17,6 +17,8 @@ export { vaultKind, vaultName } from "./kind.ts";
 export type { Description } from "./meta.ts";
 export { actions, readPolicy, type Action } from "./policy/document.ts";
 export { evaluate } from "./policy/evaluate.ts";
+export type { Caller } from "./access-log.ts";
+export type { Asker } from "./policy/permit.ts";
 export { deriveKey } from "./identity/passphrase.ts";
 export { mostBytes, openRecord, sealRecord } from "./record.ts";
 export { readSchedule } from "./schedule.ts";

@@ -46,10 +46,16 @@ export function dueAt({ every, window, jitter = 0 }: Schedule, made: number, id:
 function inWindow(time: number, [from, to]: readonly [number, number]): number {
   const midnight = Math.floor(time / day) * day;
   const now = time - midnight;
-  const inside = from <= to ? now >= from && now < to : now >= from || now < to;
-  if (inside) return time;
+  if (isWithin([from, to], now)) return time;
   return midnight + from + (now < from ? 0 : day);
 }
+
+/** Whether a time (ms since 1970) is in hours of the day such as `02:00-04:00`. */
+export const inHours = (text: string, time: number): boolean =>
+  isWithin(windowOf(text), time % day);
+
+const isWithin = ([from, to]: readonly [number, number], now: number): boolean =>
+  from < to ? now >= from && now < to : now >= from || now < to;
 
 /** Milliseconds after midnight. @throws E_USAGE */
 export function windowOf(text: string): readonly [from: number, to: number] {

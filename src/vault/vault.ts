@@ -23,6 +23,10 @@ export function openVault(options: VaultOptions): Vault {
     unlock: async () => void (await use()),
     set: (which, value, options) => set(session, which, value, options),
     get: (which, options) => get(session, which, options),
+    lend: async (which, asker, options = {}) =>
+      (await import("./verbs/lend.ts")).lend(session, which, asker, options),
+    lendable: async (scope, asker) =>
+      (await import("./verbs/lend.ts")).lendable(session, scope, asker),
     list: (scope) => list(session, scope),
     versions: (which) => versions(session, which),
     change: (op, which, ns) => change(session, op, which, ns),

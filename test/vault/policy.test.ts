@@ -39,6 +39,11 @@ describe("D4: rules", () => {
     ["a signed block", { roles: { dev: [{ ...all, when: { cidr: ["10.0.0.0/+8"] } }] } }],
     ["an hour that is none", { roles: { dev: [{ ...all, when: { time: ["8:00-18:00"] } }] } }],
     ["a date that is none", { roles: { dev: [{ ...all, when: { before: "soon" } }] } }],
+    ["a whole issuer", { roles: { "oidc:github": [all] } }],
+    [
+      "a whole issuer by what its tokens have in common",
+      { roles: { "oidc:github": [{ ...all, when: { "oidc.iss": ["*"], "oidc.aud": ["*"] } }] } },
+    ],
     ["a flag that is none", { roles: { dev: [{ ...all, when: { viaBroker: "yes" } }] } }],
   ])("%s is refused as a whole", (_what, document) => {
     const text = typeof document === "string" ? document : JSON.stringify(document);
@@ -124,6 +129,30 @@ describe("vault attack 15: what is not allowed is denied", () => {
       const denied = policy(all, { effect: "deny", actions: ["read"], when });
       expect(evaluate(denied, request()).allowed, what).toBe(false);
     }
+  });
+
+  test("D4: who holds no key has only the roles of their own; of everybody's what denies", () => {
+    const one = { actions: ["read"] as const };
+    const document = {
+      roles: {
+        "*": [
+          { effect: "allow" as const, ...one },
+          { effect: "deny" as const, ...one, names: ["root"] },
+        ],
+        "user:ann": [{ effect: "allow" as const, ...one, scopes: ["dev"] }],
+      },
+    };
+    const said = (callers: readonly string[] | undefined, scope: string, name: string) =>
+      evaluate(document, {
+        ...{ role: "administrator", action: "read", scope, name },
+        ...(callers && { callers }),
+      }).allowed;
+    expect(said(undefined, "dev", "a")).toBe(true);
+    expect(said(["user:ann"], "dev", "a")).toBe(true);
+    expect(said(["user:ann"], "production", "a")).toBe(false);
+    expect(said(["user:ann"], "dev", "root")).toBe(false);
+    expect(said(["user:bob", "administrator"], "dev", "a")).toBe(false);
+    expect(said([], "dev", "a")).toBe(false);
   });
 
   test("hours, dates, claims and the broker", () => {
@@ -303,6 +332,9 @@ test("D4: rules from the command line: set, get, explain, test, and a denial tha
   const tried = ["secrets:policy:test", file, "read", "db", "-s"];
   expect((await run([...tried, "production"])).code).toBe(8);
   expect((await run([...tried, "dev"])).code).toBe(0);
+  const stranger = [...tried, "dev", "--role", "oidc:github", "--claim", "sub=a"];
+  expect((await run(stranger)).stdout).toContain("no statement allows it");
+  expect((await run([...tried, "dev", "--claim", "sub"])).code).toBe(2);
   expect((await run(["secrets:policy:set", file])).code).toBe(0);
   expect(await json(["secrets:policy:get"])).toEqual(document);
   const why = await json(["secrets:policy:explain", "read", "db", "-s", "production"]);

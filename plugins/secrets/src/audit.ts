@@ -1,4 +1,4 @@
-import { timeOf, type AuditItem } from "@citadel/core/vault";
+import { timeOf, type AuditItem, type Caller } from "@citadel/core/vault";
 import { iso } from "@citadel/core/secrets";
 
 /** An entry of the audit as `--json` prints it. */
@@ -13,6 +13,10 @@ export interface AuditLine {
   readonly versions: readonly number[];
   /** key id */
   readonly by: string;
+  /** somebody without a key, who asked this server */
+  readonly caller?: Caller;
+  /** why it was denied */
+  readonly why?: string;
 }
 
 export function auditItem(item: AuditItem): AuditLine {
@@ -22,9 +26,13 @@ export function auditItem(item: AuditItem): AuditLine {
     name: item.name ?? null,
   };
   if (item.kind === "access") {
-    const { i, op, n, by, action } = item.entry;
+    const { i, op, n, by, action, caller, why } = item.entry;
     const word = action === undefined ? op : `${op} ${action}`;
-    return { kind: "access", seq: i, op: word, versions: n === 0 ? [] : [n], by, ...about };
+    return {
+      ...{ kind: "access", seq: i, op: word, versions: n === 0 ? [] : [n], by, ...about },
+      ...(caller && { caller }),
+      ...(why !== undefined && { why }),
+    };
   }
   const { event } = item;
   const { seq, by } = event;

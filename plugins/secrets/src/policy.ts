@@ -11,28 +11,46 @@ export const requestArgs = {
 };
 export const requestFlags = {
   scope: string({ char: "s", helpValue: "<scope>", default: "default", description: "scope" }),
-  role: string({ helpValue: "<role>", description: "somebody of this role" }),
+  role: string({
+    helpValue: "<role>",
+    description: "somebody of this role; user:, team: and oidc: ask a server",
+  }),
+  claim: string({
+    multiple: true,
+    helpValue: "<name=text>",
+    description: "with this claim of an ID token: sub=repo:acme/app:ref:refs/heads/main",
+  }),
   address: string({ helpValue: "<ip>", description: "from this address" }),
   at: string({ helpValue: "<date>", description: "at this time; now by default" }),
 };
 
 interface Asked {
   readonly role?: string | undefined;
+  readonly claim?: readonly string[] | undefined;
   readonly address?: string | undefined;
   readonly at?: string | undefined;
 }
 
 /** What the flags say of the request. @throws E_USAGE */
-export function requestOf({ role, address, at }: Asked) {
+export function requestOf({ role, claim, address, at }: Asked) {
   const now = at === undefined ? undefined : Date.parse(at);
   if (Number.isNaN(now)) throw new CitadelError("E_USAGE", "--at is no date");
   if (address !== undefined && isIP(address) === 0)
     throw new CitadelError("E_USAGE", "--address is no IP address");
   return {
     ...(role !== undefined && { role }),
+    ...(role !== undefined &&
+      /^(?:user|team|oidc):/.test(role) && { callers: [role], viaBroker: true }),
+    ...(claim && { oidc: Object.fromEntries(claim.map(claimOf)) }),
     ...(address !== undefined && { address }),
     ...(now !== undefined && { now }),
   };
+}
+
+function claimOf(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new CitadelError("E_USAGE", "--claim is <name>=<text>");
 }
 
 export const isAction = (word: string): word is Action => actions.includes(word as Action);

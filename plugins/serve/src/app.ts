@@ -4,6 +4,7 @@ import { isLoopback } from "@citadel/core/config";
 import { createJwts } from "@citadel/core/keys";
 import type { Limits } from "@citadel/core/limits";
 import { createApprovals } from "./auth/approvals.ts";
+import { createServerVault } from "./broker/vault.ts";
 import { callerOf, type Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
 import { AskedRequest, createResponder, type Asked, type Peer } from "./http/exchange.ts";
@@ -53,6 +54,7 @@ export function createApp({ citadel, limits, hosts = [] }: AppOptions): App {
     limiter: createLimiter(citadel.store.driver),
     jwts: createJwts(citadel.keys),
     ...{ figures, monitor, hub },
+    vault: createServerVault(citadel),
     callers: new WeakMap(),
     signup: signupRule(citadel, (asked) => guard.forwarded(asked)),
   };

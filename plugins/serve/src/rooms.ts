@@ -18,6 +18,7 @@ import { packageRoutes } from "./dashboard/packages/routes.ts";
 import { demandCode } from "./auth/second-factor.ts";
 import type { Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
+import { secretRoutes } from "./broker/routes.ts";
 import { createResponder } from "./http/exchange.ts";
 import { apiHeaders } from "./http/headers.ts";
 import { nameRoutes } from "./api/names.ts";
@@ -71,6 +72,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", changeRoutes());
   app.route("/", packageRoutes(shared));
   app.route("/", nameRoutes());
+  app.route("/", secretRoutes());
   app.route("/", npmRoutes(shared));
   return async (request, visit) => app.fetch(request, visit);
 }

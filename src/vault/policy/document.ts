@@ -34,7 +34,10 @@ export interface Statement {
   readonly when?: Conditions;
 }
 
-/** Who may do what: statements by role; those of `*` are everybody's. */
+/**
+ * Who may do what: statements by role; those of `*` are everybody's. Roles `user:<name>`, `team:<org>:<team>` and `oidc:<issuer>` are
+ * of those who hold no key and ask a server.
+ */
 export interface PolicyDocument {
   readonly roles: Readonly<Record<string, readonly Statement[]>>;
 }
@@ -52,24 +55,29 @@ export function readPolicy(text: string): PolicyDocument {
   }
   const { roles } = fields(value, "the document", { roles: isObject });
   for (const [role, statements] of Object.entries(roles as object)) {
-    if (!/^(?:\*|[\w-]{1,60})$/.test(role)) throw invalid(`has the role ${quoted(role)}`);
+    if (!/^(?:\*|[\w-]{1,60}|(?:user|team|oidc):[\w.~:#!*()-]{1,200})$/.test(role))
+      throw invalid(`has the role ${quoted(role)}`);
     if (!Array.isArray(statements)) throw invalid(`has no list for the role ${quoted(role)}`);
     for (const [i, one] of (statements as unknown[]).entries())
-      checkStatement(one, `${role}[${i}]`);
+      checkStatement(one, `${role}[${i}]`, role.startsWith("oidc:"));
   }
   return value as PolicyDocument;
 }
 
-function checkStatement(value: unknown, at: string): void {
-  const { when } = fields(value, at, {
+/** @param strangers whether it is about whoever has a token of an issuer, such as all users of a public service */
+function checkStatement(value: unknown, at: string, strangers: boolean): void {
+  const { effect, when = {} } = fields(value, at, {
     effect: (effect) => effect === "allow" || effect === "deny",
     actions: listOf((one) => one === "*" || actions.includes(one as Action)),
     scopes: optional(listOf(isGlob)),
     names: optional(listOf(isGlob)),
     when: optional(isObject),
   });
-  if (when === undefined) return;
   const claims = Object.keys(when as object).filter((name) => /^oidc\.[\w.:/-]{1,80}$/.test(name));
+  if (strangers && effect === "allow" && !claims.some((claim) => !anybodys.has(claim)))
+    throw invalid(
+      `names no claim, such as oidc.sub, at ${at}: everybody who has a token would be let in`,
+    );
   fields(when, `${at}.when`, {
     env: optional(listOf((env) => ["dev", "staging", "production"].includes(env as string))),
     cidr: optional(listOf(isBlock)),
@@ -79,6 +87,9 @@ function checkStatement(value: unknown, at: string): void {
     ...Object.fromEntries(claims.map((claim) => [claim, listOf(isGlob)])),
   });
 }
+
+/** Claims that tokens of an issuer have in common. */
+const anybodys: ReadonlySet<string> = new Set(["oidc.iss", "oidc.aud"]);
 
 type Check = (value: unknown) => boolean;
 const isObject: Check = (value) =>

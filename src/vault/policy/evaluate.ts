@@ -1,12 +1,14 @@
 import { addressBlocks } from "../../addresses.ts";
 import type { Env } from "../names.ts";
-import { windowOf } from "../schedule.ts";
+import { inHours } from "../schedule.ts";
 import type { Action, Conditions, PolicyDocument, Statement } from "./document.ts";
 import { globMatches } from "./glob.ts";
 
 /** What somebody wants to do, and what is known of them. What is not known is left out. */
 export interface Request {
   readonly role: string;
+  /** of somebody who holds no key and asks a server that does: these in place of `role` */
+  readonly callers?: readonly string[];
   readonly action: Action;
   readonly scope: string;
   readonly env?: Env;
@@ -33,17 +35,19 @@ export const administratorRole = "administrator";
 /** A statement that denies wins; else one that allows; else it is denied. @param document undefined: it is invalid */
 export function evaluate(document: PolicyDocument | undefined, request: Request): Decision {
   if (!document) return { allowed: false };
-  const own = Object.hasOwn(document.roles, request.role);
+  const { role: member, callers } = request;
+  const own = Object.hasOwn(document.roles, member);
   let allowed: string | undefined;
-  for (const role of new Set([request.role, "*"])) {
+  for (const role of new Set([...(callers ?? [member]), "*"])) {
     const statements = Object.hasOwn(document.roles, role) ? (document.roles[role] ?? []) : [];
     for (const [i, statement] of statements.entries()) {
       if (!applies(statement, request)) continue;
       if (statement.effect === "deny") return { allowed: false, by: `${role}[${i}]` };
-      allowed ??= `${role}[${i}]`;
+      // what is everybody's is for those who hold a key, not for all who reach a server
+      if (role !== "*" || !callers) allowed ??= `${role}[${i}]`;
     }
   }
-  if (allowed === undefined && request.role === administratorRole && !own)
+  if (allowed === undefined && !callers && member === administratorRole && !own)
     allowed = administratorRole;
   return allowed === undefined ? { allowed: false } : { allowed: true, by: allowed };
 }
@@ -88,12 +92,4 @@ function holds(condition: string, wanted: unknown, request: Request): boolean | 
       );
     }
   }
-}
-
-const day = 86_400_000;
-
-function inHours(text: string, now: number): boolean {
-  const [from, to] = windowOf(text);
-  const time = now % day;
-  return from < to ? time >= from && time < to : time >= from || time < to;
 }

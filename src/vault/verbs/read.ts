@@ -2,25 +2,34 @@ import { CitadelError } from "../../errors.ts";
 import type { DueItem, GetOptions, Read, SecretInfo, VersionInfo, Which } from "../api.ts";
 import { all, expired, find, gone, shownAs, type Found } from "../lookup.ts";
 import { checkScope } from "../names.ts";
-import { decide, permit } from "../policy/permit.ts";
+import { callerOf, decide, permit, type Asker } from "../policy/permit.ts";
 import { labelsOf } from "../retention.ts";
 import { dueAt } from "../schedule.ts";
 import type { Opened, Session } from "../session.ts";
 import type { SecretState } from "../types.ts";
 import { aboutOf } from "./write.ts";
 
-/** The value, once its access is on record. */
-export async function get(session: Session, which: Which, options: GetOptions = {}): Promise<Read> {
-  const { use = "get" } = options;
+/** The value, once its access is on record. @param asker whom it is for, where that is not this identity */
+export async function get(
+  session: Session,
+  which: Which,
+  options: GetOptions = {},
+  asker?: Asker,
+): Promise<Read> {
+  const op = asker ? "lend" : (options.use ?? "get");
   const { canary, id, n } = await session.look(async (opened) => {
-    const { found, n, late } = await wanted(opened, which, options);
+    const { found, n, late } = await wanted(opened, which, options, asker);
     const { id } = found.secret;
-    await opened.log.append({ op: use, id, n, by: opened.me.kid, ...(late && { expired: true }) });
+    await opened.log.append({
+      ...{ op, id, n, by: opened.me.kid },
+      ...(late && { expired: true }),
+      ...(asker && { caller: callerOf(asker) }),
+    });
     return { canary: found.meta.canary === true, id, n };
   });
   if (canary) await session.append(async () => ({ operation: { op: "alert", id, n } }));
   return session.look(async (opened) => {
-    const { found, version } = await wanted(opened, which, { ...options, version: n });
+    const { found, version } = await wanted(opened, which, { ...options, version: n }, asker);
     const { scope, label, name, meta } = found;
     const value = await opened.contents.get(version.record, scope);
     return { scope: label.name, name, version: n, value, ...(meta.type && { type: meta.type }) };
@@ -32,9 +41,10 @@ async function wanted(
   opened: Opened,
   which: Which,
   { version: number, label = "current", allowExpired = false, use = "get" }: GetOptions,
+  asker: Asker | undefined,
 ) {
   const found = await find(opened.state, opened.contents, which);
-  await permit(opened, use === "get" ? "read" : use, aboutOf(found));
+  await permit(opened, use === "get" ? "read" : use, aboutOf(found), asker);
   const n = number ?? labelled(found, label);
   const version = found.secret.versions[n - 1];
   if (!version)

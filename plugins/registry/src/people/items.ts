@@ -13,7 +13,9 @@ const isoOf = (ms: number | undefined): string | null =>
 
 /** What a token may be used for, in a few words. */
 export function mayOf({ grant, automation }: TokenInfo): string {
-  const words = grant ? [grant.packages === "write" ? "publish" : grant.packages] : ["everything"];
+  const words = grant
+    ? [grant.secrets ? "secrets" : grant.packages === "write" ? "publish" : grant.packages]
+    : ["everything"];
   if (grant?.names) words.push(grant.names.join(" "));
   if (automation) words.push("automation");
   return words.join(", ");

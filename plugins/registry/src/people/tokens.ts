@@ -28,6 +28,8 @@ export interface TokenWish {
   readonly cidr: readonly string[];
   /** names and beginnings such as `@acme/*` */
   readonly packages: readonly string[];
+  /** only for secrets that the server lends out */
+  readonly secrets: boolean;
 }
 
 export interface MadeToken extends Issued {
@@ -113,10 +115,11 @@ async function keyFor(
 
 /** What it may be used for; undefined for all that its user may. A token of an administrator is none of theirs unless asked for. */
 function grantOf(
-  { admin, readOnly, packages }: TokenWish,
+  { admin, readOnly, packages, secrets }: TokenWish,
   administers: boolean,
 ): Grant | undefined {
   if (admin) return undefined;
+  if (secrets) return { packages: "none", orgs: "none", manage: false, secrets: true };
   const names = packages.length > 0 ? { names: packages } : {};
   if (readOnly) return { packages: "read", ...names, orgs: "read", manage: false };
   if (packages.length > 0) return { packages: "write", ...names, orgs: "none", manage: false };

@@ -67,6 +67,7 @@ export default class Serve extends CitadelCommand {
       this.#say(serving);
       void this.#checkKey();
       await this.#checkProxy();
+      await this.#checkBroker();
       if (flags.open) {
         const { openInBrowser } = await import("../server/browser.ts");
         if (!(await openInBrowser(url))) this.note("there is no browser to open here");
@@ -115,6 +116,21 @@ export default class Serve extends CitadelCommand {
     if (citadel.settings.upstream.registries.length === 0 || citadel.upstream) return;
     this.warn("the other registries are not asked: PROXY_MODE is off");
     this.next("citadel config:enable PROXY_MODE");
+  }
+
+  /** A server that is to lend out secrets and cannot would say so to whoever asks for one, and only that. */
+  async #checkBroker(): Promise<void> {
+    const citadel = await this.citadel();
+    const { secrets, server } = citadel.settings;
+    // the identity may be in a variable, which this process must leave to the workers
+    if (!secrets.broker || server.workers > 1) return;
+    const { openUnasked } = await import("@citadel/core/unasked");
+    await openUnasked(citadel)
+      .unlock()
+      .catch((error: Error) => {
+        this.warn(`no secrets are lent out: ${error.message}`);
+        this.next("citadel secrets:status");
+      });
   }
 
   /** A server that cannot sign serves all the same, and would say so at the first publish only. */

@@ -28,6 +28,13 @@ export function credentialsOf(asked: Asked): Credentials | undefined {
   return { kind: "basic", name: pair.slice(0, colon), password: pair.slice(colon + 1) };
 }
 
+/** A bearer token that has the form of a JWT and could be an ID token, which are longer than those of this registry. */
+export function jwtIn(asked: Asked): string | undefined {
+  const field = asked.header("authorization")?.trim() ?? "";
+  const [, token = ""] = /^bearer +([\w-]+\.[\w-]+\.[\w-]*)$/i.exec(field) ?? [];
+  return token === "" || token.length > 16_384 ? undefined : token;
+}
+
 /**
  * @param from where the request comes from
  * @throws E_AUTH_INVALID and E_TOKEN_… for a token or password that is not good (any more), or not here

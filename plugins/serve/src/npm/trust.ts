@@ -2,6 +2,8 @@ import { CitadelError, errorCode, errorObject } from "@citadel/core";
 import { audiencesOf, type TrustConfig } from "@citadel/core/trust";
 import { signedIn } from "../context.ts";
 import { readJson } from "../http/body.ts";
+import { jwtIn } from "../http/credentials.ts";
+import type { Asked } from "../http/exchange.ts";
 import { param, type Handler } from "./room.ts";
 import { check, trustSchema } from "./schemas.ts";
 
@@ -42,7 +44,7 @@ export const exchangeToken: Handler = async (c) => {
     const trust = await shared.citadel.trust();
     const { token, expires } = await trust.exchange(
       param(c, "name"),
-      idTokenOf(asked.header("authorization")),
+      idTokenOf(asked),
       audiencesOf(site.base),
       { address: shared.guard.client(asked) },
     );
@@ -57,9 +59,9 @@ export const exchangeToken: Handler = async (c) => {
 };
 
 /** @throws E_TRUST_REFUSED for anything that is no JWT: nothing else is looked at */
-function idTokenOf(field: string | undefined): string {
-  const [, token] = /^bearer +([\w-]+\.[\w-]+\.[\w-]*)$/i.exec(field?.trim() ?? "") ?? [];
-  if (token === undefined || token.length > 16_384)
+function idTokenOf(asked: Asked): string {
+  const token = jwtIn(asked);
+  if (token === undefined)
     throw new CitadelError("E_TRUST_REFUSED", "an ID token was expected as bearer token");
   return token;
 }

@@ -40,12 +40,14 @@ export async function createRequestLog(isOn: () => boolean): Promise<RequestLog>
   };
 }
 
-/** A request target that may be kept: logout carries a token in its path, approvals what opens them, a proxy's client a password. */
+/** A request target that may be kept: logout carries a token in its path, approvals what opens them, the broker names of secrets, a proxy's client a password. */
 export function redacted(target: string): string {
   const [sent = ""] = target.split("?", 1);
   // a secret that is spelled with percent signs is the same secret
   const path = decoded(sent).replace(/^(\w*:\/\/)[^/]*@/, "$1***@");
-  const kept = path.replace(/(\/token\/|\/auth\/|npm_|ctdl_)[^/]+/gi, "$1***");
+  const kept = path
+    .replace(/(\/token\/|\/auth\/|npm_|ctdl_)[^/]+/gi, "$1***")
+    .replace(/(\/_secrets\/).+/i, "$1***");
   return encodeURI(kept).slice(0, 500);
 }
 

@@ -1,5 +1,6 @@
 import { SecretsCommand, scopeFlag, timeOfText } from "@citadel/core/secrets";
 import { boolean, string } from "@oclif/core/flags";
+import type { Caller } from "@citadel/core/vault";
 import { auditItem } from "../../audit.ts";
 
 export default class SecretsAudit extends SecretsCommand {
@@ -34,7 +35,8 @@ export default class SecretsAudit extends SecretsCommand {
       { name: "name", value: ({ name }) => name ?? "" },
       { name: "versions", value: ({ versions }) => versions.join(", ") },
       { name: "entry", value: ({ seq, kind }) => `${kind} ${seq}`, importance: 2 },
-      { name: "by", value: ({ by }) => by, importance: 3 },
+      { name: "by", value: ({ by, caller }) => whoOf(caller) ?? by, importance: 3 },
+      { name: "why", value: ({ why }) => why ?? "", importance: 4 },
     ]);
     for (const problem of problems) this.warn(problem);
     if (problems.length > 0) process.exitCode = 6;
@@ -42,3 +44,7 @@ export default class SecretsAudit extends SecretsCommand {
     return { items, problems };
   }
 }
+
+/** Somebody who asked this server, with the address and the run that they came from. */
+const whoOf = (caller: Caller | undefined): string | undefined =>
+  caller && [caller.who, caller.address, caller.run].filter(Boolean).join(" ");

@@ -24,6 +24,10 @@ export default class RegistryTokenCreate extends CitadelCommand {
     }),
     name: string({ description: "name for lists" }),
     "read-only": boolean({ description: "reads only" }),
+    secrets: boolean({
+      description: "only for secrets that the server lends out, see docs/secrets-broker.md",
+      exclusive: ["admin", "read-only", "package", "api-key"],
+    }),
     automation: boolean({
       description: "for machines: no one-time password, cannot change the account",
     }),
@@ -48,6 +52,7 @@ export default class RegistryTokenCreate extends CitadelCommand {
     const { user, admin, name, automation, expires } = flags;
     const made = await createToken(await this.citadel(), commandLine, {
       ...{ user, admin, name, automation, expires, readOnly: flags["read-only"] },
+      secrets: flags.secrets,
       apiKey: flags["api-key"],
       ...{ cidr: flags.cidr ?? [], packages: flags.package ?? [] },
     });
