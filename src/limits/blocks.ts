@@ -1,7 +1,6 @@
 import type { Driver } from "../driver/index.ts";
 import { logger } from "../log.ts";
-import { temporary, type Passing } from "../store/temporary.ts";
-import { walk } from "../store/walk.ts";
+import { temporary } from "../store/temporary.ts";
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
@@ -44,17 +43,9 @@ export function createBlocks(driver: Driver): Blocks {
   let known = new Map<string, Block>();
   let timer: NodeJS.Timeout | undefined;
 
-  const list = async (): Promise<readonly Block[]> => {
-    const now = Date.now();
-    const found: Block[] = [];
-    for await (const { key } of walk(driver, "t/blocks/")) {
-      const item = await driver.get(key);
-      if (!item) continue;
-      const { value } = JSON.parse(Buffer.from(item.body).toString()) as Passing<Block>;
-      if (value.until > now) found.push(value);
-    }
-    return found;
-  };
+  // a client that behaves again is remembered for a while
+  const list = async (): Promise<readonly Block[]> =>
+    (await stored.list()).filter(({ until }) => until > Date.now());
   const look = async (): Promise<void> => {
     known = new Map((await list()).map((block) => [block.client, block]));
   };
@@ -102,3 +93,10 @@ export function createBlocks(driver: Driver): Blocks {
 
 const minutesOf = (count: number): number =>
   steps[count - 1] ?? Math.min(30 * 2 ** (count - steps.length), 24 * 60);
+
+/** As programs see it: with times as ISO 8601. */
+export const blockItem = ({ since, until, ...block }: Block) => ({
+  ...block,
+  since: new Date(since).toISOString(),
+  until: new Date(until).toISOString(),
+});

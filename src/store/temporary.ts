@@ -1,5 +1,6 @@
 import { segment, storeCode, type Driver, type Key } from "../driver/index.ts";
 import { CitadelError } from "../errors.ts";
+import { walk } from "./walk.ts";
 
 const ATTEMPTS = 64;
 
@@ -13,6 +14,8 @@ export interface Passing<T> {
 /** Values of one sort that pass by themselves. Not part of any history; nothing refers to them. */
 export interface Temporary<T> {
   read(name: string): Promise<T | undefined>;
+  /** All that are there, in the order of their keys. */
+  list(): Promise<readonly T[]>;
   /**
    * Changes a value by compare-and-set, so that of several servers exactly one goes first. `decide` is synchronous, may run
    * several times and throws to refuse; what it leaves undefined stays as it is.
@@ -43,6 +46,15 @@ export function temporary<T>(driver: Driver, kind: string): Temporary<T> {
 
   return {
     read: async (name) => (await load(keyOf(name)))?.passing?.value,
+
+    async list() {
+      const found: T[] = [];
+      for await (const { key } of walk(driver, `t/${kind}/`)) {
+        const { passing } = (await load(key)) ?? {};
+        if (passing) found.push(passing.value);
+      }
+      return found;
+    },
 
     async change(name, decide) {
       const key = keyOf(name);

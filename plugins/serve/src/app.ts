@@ -18,6 +18,7 @@ import { createHub } from "./live/hub.ts";
 import { noRoute } from "./monitor/meter.ts";
 import { createMonitor, type Monitor } from "./monitor/monitor.ts";
 import type { Visit } from "./npm/room.ts";
+import { alone, type Together } from "./server/together.ts";
 
 export interface AppOptions {
   readonly citadel: Citadel;
@@ -25,6 +26,8 @@ export interface AppOptions {
   readonly limits?: Limits;
   /** addresses that the server listens on besides those in the settings */
   readonly hosts?: readonly string[];
+  /** the processes of the server @default this one alone */
+  readonly processes?: Together;
 }
 
 export interface App {
@@ -36,7 +39,7 @@ export interface App {
 }
 
 /** The registry as a function of requests; needs no port. */
-export function createApp({ citadel, limits, hosts = [] }: AppOptions): App {
+export function createApp({ citadel, limits, hosts = [], processes = alone() }: AppOptions): App {
   const { server } = citadel.settings;
   const guard = createGuard({
     publicUrl: server.publicUrl,
@@ -45,7 +48,10 @@ export function createApp({ citadel, limits, hosts = [] }: AppOptions): App {
   });
   const figures = createFigures();
   const hub = createHub();
-  const monitor = createMonitor(citadel, figures, hub);
+  const monitor = createMonitor(citadel, figures, processes);
+  monitor.told(({ since, value = null, ...alert }) =>
+    hub.publish("alert", { ...alert, value, since: new Date(since).toISOString() }),
+  );
   const { meter } = monitor;
   const shared: Shared = {
     citadel,

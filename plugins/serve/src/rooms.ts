@@ -2,6 +2,7 @@ import { CitadelError } from "@citadel/core";
 import { Hono } from "hono";
 import { routePath } from "hono/route";
 import { accessRoutes } from "./api/access.ts";
+import { alertRoutes } from "./api/alerts.ts";
 import { apiKeyRoutes } from "./api/api-keys.ts";
 import { authRoutes } from "./api/auth.ts";
 import { securityRoutes } from "./api/security.ts";
@@ -69,6 +70,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", feedRoutes());
   app.route("/", liveRoutes());
   app.route("/", monitorRoutes());
+  app.route("/", alertRoutes());
   app.route("/", changeRoutes());
   app.route("/", packageRoutes(shared));
   app.route("/", nameRoutes());

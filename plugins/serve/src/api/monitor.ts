@@ -9,7 +9,6 @@ export function monitorRoutes(): Hono<Env> {
   return new Hono<Env>({ getPath })
     .get("/_api/performance/metrics", getMetrics)
     .get("/_api/performance/summary", getSummary)
-    .get("/_api/performance/alerts", getAlerts)
     .get("/metrics", getExport)
     .get("/-/metrics", getExport)
     .get("/-/healthz", getAlive)
@@ -27,11 +26,10 @@ const getMetrics: Handler = async (c) => {
 };
 
 const getSummary: Handler = async (c) => {
-  const { collector, meter, stock, alerts } = await monitorOf(c);
-  const { citadel, figures } = c.env.shared;
-  const cache = (await citadel.cache.opened())?.counts() ?? [];
-  const { packages, versions, storage } = await stock.read();
-  const { since, requests } = figures.read();
+  const { collector, stock, alerts, totals } = await monitorOf(c);
+  const [{ packages, versions, storage }, all] = await Promise.all([stock.read(), totals()]);
+  const { cache, inFlight, failures, bytes, publishes, downloads, updates } = all;
+  const { since, requests } = all.figures;
   const last = collector.samples().at(-1);
   const asked = cache[0] ? cache[0].hits + cache[0].misses : 0;
   const hits = cache.reduce((sum, tier) => sum + tier.hits, 0);
@@ -40,29 +38,16 @@ const getSummary: Handler = async (c) => {
     window: collector.window() ?? null,
     memory: last?.memory ?? null,
     connections: last?.connections ?? null,
-    inFlight: meter.inFlight,
+    inFlight,
     totals: {
       requests: requests.total,
-      failures: meter.failures,
-      bytes: meter.bytes,
-      publishes: meter.publishes,
-      downloads: meter.downloads,
-      configUpdates: meter.updates,
+      ...{ failures, bytes, publishes, downloads },
+      configUpdates: updates,
     },
     ...{ packages, versions, storage },
     // what a nearer tier has not is asked of the next one, so that every question begins at the first
     cacheHitRate: asked === 0 ? null : hits / asked,
     alerts: alerts.list().filter(({ state }) => state === "firing").length,
-  });
-};
-
-const getAlerts: Handler = async (c) => {
-  const { alerts } = await monitorOf(c);
-  return c.json({
-    items: alerts.list().map(({ since, value = null, ...alert }) => ({
-      ...{ ...alert, value },
-      since: isoDate(since),
-    })),
   });
 };
 
@@ -84,7 +69,8 @@ const getReady: Handler = async (c) => {
   return c.json({ status: ok ? "ok" : "failing", checks }, ok ? 200 : 503);
 };
 
-async function monitorOf(c: Context<Env>) {
+/** For administrators. @throws E_AUTH_REQUIRED, E_FORBIDDEN, E_NOT_FOUND while METRICS is off */
+export async function monitorOf(c: Context<Env>) {
   const { shared, asked } = c.env;
   await administrator(shared, asked);
   await switchedOn(c);
@@ -99,4 +85,4 @@ async function switchedOn({ env: { shared } }: Context<Env>): Promise<void> {
     });
 }
 
-const isoDate = (ms: number): string => new Date(ms).toISOString();
+export const isoDate = (ms: number): string => new Date(ms).toISOString();

@@ -1,6 +1,6 @@
 import { CitadelError } from "@citadel/core";
 import { countedClient } from "@citadel/core/access";
-import type { Block } from "@citadel/core/limits";
+import { blockItem } from "@citadel/core/limits";
 import { Hono } from "hono";
 import * as z from "zod";
 import { administrator } from "../context.ts";
@@ -20,12 +20,16 @@ export function securityRoutes(): Hono<Env> {
 
 const getMetrics: Handler = async (c) => {
   await administrator(c.env.shared, c.env.asked);
-  const { citadel, figures } = c.env.shared;
-  const [limits, keys] = await Promise.all([citadel.limits(), citadel.apiKeys()]);
+  const { citadel, monitor } = c.env.shared;
+  const [{ figures }, limits, keys] = await Promise.all([
+    monitor.totals(),
+    citadel.limits(),
+    citadel.apiKeys(),
+  ]);
   const [blocks, all] = await Promise.all([limits.blocks.list(), keys.list()]);
   return c.json({
-    ...figures.read(),
-    blocks: blocks.map(shown),
+    ...figures,
+    blocks: blocks.map(blockItem),
     keys: all.map(({ id, name, user, permissions, lastUsed }) => ({
       ...{ id, name, user, permissions },
       lastUsed: lastUsed === undefined ? null : new Date(lastUsed).toISOString(),
@@ -36,7 +40,7 @@ const getMetrics: Handler = async (c) => {
 const getBlocks: Handler = async (c) => {
   await administrator(c.env.shared, c.env.asked);
   const { blocks } = await c.env.shared.citadel.limits();
-  return c.json({ items: (await blocks.list()).map(shown) });
+  return c.json({ items: (await blocks.list()).map(blockItem) });
 };
 
 const postBlock: Handler = async (c) => {
@@ -46,7 +50,7 @@ const postBlock: Handler = async (c) => {
   if (client === undefined)
     throw new CitadelError("E_INVALID_DOCUMENT", "this machine itself cannot be blocked");
   const { blocks } = await c.env.shared.citadel.limits();
-  return c.json(shown(await blocks.block(client, body.reason, body.minutes)), 201);
+  return c.json(blockItem(await blocks.block(client, body.reason, body.minutes)), 201);
 };
 
 const deleteBlock: Handler = async (c) => {
@@ -58,12 +62,6 @@ const deleteBlock: Handler = async (c) => {
     throw new CitadelError("E_NOT_FOUND", "this client is not blocked");
   return c.body(null, 204);
 };
-
-const shown = ({ since, until, ...block }: Block): object => ({
-  ...block,
-  since: new Date(since).toISOString(),
-  until: new Date(until).toISOString(),
-});
 
 const blockSchema = z.strictObject({
   address: z.union([z.ipv4(), z.ipv6()]),

@@ -1,6 +1,10 @@
+import type { AlertName } from "@citadel/core/alerts";
+
 /** What is watched, and from when on it is too much. */
 export interface Rule<T> {
-  readonly name: string;
+  readonly name: AlertName;
+  /** what tells it from others of its name */
+  readonly about?: string;
   readonly severity: Severity;
   readonly description: string;
   readonly threshold: number;
@@ -19,7 +23,8 @@ export type Severity = (typeof severities)[number];
 export type AlertState = "ok" | "pending" | "firing" | "resolved";
 
 export interface AlertItem {
-  readonly rule: string;
+  readonly rule: AlertName;
+  readonly about?: string;
   readonly severity: Severity;
   readonly description: string;
   readonly threshold: number;
@@ -53,8 +58,9 @@ export function createAlerts<T>(rules: readonly Rule<T>[], began: number): Alert
   let all = start();
   type One = (typeof all)[number];
   const shown = ({ rule, state, since, value }: One): AlertItem => {
-    const { name, severity, description, threshold } = rule;
-    return { rule: name, severity, description, threshold, state, since, value };
+    const { name, about, severity, description, threshold } = rule;
+    const which = { rule: name, ...(about !== undefined && { about }) };
+    return { ...which, severity, description, threshold, state, since, value };
   };
 
   const next = ({ rule, state, since, quiet }: One, value: number, now: number): AlertState => {

@@ -2,49 +2,19 @@ import { totalmem } from "node:os";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { durationBounds } from "@citadel/core";
 import type { Meter } from "./meter.ts";
-
-/** What happened between two looks. */
-export interface Sample {
-  /** ms since 1970, of the second look */
-  readonly at: number;
-  /** ms between them */
-  readonly lasted: number;
-  /** per cent of one core; more than 100 where several were busy */
-  readonly cpu: number;
-  readonly memory: MemoryItem;
-  /** ms, 99th percentile; undefined where the runtime does not tell */
-  readonly eventLoopDelay: number | undefined;
-  readonly requests: number;
-  /** with a status above 499 */
-  readonly failures: number;
-  /** requests by duration, in the order of `durationBounds` */
-  readonly durations: readonly number[];
-  readonly bytes: number;
-  readonly publishes: number;
-  readonly downloads: number;
-  readonly inFlight: number;
-  /** undefined where the runtime does not tell */
-  readonly connections: number | undefined;
-}
-
-export interface MemoryItem {
-  /** bytes */
-  readonly rss: number;
-  readonly heapUsed: number;
-  /** bytes that the process may use: those of its control group where that is limited, else those of the machine */
-  readonly limit: number;
-  /** `rss` of `limit` */
-  readonly percent: number;
-}
+import { total, type Sample } from "./sample.ts";
 
 /** What all kept samples say together. */
 export interface Window {
   /** seconds */
   readonly lasted: number;
+  /** per cent of one core, of the mean process */
   readonly cpu: number;
   readonly memoryPercent: number;
-  /** ms, the mean of the samples */
+  /** ms, the mean of the samples' 99th percentiles */
   readonly eventLoopDelay: number | undefined;
+  /** credentials that were not good */
+  readonly authFailures: number;
   readonly requests: number;
   readonly requestsPerSecond: number;
   /** 0 to 1; undefined without requests */
@@ -57,10 +27,12 @@ export interface Window {
 }
 
 export interface Collector {
-  /** Looks every interval from now on. */
+  /** Looks at this process every interval from now on. */
   start(): void;
   /** Looks no more and forgets what it saw. */
   stop(): void;
+  /** Keeps a sample of the whole server. */
+  keep(sample: Sample): void;
   /** oldest first */
   samples(): readonly Sample[];
   /** undefined before the first sample */
@@ -69,31 +41,35 @@ export interface Collector {
 
 export interface CollectorOptions {
   readonly meter: Meter;
+  /** credentials that were not good, since the start */
+  readonly authFailures: () => number;
   /** ms */
   readonly interval: number;
   /** samples that are kept */
   readonly size: number;
   readonly connections: () => number | undefined;
-  /** hears of every sample */
-  readonly taken: () => void;
+  /** hears of every sample of this process */
+  readonly took: (sample: Sample) => void;
 }
 
 /** Looks at the process and at the meter with one timer, which keeps nothing alive. */
 export function createCollector(options: CollectorOptions): Collector {
-  const { meter, interval, size, connections, taken } = options;
+  const { interval, size, connections, took } = options;
+  const { meter } = options;
   const limit = memoryLimit();
   let kept: Sample[] = [];
   let timer: NodeJS.Timeout | undefined;
   let delay: ReturnType<typeof watchDelay>;
-  let before = look(meter);
+  let before = look(options);
 
   const take = (): void => {
-    const now = look(meter);
+    const now = look(options);
     const { rss, heapUsed } = process.memoryUsage();
     const lasted = now.at - before.at;
-    kept.push({
+    took({
       at: Date.now(),
       lasted,
+      processes: 1,
       cpu: lasted > 0 ? ((now.cpu - before.cpu) / 1000 / lasted) * 100 : 0,
       memory: { rss, heapUsed, limit, percent: (rss / limit) * 100 },
       eventLoopDelay: delay && delay.percentile(99) / 1e6,
@@ -103,19 +79,18 @@ export function createCollector(options: CollectorOptions): Collector {
       bytes: now.bytes - before.bytes,
       publishes: now.publishes - before.publishes,
       downloads: now.downloads - before.downloads,
+      authFailures: now.authFailures - before.authFailures,
       inFlight: meter.inFlight,
       connections: connections(),
     });
-    if (kept.length > size) kept.shift();
     delay?.reset();
     before = now;
-    taken();
   };
 
   return {
     start() {
       if (timer) return;
-      before = look(meter);
+      before = look(options);
       delay = watchDelay();
       timer = setInterval(take, interval).unref();
     },
@@ -126,13 +101,19 @@ export function createCollector(options: CollectorOptions): Collector {
       delay = undefined;
       kept = [];
     },
+    keep(sample) {
+      // one of the others may stop later
+      if (!timer) return;
+      kept.push(sample);
+      if (kept.length > size) kept.shift();
+    },
     samples: () => kept,
-    window: () => (kept.length === 0 ? undefined : together(kept)),
+    window: () => (kept.length === 0 ? undefined : over(kept)),
   };
 }
 
 /** Sums since the start. */
-function look(meter: Meter) {
+function look({ meter, authFailures }: CollectorOptions) {
   const { user, system } = process.cpuUsage();
   const { all, failures, bytes, publishes, downloads } = meter;
   return {
@@ -144,10 +125,11 @@ function look(meter: Meter) {
     bytes,
     publishes: publishes.ok,
     downloads: total(Object.values(downloads)),
+    authFailures: authFailures(),
   };
 }
 
-function together(samples: readonly Sample[]): Window {
+function over(samples: readonly Sample[]): Window {
   const sum = (of: (sample: Sample) => number): number => total(samples.map(of));
   const lasted = sum((sample) => sample.lasted) / 1000;
   const requests = sum((sample) => sample.requests);
@@ -156,9 +138,13 @@ function together(samples: readonly Sample[]): Window {
   const durations = durationBounds.map((_, n) => sum((sample) => sample.durations[n] ?? 0));
   return {
     lasted,
-    cpu: lasted > 0 ? sum(({ cpu, lasted: ms }) => cpu * ms) / 1000 / lasted : 0,
+    cpu:
+      lasted > 0
+        ? sum(({ cpu, processes, lasted: ms }) => (cpu / processes) * ms) / 1000 / lasted
+        : 0,
     memoryPercent: samples.at(-1)?.memory.percent ?? 0,
     eventLoopDelay: delays.length === 0 ? undefined : total(delays) / delays.length,
+    authFailures: sum((sample) => sample.authFailures),
     requests,
     requestsPerSecond: each(requests),
     failureRatio: requests === 0 ? undefined : sum((sample) => sample.failures) / requests,
@@ -183,8 +169,6 @@ function quantile(counts: readonly number[], all: number, part: number): number 
   }
   return 1000 * (durationBounds.at(-1) ?? 0);
 }
-
-const total = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0);
 
 /** A group without a limit says 0, or more than there is. */
 function memoryLimit(): number {

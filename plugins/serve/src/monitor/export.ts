@@ -1,17 +1,19 @@
 import client from "@prometheus-io/client";
 import { durationBounds, type Citadel, type Durations } from "@citadel/core";
+import type { Silence } from "@citadel/core/alerts";
 import { authentication, type Figures } from "../limit/figures.ts";
 import { ownVersion } from "../version.ts";
 import { severities, type Alerts } from "./alerts.ts";
-import type { Window } from "./collector.ts";
 import { publishResults, tarballSources, updateSources, type Meter } from "./meter.ts";
+import type { Measured } from "./rules.ts";
 import type { Stock, StockItem } from "./stock.ts";
 
 export interface ExportOptions {
   readonly citadel: Citadel;
   readonly figures: Figures;
   readonly meter: Meter;
-  readonly alerts: Alerts<Window>;
+  readonly alerts: Alerts<Measured>;
+  readonly silences: () => ReadonlyMap<string, Silence>;
   readonly stock: Stock;
 }
 
@@ -26,39 +28,64 @@ interface Metric {
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram";
   readonly help: string;
+  /** what several processes make together @default sum */
+  readonly aggregator?: "first" | "min" | "max";
   values(): readonly Value[] | Promise<readonly Value[]>;
 }
 
-/** The metrics as text, in the format that the client prefers. */
-export async function createExport(
-  options: ExportOptions,
-): Promise<(accept: string) => Promise<{ readonly type: string; readonly text: string }>> {
+/** The metrics of one process, with their values. */
+export type Exported = readonly client.MetricObjectWithValues<client.MetricValue<string>>[];
+
+export interface Export {
+  read(): Promise<Exported>;
+  /** What processes have read, together, in the format that a client prefers. @param gone of those that have ended */
+  write(
+    accept: string,
+    living: readonly Exported[],
+    gone: readonly Exported[],
+  ): Promise<{ readonly type: string; readonly text: string }>;
+}
+
+export async function createExport(options: ExportOptions): Promise<Export> {
   const version = await ownVersion();
-  const registries = new Map<string, client.Registry>();
-  const registryOf = (type: client.RegistryContentType): client.Registry => {
-    let registry = registries.get(type);
-    if (registry) return registry;
-    // one for each format: that of OpenMetrics changes the names of what it holds
-    registries.set(type, (registry = new client.Registry(type)));
-    client.collectDefaultMetrics({ register: registry });
-    for (const metric of metricsOf(options, version)) registry.registerMetric(readable(metric));
-    return registry;
-  };
-  return async (accept) => {
-    const open = accept.includes("application/openmetrics-text");
-    const { OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE } = client.Registry;
-    const type = open ? OPENMETRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE;
-    const text = await registryOf(type).metrics();
-    // the library spells it in a way that the formats do not know
-    return { type, text: text.replaceAll(/ Nan$/gm, " NaN") };
+  const registry = new client.Registry();
+  client.collectDefaultMetrics({ register: registry });
+  for (const metric of metricsOf(options, version)) registry.registerMetric(readable(metric));
+  return {
+    read: async () =>
+      (await registry.getMetricsAsJSON()).map((metric) => {
+        if (metric.name === "process_start_time_seconds") return { ...metric, aggregator: "min" };
+        return metric.name.startsWith("nodejs_eventloop_lag_")
+          ? { ...metric, aggregator: "max" }
+          : metric;
+      }),
+    async write(accept, living, gone) {
+      const open = accept.includes("application/openmetrics-text");
+      const { OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE } = client.Registry;
+      const type = open ? OPENMETRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE;
+      // of a process that has ended only what it counted is left
+      const counted = gone.map((all) => all.filter(({ type: each }) => each !== "gauge"));
+      const named = [...living, ...counted].map((each) => (open ? each.map(withoutEnding) : each));
+      const all = client.AggregatorRegistry.aggregate(named);
+      all.setContentType(type);
+      const text = await all.metrics();
+      // the library spells it in a way that the formats do not know
+      return { type, text: text.replaceAll(/ Nan$/gm, " NaN") };
+    },
   };
 }
+
+/** OpenMetrics puts the ending on the samples of a counter, not on its name. */
+const withoutEnding = (metric: Exported[number]): Exported[number] =>
+  String(metric.type) === "counter"
+    ? { ...metric, name: metric.name.replace(/_total$/, "") }
+    : metric;
 
 /** The numbers are counted elsewhere; all that the library asks of a metric is its name and `get()`. */
 function readable({ values, ...metric }: Metric): client.Metric {
   const object = {
     ...metric,
-    aggregator: "sum",
+    aggregator: metric.aggregator ?? "sum",
     async get() {
       const { name, help, type, aggregator } = object;
       return { name, help, type, aggregator, values: await values() };
@@ -68,7 +95,7 @@ function readable({ values, ...metric }: Metric): client.Metric {
 }
 
 function metricsOf(
-  { citadel, figures, meter, alerts, stock }: ExportOptions,
+  { citadel, figures, meter, alerts, stock, silences }: ExportOptions,
   version: string,
 ): readonly Metric[] {
   const counted =
@@ -85,6 +112,7 @@ function metricsOf(
     {
       name: "citadel_build_info",
       type: "gauge",
+      aggregator: "first",
       help: "What runs; always 1.",
       values: () => [{ labels: { version, node: process.versions.node }, value: 1 }],
     },
@@ -112,18 +140,21 @@ function metricsOf(
     {
       name: "citadel_packages",
       type: "gauge",
+      aggregator: "first",
       help: "Packages with a version.",
       values: counted(({ packages }) => by("origin", [["local", packages]])),
     },
     {
       name: "citadel_package_versions",
       type: "gauge",
+      aggregator: "first",
       help: "Versions of all packages.",
       values: counted(({ versions }) => by("origin", [["local", versions]])),
     },
     {
       name: "citadel_storage_bytes",
       type: "gauge",
+      aggregator: "first",
       help: "Bytes that are stored.",
       values: counted(({ storage }) =>
         storage.map(({ backend, kind, bytes }) => ({ labels: { backend, kind }, value: bytes })),
@@ -162,6 +193,7 @@ function metricsOf(
     {
       name: "citadel_upstream_up",
       type: "gauge",
+      aggregator: "min",
       help: "Whether another registry is asked: 0 after failures in a row.",
       values: () => by("upstream", upstreams().map(({ name, state }) => [name, state === "open" ? 0 : 1])), // prettier-ignore
     },
@@ -186,12 +218,14 @@ function metricsOf(
     {
       name: "citadel_blocked_clients",
       type: "gauge",
+      aggregator: "first",
       help: "Clients that are not answered for a while.",
       values: counted(({ blockedClients }) => by("scope", [["client", blockedClients]])),
     },
     {
       name: "citadel_api_keys",
       type: "gauge",
+      aggregator: "first",
       help: "API keys; expiring: within 14 days.",
       values: counted(({ apiKeys }) => by("state", Object.entries(apiKeys))),
     },
@@ -204,9 +238,11 @@ function metricsOf(
     {
       name: "citadel_alerts_firing",
       type: "gauge",
-      help: "Alerts that fire.",
+      aggregator: "max",
+      help: "Alerts that fire and are not silenced.",
       values() {
-        const firing = alerts.list().filter(({ state }) => state === "firing");
+        const silenced = silences();
+        const firing = alerts.list().filter(({ state, rule }) => state === "firing" && !silenced.has(rule)); // prettier-ignore
         return by("severity", severities.map((each) => [each, firing.filter(({ severity }) => severity === each).length])); // prettier-ignore
       },
     },

@@ -1,18 +1,31 @@
 import { logger, type Citadel } from "@citadel/core";
+import type { Silence } from "@citadel/core/alerts";
 import type { Figures } from "../limit/figures.ts";
-import type { Hub } from "../live/hub.ts";
-import { createAlerts, type Alerts } from "./alerts.ts";
-import { createCollector, type Collector, type Window } from "./collector.ts";
+import { createAlerts, type AlertItem, type Alerts } from "./alerts.ts";
+import type { Together } from "../server/together.ts";
+import type { Export, Exported } from "./export.ts";
+import { createCollector, type Collector } from "./collector.ts";
+import { createFacts } from "./facts.ts";
 import { createMeter, type Meter } from "./meter.ts";
 import { createReadiness, type Readiness } from "./ready.ts";
-import { alertRules } from "./rules.ts";
+import { alertRules, type Measured } from "./rules.ts";
+import { allTotals, totalsOf, type Totals } from "./totals.ts";
+import { total } from "./sample.ts";
 import { createStock, type Stock } from "./stock.ts";
 
 /** What a server knows of itself. */
 export interface Monitor {
   readonly meter: Meter;
   readonly collector: Collector;
-  readonly alerts: Alerts<Window>;
+  readonly alerts: Alerts<Measured>;
+  /** alerts that nobody is told of, as of the last look */
+  silences(): ReadonlyMap<string, Silence>;
+  /** Looks at once at what is looked at now and then. */
+  look(): Promise<void>;
+  /** Calls back when an alert begins or ceases to fire; not while it is silenced. `first`: in one process of the server. */
+  told(listener: (alert: AlertItem, first: boolean) => void): void;
+  /** What all processes of the server have counted since they started. */
+  totals(): Promise<Totals>;
   readonly stock: Stock;
   readonly ready: Readiness;
   /**
@@ -25,32 +38,54 @@ export interface Monitor {
   export(accept: string): Promise<{ readonly type: string; readonly text: string }>;
 }
 
-export function createMonitor(citadel: Citadel, figures: Figures, hub: Hub): Monitor {
+export function createMonitor(citadel: Citadel, figures: Figures, processes: Together): Monitor {
   const log = logger("alerts");
-  const { metrics, alert } = citadel.settings;
+  const { metrics, alert, upstream } = citadel.settings;
   const meter = createMeter();
-  const alerts = createAlerts(alertRules(alert), Date.now());
+  const upstreams = upstream.registries.map(({ name }) => name);
+  const alerts = createAlerts(alertRules(alert, upstreams), Date.now());
   const stock = createStock(citadel);
+  const facts = createFacts(citadel);
+  const listeners: ((alert: AlertItem, first: boolean) => void)[] = [];
   let connected: () => number | undefined = () => undefined;
   const collector = createCollector({
     meter,
+    authFailures: () => total(Object.values(figures.read().authFailures)),
     interval: metrics.collectionInterval,
     size: metrics.historySize,
     connections: () => connected(),
-    taken() {
-      const window = collector.window();
-      if (!window) return;
-      for (const alert of alerts.see(window, Date.now())) {
-        const { rule, state, value = null, threshold, since } = alert;
-        log(`${rule} is ${state}`, { value, threshold });
-        hub.publish("alert", { ...alert, value, since: new Date(since).toISOString() });
-      }
-    },
+    took: (sample) => processes.took(sample),
   });
-  let exporting: Promise<Monitor["export"]> | undefined;
+  processes.seen((sample, first) => {
+    collector.keep(sample);
+    const window = collector.window();
+    if (!window) return;
+    const seen = facts.read();
+    for (const turned of alerts.see({ ...window, facts: seen }, Date.now())) {
+      const { rule, about, state, value, threshold } = turned;
+      log(`${rule} is ${state}`, { ...(about !== undefined && { about }), value, threshold });
+      if (!seen.silences.has(rule)) for (const listener of listeners) listener(turned, first);
+    }
+  });
+  processes.answer("totals", async () => totalsOf(citadel, meter, figures));
+  let exporting: Promise<Export> | undefined;
+  // what writes the text is loaded by the first who asks for it
+  const exporter = (): Promise<Export> =>
+    (exporting ??= import("./export.ts").then(
+      ({ createExport }) =>
+      createExport({ citadel, figures, meter, alerts, stock, silences: () => facts.read().silences }), // prettier-ignore
+    ));
+  processes.answer("export", async () => (await exporter()).read());
 
   return {
     ...{ meter, collector, alerts, stock },
+    silences: () => facts.read().silences,
+    look: facts.look,
+    told: (listener) => void listeners.push(listener),
+    async totals() {
+      const { living, gone } = await processes.gather<Totals>("totals");
+      return allTotals(living, gone);
+    },
     ready: createReadiness(citadel),
     async start(connections) {
       connected = connections;
@@ -72,11 +107,8 @@ export function createMonitor(citadel: Citadel, figures: Figures, hub: Hub): Mon
       };
     },
     async export(accept) {
-      // what writes the text is loaded by the first who asks for it
-      exporting ??= import("./export.ts").then(({ createExport }) =>
-        createExport({ citadel, figures, meter, alerts, stock }),
-      );
-      return (await exporting)(accept);
+      const { living, gone } = await processes.gather<Exported>("export");
+      return (await exporter()).write(accept, living, gone);
     },
   };
 }

@@ -37,6 +37,9 @@ export function createStock(citadel: Citadel): Stock {
   };
 }
 
+export const isExpiring = ({ expires }: { readonly expires: number }): boolean =>
+  expires < Date.now() + soon;
+
 async function count(citadel: Citadel): Promise<StockItem> {
   const [catalog, keys, limits, cache] = await Promise.all([
     citadel.current(),
@@ -50,7 +53,7 @@ async function count(citadel: Citadel): Promise<StockItem> {
     limits.blocks.list(),
     cache?.stats(),
   ]);
-  const expiring = all.filter(({ expires }) => expires < Date.now() + soon).length;
+  const expiring = all.filter(isExpiring).length;
   const scheme = new URL(citadel.settings.store.blobs).protocol.slice(0, -1);
   return {
     packages,

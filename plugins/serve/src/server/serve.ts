@@ -5,6 +5,7 @@ import { createApp } from "../app.ts";
 import { addressesOf, startServer } from "./listen.ts";
 import { createRequestLog } from "./log.ts";
 import { followSwitches } from "./switches.ts";
+import { alone, amongWorkers, type Together } from "./together.ts";
 
 export interface ServeOptions {
   readonly settings: Settings["server"];
@@ -31,7 +32,7 @@ export interface Serving {
  */
 export async function serve(options: ServeOptions): Promise<Serving> {
   const { settings } = options;
-  if (settings.workers <= 1) return serving(settings, await serveHere(options), true);
+  if (settings.workers <= 1) return serving(settings, await serveHere(options, alone()), true);
   const workers = await import("./workers.ts");
   if (!workers.isWorker())
     return serving(
@@ -40,7 +41,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       true,
     );
   try {
-    const server = await serveHere(options);
+    const server = await serveHere(options, amongWorkers());
     workers.reportListening(server.port);
     const stop = async (grace: number): Promise<void> => {
       await server.stop(grace);
@@ -57,7 +58,10 @@ interface Server {
   stop(grace: number): Promise<void>;
 }
 
-async function serveHere({ settings, citadel, log }: ServeOptions): Promise<Server> {
+async function serveHere(
+  { settings, citadel, log }: ServeOptions,
+  processes: Together,
+): Promise<Server> {
   const { host, port } = settings;
   const opened = await citadel();
   if (settings.workers > 1) shareable(opened, settings.workers);
@@ -66,6 +70,7 @@ async function serveHere({ settings, citadel, log }: ServeOptions): Promise<Serv
     citadel: opened,
     limits: await opened.limits(),
     hosts: addressesOf(host),
+    processes,
   });
   const switches = await followSwitches(opened, log);
   const requestLog = await createRequestLog(switches.logs);

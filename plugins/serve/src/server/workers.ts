@@ -2,6 +2,7 @@ import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { CitadelError, errorObject, type ErrorCode } from "@citadel/core";
+import { createRelay } from "./relay.ts";
 
 /** What a worker tells the primary process. */
 type Report =
@@ -42,6 +43,7 @@ export async function startWorkers({
   readonly host: readonly string[];
   readonly port: number;
 }): Promise<Workers> {
+  const relay = createRelay();
   const dead: number[] = [];
   let running = false;
   let waiting: NodeJS.Timeout | undefined;
@@ -49,6 +51,7 @@ export async function startWorkers({
   const fork = (): Promise<number> =>
     new Promise((resolve, reject) => {
       const worker = cluster.fork();
+      relay.join(worker);
       worker.on("message", (report: Report) => {
         if (report.citadel === "listening") resolve(report.port);
         if (report.citadel === "failed")
