@@ -19,6 +19,7 @@ import { createDownloads, type Downloads } from "./counts/downloads.ts";
 import { crashAt, type CrashPoint } from "./crash.ts";
 import type { Key } from "./driver/driver.ts";
 import type { Feeds } from "./feeds/feeds.ts";
+import type { Guard } from "./guard/guard.ts";
 import type { Hooks } from "./hooks/types.ts";
 import { createKeys, type Keys } from "./keys/keys.ts";
 import { follow, type Following } from "./store/follow.ts";
@@ -112,6 +113,8 @@ export interface Citadel {
     /** tokens whose time was over for a day */
     readonly expiredTokens: number;
   }>;
+  /** From now on what is published through this process is looked into first, by the last one that was named. */
+  guard(check: Guard): void;
   /** Called at the points of a publish; does nothing outside of fault tests. */
   crash(point: CrashPoint): void;
   close(): Promise<void>;
@@ -185,6 +188,7 @@ export async function openCitadel({
   const scopes = createScopes({ store, accounts });
   const open = settings.server.host.every(isLoopback);
   const access = createAccess({ store, scopes, open });
+  let guard: Guard | undefined;
   const registry: Registry = createRegistry({
     store,
     accounts,
@@ -194,6 +198,7 @@ export async function openCitadel({
     scoped: settings.access.scoped,
     stage: settings.stage,
     policy: () => access.policy(),
+    guard: async (...given) => guard?.(...given),
     ...(proxies && { upstreamOf: async (name) => upstream?.upstreamOf(name) }),
   });
   const orgs = createOrgs({ store, accounts, scopes, packages: registry.packages });
@@ -330,6 +335,7 @@ export async function openCitadel({
       return () => void listeners.delete(listener);
     },
     follow: startFollowing,
+    guard: (check) => void (guard = check),
     async verify({ newest } = {}) {
       const checked: Record<Counted, number> = {
         documents: 0,

@@ -222,7 +222,7 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
   "guard.values": {
     type: choice("refuse", "warn", "off"),
     default: "refuse",
-    description: "packages that hold a value of the vault, when they are published from here",
+    description: "packages that hold a value of the vault, published from here or to this server",
   },
   "guard.patterns": {
     type: choice("refuse", "warn", "off"),

@@ -1,9 +1,10 @@
 import type { GuardMode } from "../config/settings.ts";
 import { CitadelError, errorCode } from "../errors.ts";
 import type { Tarball } from "../registry/types.ts";
+import { lazy } from "../lazy.ts";
 import { clean } from "../terminal/text.ts";
 import { createFinder, type Finder } from "../vault/mask/finder.ts";
-import { filesIn } from "./archive.ts";
+import { filesIn, type Bounds } from "./archive.ts";
 import { createPatterns } from "./patterns.ts";
 
 export interface GuardOptions {
@@ -14,6 +15,8 @@ export interface GuardOptions {
   readonly traces: () => Promise<Finder>;
   /** hears what is published all the same, and what could not be looked for */
   readonly warn: (line: string) => void;
+  /** of what is compressed within the package @default {@link ordinary} */
+  readonly bounds?: Bounds;
 }
 
 /** Looks into a package before it is published. @throws E_LEAK, which names files and secrets, never a value */
@@ -23,29 +26,32 @@ export type Guard = (what: string, content: Tarball["content"]) => Promise<void>
 const mostListed = 20;
 
 /** Refuses packages that hold values of the vault, in any usual form, or what looks like somebody's key. */
-export function createGuard({ values, patterns, traces, warn }: GuardOptions): Guard {
-  let opened: Promise<Finder> | undefined;
-  let rules: ReturnType<typeof createPatterns> | undefined;
+export function createGuard({ values, patterns, traces, warn, bounds }: GuardOptions): Guard {
+  const rules = lazy(createPatterns);
+  let warned = false;
 
-  const finderOf = (): Promise<Finder> =>
-    (opened ??= (values === "off" ? Promise.resolve(createFinder([])) : traces()).catch(
-      (error: unknown) => {
-        const code = errorCode(error);
-        if (code === "E_VAULT_LOCKED")
-          warn(
-            "the vault does not open here, so its values were not looked for (CITADEL_PASSPHRASE_FILE)",
-          );
-        else if (code !== "E_VAULT_NOT_FOUND") throw error;
-        return createFinder([]);
-      },
-    ));
+  const finderOf = async (): Promise<Finder> => {
+    try {
+      return values === "off" ? createFinder([]) : await traces();
+    } catch (error) {
+      const code = errorCode(error);
+      if (code !== "E_VAULT_LOCKED" && code !== "E_VAULT_NOT_FOUND") throw error;
+      if (code === "E_VAULT_LOCKED" && !warned)
+        warn(
+          "the vault does not open here, so its values were not looked for (CITADEL_PASSPHRASE_FILE)",
+        );
+      warned ||= code === "E_VAULT_LOCKED";
+      return createFinder([]);
+    }
+  };
 
   return async (what, content) => {
     if (values === "off" && patterns === "off") return;
     const finder = await finderOf();
-    const look = patterns === "off" ? undefined : await (rules ??= createPatterns());
+    if (finder.size === 0 && patterns === "off") return;
+    const look = patterns === "off" ? undefined : await rules();
     const found: Finding[] = [];
-    for await (const { path, names, content: whole } of filesIn(content, finder)) {
+    for await (const { path, names, content: whole } of filesIn(content, finder, bounds)) {
       const at = clean(path.replace(/^package\//, ""));
       for (const name of names)
         found.push({ text: `${at} holds the value of ${clean(name)}`, maybe: false, mode: values });
@@ -77,7 +83,9 @@ function report(what: string, found: readonly Finding[], warn: GuardOptions["war
   for (const { text } of rest.slice(0, mostListed)) warn(`${what}: ${text}`);
   if (refused.length === 0) return;
   const more = refused.length - mostListed;
-  throw new CitadelError("E_LEAK", `${what} is not published: there are secrets in it`, {
+  // package managers show no more than this of what a server says
+  const told = refused[0]?.text ?? "";
+  throw new CitadelError("E_LEAK", `${what} is not published: ${told}`, {
     hint: [
       ...refused.slice(0, mostListed).map(({ text }) => text),
       ...(more > 0 ? [`and ${more} more`] : []),

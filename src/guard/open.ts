@@ -1,4 +1,5 @@
 import type { Citadel } from "../citadel.ts";
+import { lazy } from "../lazy.ts";
 import { createGuard, type Guard } from "./guard.ts";
 
 /**
@@ -10,12 +11,10 @@ export function openGuard(
   { lenient, warn }: { readonly lenient: boolean; readonly warn: (line: string) => void },
 ): Guard {
   const { values, patterns } = citadel.settings.guard;
+  const vault = lazy(async () => (await import("../secrets/unasked.ts")).openUnasked(citadel));
   return createGuard({
     ...{ values, warn },
     patterns: lenient && patterns === "refuse" ? "warn" : patterns,
-    async traces() {
-      const { openUnasked } = await import("../secrets/unasked.ts");
-      return openUnasked(citadel).traces();
-    },
+    traces: async () => (await vault()).traces(),
   });
 }

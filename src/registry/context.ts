@@ -11,6 +11,7 @@ import type {
   Visibility,
 } from "../access/types.ts";
 import { CitadelError } from "../errors.ts";
+import type { Guard } from "../guard/guard.ts";
 import type { Keys } from "../keys/keys.ts";
 import type { Actor, Ledger, Store } from "../store/types.ts";
 import type { Batches } from "./batch/batches.ts";
@@ -35,6 +36,8 @@ export interface Context {
   policy(): AccessPolicy | Promise<AccessPolicy>;
   /** the upstream that a free name would hide something of; absent where there are no upstreams */
   readonly upstreamOf?: (name: string) => Promise<string | undefined>;
+  /** looks into what is about to be published; throws to refuse */
+  readonly guard?: Guard;
 }
 
 /** Who a ledger records for a caller. */

@@ -133,6 +133,8 @@ export function publisher(context: Context): Publishing {
       maintainers(context, caller, before, staged),
     ]);
     await agree(inspected, manifest);
+    // after the bounds of the archive were checked: this one opens what is packed in it
+    await context.guard?.(`${name}@${version}`, tarball.content);
     const bytes = storeManifest({ manifest, name, version, ...people, tarball, inspected });
     const readme =
       readmeOf(input.readme) ?? readmeOf(manifest["readme"]) ?? readmeOf(inspected.readme);

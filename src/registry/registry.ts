@@ -33,11 +33,13 @@ export interface RegistryOptions {
   /** the rules of now */
   readonly policy: () => AccessPolicy | Promise<AccessPolicy>;
   readonly upstreamOf?: Context["upstreamOf"];
+  readonly guard?: Context["guard"];
 }
 
 /** The registry over a store: every door publishes, resolves and changes packages through this. */
 export function createRegistry(options: RegistryOptions): Registry {
-  const { store, accounts, scopes, keys, limits, scoped = "public", policy, upstreamOf } = options;
+  const { store, accounts, scopes, keys, limits, scoped = "public", policy } = options;
+  const { upstreamOf, guard } = options;
   const kind = packageKind();
   const batches = createBatches(store.ledger(kind), store.ledger(batchKind()));
   const { packages } = batches;
@@ -52,6 +54,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     scoped,
     policy,
     ...(upstreamOf && { upstreamOf }),
+    ...(guard && { guard }),
     same: (a, b) => a === b || kind.encode(a) === kind.encode(b),
   };
   const publishing = publisher(context);

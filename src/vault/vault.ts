@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { CitadelError } from "../errors.ts";
+import { lazy } from "../lazy.ts";
 import type { Vault } from "./api.ts";
 import { audit } from "./audit.ts";
 import { openContents } from "./contents.ts";
@@ -19,6 +20,7 @@ export type { VaultOptions } from "./session.ts";
 export function openVault(options: VaultOptions): Vault {
   const session = openSession(options);
   const { store, history, crash, use, ensureIdentity } = session;
+  const traces = lazy(async () => (await import("./verbs/traces.ts")).createTraces(session));
   return {
     unlock: async () => void (await use()),
     set: (which, value, options) => set(session, which, value, options),
@@ -54,7 +56,7 @@ export function openVault(options: VaultOptions): Vault {
       return given === undefined ? {} : { given };
     },
 
-    traces: async () => (await import("./verbs/traces.ts")).traces(session),
+    traces: async () => (await traces())(),
     take: async (items, options) => (await import("./verbs/take.ts")).take(session, items, options),
     ageIdentity: async () => (await use()).identity.age,
 

@@ -4,6 +4,7 @@ import { isLoopback } from "@citadel/core/config";
 import { createJwts } from "@citadel/core/keys";
 import type { Limits } from "@citadel/core/limits";
 import { createApprovals } from "./auth/approvals.ts";
+import type { Guard as PublishGuard } from "@citadel/core/guard";
 import { createServerVault } from "./broker/vault.ts";
 import { callerOf, type Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
@@ -46,6 +47,17 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
     hosts: [...server.hosts, ...server.host, ...hosts],
     trustProxy: server.trustProxy,
   });
+  const vault = createServerVault(citadel);
+  let publishGuard: Promise<PublishGuard> | undefined;
+  citadel.guard(async (...given) => {
+    // loaded with the first publish
+    publishGuard ??= import("./broker/guard.ts").then(({ createPublishGuard }) =>
+      createPublishGuard(citadel, vault),
+    );
+    await (
+      await publishGuard
+    )(...given);
+  });
   const figures = createFigures();
   const hub = createHub();
   const monitor = createMonitor(citadel, figures, processes);
@@ -60,7 +72,7 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
     limiter: createLimiter(citadel.store.driver),
     jwts: createJwts(citadel.keys),
     ...{ figures, monitor, hub },
-    vault: createServerVault(citadel),
+    vault,
     callers: new WeakMap(),
     signup: signupRule(citadel, (asked) => guard.forwarded(asked)),
   };

@@ -12,6 +12,8 @@ export interface Match {
 }
 
 export interface Finder {
+  /** patterns that it looks for */
+  readonly size: number;
   /** The longest match at each place, by place; they may overlap. */
   find(bytes: Buffer): Match[];
   /** Where something begins that more bytes could make a match; the length when there is nothing. */
@@ -43,6 +45,8 @@ export function createFinder(patterns: readonly Pattern[]): Finder {
   }
 
   return {
+    size: patterns.length,
+
     find(bytes) {
       const found: Match[] = [];
       if (patterns.length === 0) return found;
