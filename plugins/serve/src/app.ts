@@ -6,6 +6,7 @@ import type { Limits } from "@citadel/core/limits";
 import { createApprovals } from "./auth/approvals.ts";
 import type { Guard as PublishGuard } from "@citadel/core/guard";
 import { createServerVault } from "./broker/vault.ts";
+import { createSessions } from "./dashboard/session.ts";
 import { callerOf, type Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
 import { AskedRequest, createResponder, type Asked, type Peer } from "./http/exchange.ts";
@@ -65,6 +66,7 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
     hub.publish("alert", { ...alert, value, since: new Date(since).toISOString() }),
   );
   const { meter } = monitor;
+  const prefix = server.publicUrl === undefined ? "/" : new URL(server.publicUrl).pathname;
   const shared: Shared = {
     citadel,
     guard,
@@ -73,12 +75,13 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
     jwts: createJwts(citadel.keys),
     ...{ figures, monitor, hub },
     vault,
+    sessions: createSessions({ store: citadel.store, accounts: citadel.accounts, guard }),
+    isDashboard: (target) =>
+      isBelow(target, `${prefix}_dashboard`) || isBelow(target, "/_dashboard"),
     callers: new WeakMap(),
     signup: signupRule(citadel, (asked) => guard.forwarded(asked)),
   };
-  const routeOf = createRouter(
-    server.publicUrl === undefined ? "/" : new URL(server.publicUrl).pathname,
-  );
+  const routeOf = createRouter(prefix);
   const origins = new Set(citadel.settings.api.origins);
   /** a page of a web site that may use the package API, with a token of its own */
   const invited = (asked: Asked, path: string): boolean =>
@@ -131,7 +134,9 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
       const route = routeOf(asked.path);
       if (route.kind === "bad") throw route.error;
       const path = pathOf(route);
-      if (!harmless.has(asked.method) && !invited(asked, path)) guard.sameOrigin(asked, site);
+      const changes = !harmless.has(asked.method) && !invited(asked, path);
+      // a page on another port of this machine is the same site, so that browsers send it our cookie
+      if (changes || path.startsWith("/_dashboard/api/")) guard.sameOrigin(asked, site);
       // the first answer must not wait for the router and the schemas
       rooms ??= import("./rooms.ts").then(({ createRooms }) => createRooms(shared));
       const visit = { shared, asked, site, path, requestId: id, matched };
@@ -146,6 +151,9 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
     }
   }
 }
+
+const isBelow = (target: string, folder: string): boolean =>
+  target.startsWith(folder) && ["", "/", "?"].includes(target.charAt(folder.length));
 
 const harmless = new Set(["GET", "HEAD", "OPTIONS"]);
 

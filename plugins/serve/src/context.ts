@@ -5,6 +5,7 @@ import type { Citadel } from "@citadel/core";
 import type { Limiter } from "@citadel/core/access";
 import type { Approvals } from "./auth/approvals.ts";
 import { issuing } from "./auth/issuer.ts";
+import type { Sessions } from "./dashboard/session.ts";
 import { authenticate, credentialsOf, type Credentials } from "./http/credentials.ts";
 import type { Asked } from "./http/exchange.ts";
 import type { Jwts } from "@citadel/core/keys";
@@ -24,6 +25,10 @@ export interface Shared {
   readonly approvals: Approvals;
   readonly limiter: Limiter;
   readonly jwts: Jwts;
+  /** who is signed in to the dashboard */
+  readonly sessions: Sessions;
+  /** whether a request target lies below `/_dashboard` */
+  readonly isDashboard: (target: string) => boolean;
   /** what was asked and refused since the start */
   readonly figures: Figures;
   readonly monitor: Monitor;
@@ -48,7 +53,10 @@ export function callerOf(shared: Shared, asked: Asked): Promise<Caller> {
 
 async function findCaller(shared: Shared, asked: Asked): Promise<Caller> {
   const shown = credentialsOf(asked);
-  return shown ? show(shared, asked, shown) : withAddress(anonymous, shared.guard.client(asked));
+  if (shown) return show(shared, asked, shown);
+  // the only place where a cookie is worth anything
+  const session = shared.isDashboard(asked.path) && (await shared.sessions.sessionOf(asked));
+  return session ? session.caller : withAddress(anonymous, shared.guard.client(asked));
 }
 
 /** Whose these credentials are. @throws E_AUTH_INVALID and the other errors of tokens */

@@ -14,6 +14,7 @@ import { liveRoutes } from "./api/live.ts";
 import { monitorRoutes } from "./api/monitor.ts";
 import { downloadRoutes } from "./api/downloads.ts";
 import { feedRoutes } from "./api/feeds.ts";
+import { dashboardRoutes, throughDoor } from "./dashboard/routes.ts";
 import { needOf } from "./auth/need.ts";
 import { packageRoutes } from "./dashboard/packages/routes.ts";
 import { demandCode } from "./auth/second-factor.ts";
@@ -69,6 +70,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", downloadRoutes());
   app.route("/", feedRoutes());
   app.route("/", liveRoutes());
+  app.route("/", dashboardRoutes());
   app.route("/", monitorRoutes());
   app.route("/", alertRoutes());
   app.route("/", changeRoutes());
@@ -76,5 +78,5 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", nameRoutes());
   app.route("/", secretRoutes());
   app.route("/", npmRoutes(shared));
-  return async (request, visit) => app.fetch(request, visit);
+  return async (request, visit) => app.fetch(request, throughDoor(visit));
 }

@@ -20,6 +20,7 @@ const rules: readonly (readonly [method: string, path: RegExp, need: Need])[] = 
   ["POST", /^\/-\/v1\/login$/, "none"],
   ["POST", /^\/-\/auth\//, "none"],
   ["POST", /^\/_auth\//, "none"],
+  ["*", /^\/_dashboard\/api\/session$/, "none"],
   ["POST", /^\/api\/v1\/auth\//, "none"],
   ["POST", /^\/-\/npm\/v1\/security\//, "none"],
   ["POST", /^\/-\/npm\/v1\/oidc\//, "none"],

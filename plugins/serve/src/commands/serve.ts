@@ -39,7 +39,7 @@ export default class Serve extends CitadelCommand {
       exclusive: ["port", "host"],
     }),
     workers: integer({ min: 1, max: 256, description: "processes that share the work (1)" }),
-    open: boolean({ description: "show the registry in the browser" }),
+    open: boolean({ description: "show the dashboard in the browser, signed in" }),
   };
   static override settingFlags = {
     port: "server.port",
@@ -64,13 +64,16 @@ export default class Serve extends CitadelCommand {
     this.#serving = serving;
     const { url, registry } = serving;
     if (serving.primary) {
-      this.#say(serving);
+      const { createLink } = await import("../dashboard/session.ts");
+      const { store } = await this.citadel();
+      const dashboard = `${url}_dashboard/#link=${await createLink(store)}`;
+      this.#say(serving, dashboard);
       void this.#checkKey();
       await this.#checkProxy();
       await this.#checkBroker();
       if (flags.open) {
         const { openInBrowser } = await import("../server/browser.ts");
-        if (!(await openInBrowser(url))) this.note("there is no browser to open here");
+        if (!(await openInBrowser(dashboard))) this.note("there is no browser to open here");
       }
     }
     await this.#stopped.promise;
@@ -94,10 +97,11 @@ export default class Serve extends CitadelCommand {
     for (const note of this.#notes) this.note(note);
   }
 
-  #say({ url, registry }: Serving): void {
+  /** @param dashboard with a code that signs in once; only who sees this output has it */
+  #say({ url, registry }: Serving, dashboard: string): void {
     if (this.terminal.json)
       return this.emit({
-        ...{ event: "listening", url, registry, pid: process.pid },
+        ...{ event: "listening", url, registry, dashboard, pid: process.pid },
         ...(this.#notes.length > 0 && { notes: this.#notes }),
       });
     this.out(`citadel listens on ${url}`);
@@ -106,6 +110,7 @@ export default class Serve extends CitadelCommand {
     this.out(`  npm        npm set registry ${registry}`);
     this.out(`  one scope  npm set @acme:registry ${registry}`);
     this.out(`  account    npm adduser --registry ${registry}`);
+    this.out(`  dashboard  ${dashboard}  (works once, for a minute)`);
     this.out("");
     this.note("Ctrl-C stops it; how to set up pnpm, yarn, bun and deno: docs/clients.md");
   }

@@ -25,6 +25,8 @@ export interface Guard {
   site(asked: Asked): Site;
   /** @throws E_CROSS_ORIGIN for a request that a page of another site makes a browser send */
   sameOrigin(asked: Asked, site: Site): void;
+  /** whether whoever asks came over TLS, as far as trusted proxies and the public URL tell */
+  overTls(asked: Asked): boolean;
   /** address of the client, after trusted proxies */
   client(asked: Asked): string | undefined;
   /** whether a proxy, trusted or not, says that it forwards the request */
@@ -76,8 +78,17 @@ export function createGuard({ publicUrl, hosts, trustProxy }: GuardOptions): Gua
     return found;
   };
 
+  const forwarded = (asked: Asked): boolean =>
+    asked.header("x-forwarded-for") !== undefined || asked.header("forwarded") !== undefined;
+
   return {
     site,
+    overTls(asked) {
+      const { secure, origins } = site(asked);
+      const { protocol, hostname } = new URL(origins.at(-1) ?? "http://localhost");
+      // a public URL with https says nothing of somebody on this machine who does not come through its proxy
+      return secure && (protocol === "https:" || forwarded(asked) || !isLoopback(nameOf(hostname)));
+    },
     sameOrigin(asked, { origins }) {
       const origin = asked.header("origin");
       const from = asked.header("sec-fetch-site");
@@ -100,8 +111,7 @@ export function createGuard({ publicUrl, hosts, trustProxy }: GuardOptions): Gua
       }
       return peer;
     },
-    forwarded: (asked) =>
-      asked.header("x-forwarded-for") !== undefined || asked.header("forwarded") !== undefined,
+    forwarded,
   };
 }
 

@@ -44,7 +44,7 @@ function routeOf(path: string): Route {
   if (first === "-" && second === "ping" && segments.length === 2) return { kind: "ping" };
   // no package is called so; one is called "-", below which lies what belongs to none
   const own = first === "-" && segments.length > 1 && !(second === "-" && third?.endsWith(".tgz"));
-  if (first !== undefined && !own && first !== "_changes") {
+  if (first !== undefined && !own && first !== "_changes" && first !== "_dashboard") {
     if (segments.length === 1) return { kind: "packument", name: first };
     if (second === "-" && third !== undefined && segments.length === 3)
       return { kind: "tarball", name: first, file: third };

@@ -87,7 +87,7 @@ function linksOf(row: PackageRow, base: string): Record<string, string> {
   return links;
 }
 
-function number(text: string | undefined, usually: number, highest: number): number {
+export function number(text: string | undefined, usually: number, highest: number): number {
   if (text === undefined || text === "") return usually;
   if (!/^\d{1,15}$/.test(text))
     throw new CitadelError("E_BAD_REQUEST", "size and from are whole numbers");
