@@ -70,11 +70,12 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", downloadRoutes());
   app.route("/", feedRoutes());
   app.route("/", liveRoutes());
-  app.route("/", dashboardRoutes());
   app.route("/", monitorRoutes());
   app.route("/", alertRoutes());
   app.route("/", changeRoutes());
   app.route("/", packageRoutes(shared));
+  // takes every other address below its own, so that the ones above come first
+  app.route("/", dashboardRoutes());
   app.route("/", nameRoutes());
   app.route("/", secretRoutes());
   app.route("/", npmRoutes(shared));
