@@ -1,6 +1,5 @@
 // B6: the dashboard in a real browser.
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { source as axe } from "axe-core";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -12,7 +11,6 @@ import { tempFolder, type Temp } from "../support/temp.ts";
 let browser: Browser | undefined;
 let temp: Temp;
 let server: Server;
-let axe: string;
 /** what browsers complain of, and what they ask of anybody else */
 const complaints: string[] = [];
 
@@ -20,7 +18,6 @@ beforeAll(async () => {
   browser = await openBrowser();
   temp = await tempFolder("dashboard");
   server = await serve({ home: temp.path });
-  axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 }, 400_000);
 afterAll(async () => {
   await browser?.close();
