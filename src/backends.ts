@@ -1,8 +1,10 @@
-import type { Settings } from "./config/index.ts";
+import type { Dirs, Settings } from "./config/index.ts";
 import { mask } from "./config/mask.ts";
-import type { Capabilities, Driver } from "./driver/driver.ts";
-import { compressed, observe, openDriver, split, type Observed } from "./driver/index.ts";
+import type { Capabilities, Driver, Key } from "./driver/driver.ts";
+import { compressed, observe, openDriver, sealed, split, type Observed } from "./driver/index.ts";
 import { CitadelError } from "./errors.ts";
+import type { SealerOptions } from "./keys/sealer.ts";
+import { sealingKeys } from "./keys/sealing.ts";
 
 /** A configured backend, with the counters of this process. */
 export interface Backend {
@@ -19,8 +21,29 @@ const SMALL = 64 * 1024;
 /** URL scheme without colon → absolute path of the driver's module */
 export type Schemes = ReadonlyMap<string, string>;
 
-/** Where a registry lies. */
-export type Stores = Pick<Settings["store"], "documents" | "blobs" | "compression">;
+/** Where a registry lies, and how. */
+export interface Stores
+  extends
+    Pick<Settings["store"], "documents" | "blobs" | "compression" | "compressionLevel">,
+    SealerOptions {
+  /** whether packages are sealed from now on; what is sealed already is read in either case */
+  readonly encryption: boolean;
+}
+
+/** The stores that the settings name, kept as they say. @param dirs of this server, whose key is there or is `serverKey` */
+export const storesOf = (
+  { store, encryption }: Pick<Settings, "store" | "encryption">,
+  dirs: Pick<Dirs, "data">,
+  serverKey: string | undefined,
+): Stores => ({
+  documents: store.documents,
+  blobs: store.blobs,
+  compression: store.compression,
+  compressionLevel: store.compressionLevel,
+  encryption: encryption.packages,
+  serverKey,
+  folder: dirs.data,
+});
 
 /** The stores of a registry as one driver, for what works below it; the caller closes it. Throws like {@link openBackends}. */
 export const openStores = async (stores: Stores, schemes: Schemes): Promise<Driver> =>
@@ -32,24 +55,38 @@ export const joined = (documents: Backend, blobs?: Backend): Driver =>
 
 /** @throws E_CONFIG for an unknown scheme or a store that cannot keep its promises, E_STORE_UNAVAILABLE */
 export async function openBackends(
-  { documents, blobs, compression }: Stores,
+  { documents, blobs, compression, compressionLevel: level, encryption, ...key }: Stores,
   schemes: Schemes,
 ): Promise<[Backend, Backend?]> {
-  const docs = await openDriver(documents, schemes);
-  if (docs.caps.cas !== "full" && docs.caps.cas !== "process") {
-    await docs.close();
-    throw cannotHoldDocuments(documents, docs);
+  const plain = await openDriver(documents, schemes);
+  if (plain.caps.cas !== "full" && plain.caps.cas !== "process") {
+    await plain.close();
+    throw cannotHoldDocuments(documents, plain);
   }
+  const keys = sealingKeys(plain, key);
+  const seal = (driver: Driver): Driver =>
+    sealed(driver, { keys, seal: encryption, covers: isContent, already: isRecord });
+  const docs = seal(plain);
   if (blobs === documents) return [backend("documents", documents, docs)];
   try {
     // tarballs are compressed already and are left as they are; documents are small and hot
-    const big = compressed(await openDriver(blobs, schemes), { algorithm: compression });
+    const big = compressed(seal(await openDriver(blobs, schemes)), {
+      algorithm: compression,
+      ...(level !== undefined && { level }),
+    });
     return [backend("documents", documents, docs), backend("blobs", blobs, big)];
   } catch (error) {
     await docs.close();
     throw error;
   }
 }
+
+/** Tarballs, manifests, and what is kept of other registries. */
+const isContent = (key: Key): boolean => /^[bmc]\//.test(key);
+
+/** A record of the vault is sealed to its members, who need not have the key of this server. */
+const isRecord = (key: Key, body: Uint8Array): boolean =>
+  key.startsWith("m/") && Buffer.from(body.subarray(0, 15)).toString() === '{"ciphertext":"';
 
 /** Changes of documents need compare-and-set; without it two publishers would silently undo each other's work. */
 function cannotHoldDocuments(url: string, { name, caps }: Driver): CitadelError {

@@ -1,4 +1,4 @@
-import { boundOf, joined, openBackends, type Backend, type Schemes } from "./backends.ts";
+import { boundOf, joined, openBackends, storesOf, type Backend, type Schemes } from "./backends.ts";
 import { createAccess, type Access } from "./access/access.ts";
 import { createAccounts } from "./access/accounts.ts";
 import type { ApiKeys } from "./access/api-keys.ts";
@@ -51,7 +51,7 @@ export interface OpenOptions {
 }
 
 export type { Backend } from "./backends.ts";
-export { openStores, type Stores } from "./backends.ts";
+export { openStores, storesOf, type Stores } from "./backends.ts";
 
 export type Counted = "documents" | "entries" | "manifests" | "blobs" | "signatures";
 
@@ -133,7 +133,7 @@ export async function openCitadel({
   crash,
 }: OpenOptions): Promise<Citadel> {
   const proxies = settings.upstream.registries.length > 0;
-  const [documents, blobs] = await openBackends(settings.store, schemes);
+  const [documents, blobs] = await openBackends(storesOf(settings, dirs, serverKey), schemes);
   const backends = blobs ? [documents, blobs] : [documents];
   const crashing = crashAt(crash);
   const staleness = boundOf(settings.store.freshness, documents.driver.caps);

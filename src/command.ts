@@ -5,11 +5,12 @@ import { join } from "node:path";
 import type { Citadel } from "./citadel.ts";
 import { findDirs } from "./config/dirs.ts";
 import type { SettingsFile } from "./config/files.ts";
-import { environment, logEverything } from "./config/environment.ts";
+import { environment, logEverything, serverKeyOf } from "./config/environment.ts";
 import type { Loaded } from "./config/load.ts";
 import type { PluginSetting } from "./config/plugins.ts";
 import type { Dirs } from "./config/settings.ts";
 import { CitadelError, errorCode, errorObject, type ErrorObject } from "./errors.ts";
+import type { Driver } from "./driver/driver.ts";
 import { findSchemes } from "./plugins.ts";
 import { causes, errorJson, printError } from "./terminal/error.ts";
 import type { Column } from "./terminal/table.ts";
@@ -99,6 +100,16 @@ export abstract class CitadelCommand extends Command {
   protected citadel(): Promise<Citadel> {
     this.#citadel ??= this.#open();
     return this.#citadel;
+  }
+
+  /** Other stores, kept as the settings say of the own ones; the caller closes them. @throws E_CONFIG, E_STORE_UNAVAILABLE */
+  protected async stores(documents: string, blobs = documents): Promise<Driver> {
+    const [{ openStores, storesOf }, { settings }] = await Promise.all([
+      import("./citadel.ts"),
+      this.settings(),
+    ]);
+    const own = storesOf(settings, this.dirs, serverKeyOf(environment()));
+    return openStores({ ...own, documents, blobs }, findSchemes(this.config));
   }
 
   /** Data, one line or more, to stdout; nothing with `--json`. */
@@ -285,7 +296,7 @@ export abstract class CitadelCommand extends Command {
       settings,
       schemes: findSchemes(this.config),
       dirs: this.dirs,
-      serverKey: environment()["CITADEL_SERVER_KEY"] || environment()["REGISTRY_SECRET_KEY"],
+      serverKey: serverKeyOf(environment()),
       crash: environment()["CITADEL_CRASH_AT"],
     });
   }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Citadel } from "./citadel.ts";
 import { findDirs } from "./config/dirs.ts";
-import { environment } from "./config/environment.ts";
+import { environment, serverKeyOf } from "./config/environment.ts";
 import { loadSettings } from "./config/load.ts";
 import { CitadelError } from "./errors.ts";
 import { findSchemes } from "./plugins.ts";
@@ -41,7 +41,7 @@ export async function openInstalled(options: InstalledOptions): Promise<{
     settings,
     schemes,
     dirs,
-    serverKey: env["CITADEL_SERVER_KEY"],
+    serverKey: serverKeyOf(env),
   });
   return { citadel, schemes };
 }

@@ -14,7 +14,7 @@ export async function storedAs(driver: Driver, integrity: string): Promise<Store
   const entry = await driver.head(blobKey(integrity));
   return {
     size: entry && (entry.stored ?? entry.size),
-    compressed: entry?.stored !== undefined,
-    encrypted: false,
+    compressed: entry?.compressed === true,
+    encrypted: entry?.sealed === true,
   };
 }

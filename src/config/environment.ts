@@ -4,6 +4,10 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** The environment of this process. Everything that depends on it takes it as an argument from here. */
 export const environment = (): Environment => process.env;
 
+/** The key of the server, where a variable holds it. */
+export const serverKeyOf = (env: Environment): string | undefined =>
+  env["CITADEL_SERVER_KEY"] || env["REGISTRY_SECRET_KEY"] || undefined;
+
 /**
  * Turns on what `--verbose` shows, here and in processes started from here.
  * @returns turns it off again

@@ -9,10 +9,14 @@ export interface Settings {
     /** URL of the driver for blobs above 64 KiB; equal to `documents` when one store holds both */
     readonly blobs: string;
     readonly compression: "zstd" | "gzip" | "none";
+    /** undefined: 3 for zstd, 6 for gzip */
+    readonly compressionLevel: number | undefined;
     /** ms that garbage is kept before it may be collected */
     readonly grace: number;
     readonly freshness: Freshness;
   };
+  /** whether packages are sealed in the store, under the key of this server */
+  readonly encryption: { readonly packages: boolean };
   /** URLs, nearest first */
   readonly cache: { readonly tiers: readonly string[] };
   readonly redis: {

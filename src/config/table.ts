@@ -62,6 +62,11 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     default: "zstd",
     description: "compression of stored content that gains from it",
   },
+  "store.compressionLevel": {
+    type: integer(1, 19),
+    default: undefined,
+    description: "how hard it tries: zstd 1 to 19, gzip 1 to 9",
+  },
   "store.grace": {
     type: duration,
     default: 48 * 3_600_000,
@@ -71,6 +76,11 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     type: freshness,
     default: "auto",
     description: "how old a packument may be; auto: strict, bounded=1000 in S3",
+  },
+  "encryption.packages": {
+    type: flag,
+    default: false,
+    description: "encrypt packages in the store, under the key of this server",
   },
   "cache.tiers": {
     type: list(storeUrl),

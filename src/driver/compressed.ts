@@ -5,6 +5,7 @@ import { checkPut, checkRead, checkWrite, rangeOf } from "./check.ts";
 import { delegate } from "./delegate.ts";
 import type { Driver, Entry, Key, ListEntry, Opened, ReadOptions } from "./driver.ts";
 import { StoreError, storeCode } from "./error.ts";
+import { withHeads } from "./heads.ts";
 import { incoming } from "./incoming.ts";
 
 type Algorithm = "zstd" | "gzip";
@@ -32,7 +33,8 @@ const SAMPLE = 64 * 1024;
  */
 export function compressed(driver: Driver, options: CompressedOptions = {}): Driver {
   const { algorithm = "zstd", min = 512 } = options;
-  const level = options.level ?? (algorithm === "zstd" ? 3 : 6);
+  // gzip knows no more than nine
+  const level = algorithm === "gzip" ? Math.min(options.level ?? 6, 9) : (options.level ?? 3);
 
   return delegate(driver, {
     name: algorithm === "none" ? driver.name : `${driver.name}+${algorithm}`,
@@ -60,14 +62,7 @@ export function compressed(driver: Driver, options: CompressedOptions = {}): Dri
     },
     async list(opts) {
       const page = await driver.list(opts);
-      const entries: ListEntry[] = [];
-      for (let at = 0; at < page.entries.length; at += 32) {
-        const part = page.entries.slice(at, at + 32);
-        const heads = await Promise.all(part.map(({ key }) => driver.head(key, opts)));
-        // one that is gone meanwhile was there when the list was made
-        entries.push(...part.map((entry, n) => sized(entry, heads[n])));
-      }
-      return { ...page, entries };
+      return withHeads(driver, page, opts, ({ meta }) => meta === undefined, sized);
     },
 
     async read(key, opts = {}) {
@@ -137,7 +132,7 @@ interface Mark {
   readonly size: number;
 }
 
-function markOf(entry: Entry): Mark | undefined {
+function markOf(entry: Pick<Entry, "meta">): Mark | undefined {
   const [, algorithm, size] = /^(zstd|gzip) (\d+)$/.exec(entry.meta?.[MARK] ?? "") ?? [];
   return algorithm ? { algorithm: algorithm as Algorithm, size: Number(size) } : undefined;
 }
@@ -165,14 +160,19 @@ function plain<E extends Entry>(entry: E): E {
   const { meta, ...others } = entry;
   const { [MARK]: _, ...left } = meta ?? {};
   const known = Object.keys(left).length > 0 ? { meta: left } : {};
-  return { ...others, ...known, size: mark.size, stored: entry.size } as E;
+  return {
+    ...others,
+    ...known,
+    size: mark.size,
+    stored: entry.stored ?? entry.size,
+    compressed: true,
+  } as E;
 }
 
-function sized(entry: ListEntry, head: Entry | undefined): ListEntry {
-  const mark = head && markOf(head);
-  return mark && (entry.etag === undefined || entry.etag === head.etag)
-    ? { ...entry, size: mark.size }
-    : entry;
+function sized({ meta, ...entry }: ListEntry, head: Entry | undefined): ListEntry {
+  const known = entry.etag === undefined || entry.etag === head?.etag ? head?.meta : undefined;
+  const mark = markOf({ meta: meta ?? known ?? {} });
+  return mark ? { ...entry, size: mark.size } : entry;
 }
 
 /** Starts of gzip, zstd, xz, bzip2, zip, 7z, lz4, PNG, JPEG, GIF, WebP/WebM containers, WOFF and WOFF2 files. */

@@ -1,13 +1,20 @@
-import type { Driver } from "./driver.ts";
+import type { Capabilities, Driver } from "./driver.ts";
 
-/** A driver that passes everything on to `driver` but for `own`; what wrappers are made of. */
-export function delegate(driver: Driver, own: Partial<Omit<Driver, "caps">>): Driver {
+/**
+ * A driver that passes everything on to `driver` but for `own`; what wrappers are made of.
+ * @param capsOf what becomes of its capabilities
+ */
+export function delegate(
+  driver: Driver,
+  own: Partial<Omit<Driver, "caps">>,
+  capsOf: (caps: Capabilities) => Capabilities = (caps) => caps,
+): Driver {
   const base: Driver = {
     api: 1,
     name: driver.name,
     // a getter: capabilities may be known only after open()
     get caps() {
-      return driver.caps;
+      return capsOf(driver.caps);
     },
     open: (options) => driver.open(options),
     close: () => driver.close(),

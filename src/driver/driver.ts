@@ -10,8 +10,12 @@ export interface Entry {
   readonly etag: ETag;
   /** bytes */
   readonly size: number;
-  /** bytes that it takes in the store, where a wrapper keeps it smaller than `size` */
+  /** bytes that it takes in the store, where a wrapper keeps it in another size */
   readonly stored?: number;
+  /** a wrapper keeps it compressed */
+  readonly compressed?: true;
+  /** a wrapper keeps it encrypted */
+  readonly sealed?: true;
   /** ms since 1970 by the store's clock. For people and garbage collection; never decides who won. */
   readonly modified: number;
   /** absolute ms since 1970; from then on the entry is absent for get, head, read and put conditions */
@@ -29,7 +33,8 @@ export interface Opened extends Entry {
   readonly stream: ReadableStream<Uint8Array>;
 }
 export type ListEntry = Pick<Entry, "key" | "size" | "modified"> &
-  Partial<Pick<Entry, "etag" | "expires">>;
+  /** `meta` is all of it, or absent: it was not told */
+  Partial<Pick<Entry, "etag" | "expires" | "meta">>;
 
 export interface OpOptions {
   readonly signal?: AbortSignal;

@@ -26,6 +26,13 @@ export { gate, type Gate } from "./gate.ts";
 export { incoming } from "./incoming.ts";
 export { compressed, type CompressedOptions } from "./compressed.ts";
 export { delegate } from "./delegate.ts";
+export {
+  sealed,
+  sealedMeta,
+  type SealedOptions,
+  type SealingKey,
+  type SealingKeys,
+} from "./sealed.ts";
 export { locked, type Locks } from "./locked.ts";
 export { observe, type Call, type Observed, type Operation, type Tally } from "./observe.ts";
 export { openDriver, type Schemes } from "./open.ts";

@@ -23,6 +23,8 @@ export interface Sealer {
   seal(plain: Uint8Array, use: string): string;
   /** @throws E_SERVER_KEY when it was sealed under another key, or for another use */
   open(sealed: string, use: string): Buffer;
+  /** 32 bytes for one use, from which nobody finds the key or those of other uses */
+  derive(use: string): Buffer;
 }
 
 export interface SealerOptions {
@@ -51,8 +53,12 @@ export async function openSealer(
   return found === undefined ? undefined : sealer(parseKey(found, path));
 }
 
-/** What a server says that cannot open what the others can. */
-export function wrongKey(what: string, { folder }: SealerOptions): CitadelError {
+/** What a server says that cannot open what the others can. @param lost what to do when nobody has the key any more */
+export function wrongKey(
+  what: string,
+  { folder }: SealerOptions,
+  lost = "make a new signing key with citadel registry:keys:rotate",
+): CitadelError {
   return new CitadelError(
     "E_SERVER_KEY",
     `${what} is sealed under the key of another server, which this one does not have`,
@@ -60,7 +66,7 @@ export function wrongKey(what: string, { folder }: SealerOptions): CitadelError 
       hint: [
         "give all servers of this store the same CITADEL_SERVER_KEY",
         `or copy ${keyFile} of the other server's data folder to ${folder}`,
-        "the other key is lost: make a new signing key with citadel registry:keys:rotate",
+        `the other key is lost: ${lost}`,
       ],
     },
   );
@@ -124,6 +130,7 @@ function sealer(secret: Buffer): Sealer {
   const id = derive("id", 9).toString("base64url");
   return {
     id,
+    derive: (use) => derive(`use ${use}`, keyBytes),
     seal(plain, use) {
       const iv = randomBytes(ivBytes);
       const cipher = createCipheriv("aes-256-gcm", key, iv).setAAD(Buffer.from(use));

@@ -25,6 +25,8 @@ export interface Harness<S> {
    * is below it (and `b/<place>`, `m/<place>`), and everything is removed after each. @default the store is theirs
    */
   within?(store: S): string;
+  /** bytes of meta that the driver takes, for a wrapper that needs some of them @default 2048 */
+  meta?: number;
   /** why there can be no second instance of one store; what needs one is skipped with this reason */
   alone?: string;
 }
@@ -45,6 +47,8 @@ export interface Scene {
   readonly prefix: string;
   /** bytes that a key may have at most */
   readonly room: number;
+  /** bytes of meta that the driver takes */
+  readonly meta: number;
   /** another instance over the same store, opened */
   second(): Promise<Driver>;
   readonly crash?: () => Promise<void>;

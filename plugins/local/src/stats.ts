@@ -54,7 +54,7 @@ export async function gatherStats(
   const { documents, blobs, compression } = settings.store;
   const common = {
     compression: { enabled: compression !== "none", algorithm: compression },
-    encryption: { enabled: false },
+    encryption: { enabled: settings.encryption.packages },
   };
   let citadel: Citadel;
   try {

@@ -1,4 +1,5 @@
-import { mask, storeUrl, type findSchemes, type Loaded } from "@citadel/core";
+import { mask, storeUrl, type Loaded } from "@citadel/core";
+import type { Driver } from "@citadel/core/driver";
 import { CitadelError } from "@citadel/core/errors";
 import { storeIdOf } from "@citadel/core/secrets";
 import type { Replica } from "@citadel/core/vault";
@@ -24,17 +25,12 @@ export function replicaUrls(
   return [url];
 }
 
-/** Another store of the vault; whoever opens it closes it. @throws E_CONFIG, E_STORE_UNAVAILABLE */
+/** Another store of the vault; whoever opens it closes it. @param driver opened already */
 export async function openReplica(
   documents: string,
-  { compression }: Loaded["settings"]["store"],
-  schemes: ReturnType<typeof findSchemes>,
+  driver: Driver,
 ): Promise<Replica & { close(): Promise<void> }> {
-  const [{ openStores }, { openStore }] = await Promise.all([
-    import("@citadel/core/open"),
-    import("@citadel/core/store"),
-  ]);
-  const driver = await openStores({ documents, blobs: documents, compression }, schemes);
+  const { openStore } = await import("@citadel/core/store");
   const store = openStore({ driver, grace: 60_000, memory: 2 ** 20 });
   const url = mask(documents);
   return { url, id: storeIdOf(url), store, close: () => store.close() };

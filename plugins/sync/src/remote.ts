@@ -12,8 +12,8 @@ export interface Remote {
 /** @throws E_USAGE, E_CONFIG, E_STORE_UNAVAILABLE */
 export async function openRemote(
   { settings }: Loaded,
-  schemes: ReadonlyMap<string, string>,
   flags: { readonly remote: string | undefined; readonly blobs: string | undefined },
+  open: (documents: string, blobs: string) => Promise<Driver>,
 ): Promise<Remote> {
   const documents = urlOf(flags.remote) ?? settings.sync.remote;
   if (documents === undefined)
@@ -25,12 +25,7 @@ export async function openRemote(
     throw new CitadelError("E_USAGE", "the remote store is the one of this registry", {
       hint: ["name another one: --remote <url>"],
     });
-  const { openStores } = await import("@citadel/core/open");
-  const { compression } = settings.store;
-  return {
-    url: mask(documents),
-    driver: await openStores({ documents, blobs, compression }, schemes),
-  };
+  return { url: mask(documents), driver: await open(documents, blobs) };
 }
 
 function urlOf(raw: string | undefined): string | undefined {

@@ -1,4 +1,4 @@
-import { findSchemes, formatSize, type Citadel } from "@citadel/core";
+import { formatSize, type Citadel } from "@citadel/core";
 import { CitadelCommand } from "@citadel/core/command";
 import { CitadelError } from "@citadel/core/errors";
 import type { Driver } from "@citadel/core/driver";
@@ -45,7 +45,9 @@ export abstract class SyncCommand extends CitadelCommand {
   protected async remote(flags: RemoteFlags): Promise<Remote> {
     const { openRemote } = await import("./remote.ts");
     const given = { remote: flags.remote, blobs: flags["remote-blobs"] };
-    this.#remote = await openRemote(await this.settings(), findSchemes(this.config), given);
+    this.#remote = await openRemote(await this.settings(), given, (...urls) =>
+      this.stores(...urls),
+    );
     return this.#remote;
   }
 

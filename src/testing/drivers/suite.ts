@@ -66,7 +66,7 @@ async function play<S>(
     await driver.open();
     return driver;
   };
-  const { alone, crash, prefix = "t/" } = harness;
+  const { alone, crash, meta = 2048, prefix = "t/" } = harness;
   const second = async (): Promise<Driver> => {
     if (alone !== undefined) throw new Alone(alone);
     return open();
@@ -79,6 +79,7 @@ async function play<S>(
       driver,
       caps: driver.caps,
       prefix,
+      meta,
       room: 512 - (place?.length ?? 0),
       key: (tail) => prefix + tail,
       second,

@@ -1,4 +1,3 @@
-import { findSchemes } from "@citadel/core";
 import { SecretsCommand } from "@citadel/core/secrets";
 import { string as text } from "@oclif/core/args";
 import { boolean } from "@oclif/core/flags";
@@ -40,8 +39,7 @@ export default class SecretsSync extends SecretsCommand {
     const items = [];
     const loaded = await this.settings();
     for (const url of replicaUrls(loaded, args.store, acceptFork)) {
-      const { store } = loaded.settings;
-      const replica = await openReplica(url, store, findSchemes(this.config));
+      const replica = await openReplica(url, await this.stores(url));
       try {
         items.push(await vault.sync(replica, { dryRun: flags.status, acceptFork }));
       } finally {

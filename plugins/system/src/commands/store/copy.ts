@@ -1,4 +1,4 @@
-import { CitadelError, findSchemes, formatSize, mask, storeUrl } from "@citadel/core";
+import { CitadelError, formatSize, mask, storeUrl } from "@citadel/core";
 import { CitadelCommand } from "@citadel/core/command";
 import type { Driver } from "@citadel/core/driver";
 import type { Copied, CopyPlan } from "@citadel/core/store";
@@ -100,11 +100,7 @@ export default class StoreCopy extends CitadelCommand {
   }
 
   async #open(documents: string, blobs: string): Promise<Driver> {
-    const { settings } = await this.settings();
-    const { openStores } = await import("@citadel/core/open");
-    const { compression } = settings.store;
-    const stores = { documents, blobs, compression };
-    const driver = await openStores(stores, findSchemes(this.config));
+    const driver = await this.stores(documents, blobs);
     this.#opened.push(driver);
     return driver;
   }
