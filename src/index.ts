@@ -3,7 +3,7 @@ export { createDurations, durationBounds, type Durations } from "./durations.ts"
 export * from "./errors.ts";
 export type * from "./citadel.ts";
 export * from "./config/index.ts";
-export { logger, type Logger } from "./log.ts";
+export { alert, logger, type Logger } from "./log.ts";
 export { nearest } from "./nearest.ts";
 export { findDrivers, findSchemes, type DriverItem } from "./plugins.ts";
 export { discard, replaceFile, withFolder, type Scratch } from "./scratch.ts";

@@ -111,6 +111,10 @@ export interface Settings {
     readonly grace: number;
     /** keep the names of secrets in this machine's own index, unsealed */
     readonly plainNames: boolean;
+    /** path of the rules by which what is due is rotated, see `RotationRules` */
+    readonly rotation: string | undefined;
+    /** the server rotates what is due, by these rules */
+    readonly rotate: boolean;
     /** the server hands out values to those whom the policy of the vault names */
     readonly broker: boolean;
   };

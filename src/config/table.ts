@@ -6,6 +6,7 @@ import {
   choice,
   cidr,
   duration,
+  file,
   flag,
   folder,
   freshness,
@@ -293,6 +294,16 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     type: flag,
     default: true,
     description: "names of secrets in this machine's own index",
+  },
+  "secrets.rotation": {
+    type: file,
+    default: undefined,
+    description: "file that says how secrets are rotated when they are due",
+  },
+  "secrets.rotate": {
+    type: flag,
+    default: false,
+    description: "the server rotates what is due, by that file",
   },
   "secrets.broker": {
     type: flag,

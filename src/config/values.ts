@@ -49,6 +49,9 @@ export const folder: ValueType<string> = {
   parse: (raw, base) => (typeof raw === "string" && raw !== "" ? resolve(base, raw) : undefined),
 };
 
+/** The same of a file. */
+export const file: ValueType<string> = { ...folder, allowed: "a file" };
+
 export const choice = <const T extends string>(...options: readonly T[]): ValueType<T> => ({
   allowed: `one of ${options.join(", ")}`,
   parse: (raw) => options.find((option) => option === raw),

@@ -39,8 +39,9 @@ export interface SecretInfo {
   readonly created: number;
   readonly changed: number;
   readonly expires?: number;
-  /** when it is to be rotated */
+  /** when it is to be rotated, and in which hours of the day */
   readonly due?: number;
+  readonly window?: string;
 }
 
 export type ShownState = VersionState | "expired";
@@ -103,6 +104,8 @@ export interface DueItem {
   readonly at: number;
   /** the time has come */
   readonly over: boolean;
+  /** hours of the day, UTC, in which it is to be rotated */
+  readonly window?: string;
 }
 
 /** What bringing a scope back does to one secret. */

@@ -1,6 +1,13 @@
 import { chmod, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { expect, test } from "vitest";
+import { dirname, join } from "node:path";
+import { readRotationRules, rotateDue } from "@citadel/core/rotation";
+import { readSchedule } from "@citadel/core/vault";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { codeOf } from "../core/registry-harness.ts";
+import { serve } from "../support/citadel.ts";
+import { until } from "../support/until.ts";
+import { machine } from "./machines.ts";
+import { place } from "./place.ts";
 import { seat, type Seat } from "./seat.ts";
 
 /** A policy whose programs are scripts of ours. */
@@ -119,4 +126,95 @@ test("D1 D4: due exits with 3, rotate --generate in one step, and a rotation pol
   expect([failed.code, failed.stderr.includes("cannot be started")]).toEqual([1, true]);
   expect((await run(["secrets:rotate", "a", "--cancel"])).code).toBe(0);
   expect((await run(["secrets:rotate", "a", "--cancel"])).code).toBe(4);
+}, 60_000);
+
+const signal = new AbortController().signal;
+const what = (items: readonly { name: string; what: string }[]) =>
+  Object.fromEntries(items.map((item) => [item.name, item.what]));
+
+test("D4: what is due is rotated by the first rule that fits, in its hours; one that fails goes on later and stops no other", async () => {
+  const noon = Date.UTC(2026, 2, 1, 12);
+  vi.useFakeTimers({ toFake: ["Date"], now: noon });
+  onTestFinished(() => void vi.useRealTimers());
+  const { driver, folder } = await place();
+  const vault = (await machine(driver, dirname(folder))).open();
+  await vault.init();
+  const value = async (name: string, label = "current") =>
+    (await vault.get({ name }, { label })).value.toString();
+  for (const name of ["db", "other", "late", "b", "rest"]) {
+    await vault.set({ name, scope: name === "b" ? "dev" : "production" }, Buffer.from("old"));
+    const window = name === "late" ? "02:00-04:00" : undefined;
+    if (name !== "rest") await vault.describe({ name }, { schedule: readSchedule("1d", window) });
+  }
+  const gate = join(dirname(folder), "gate");
+  const file = join(dirname(folder), "rules.json");
+  const rules = {
+    "production/db": { generate: { length: 20 }, test: ["/usr/bin/test", "-e", gate] },
+    "production/*": { generate: { length: 30 }, grace: "1h" },
+  };
+  await writeFile(file, JSON.stringify(rules), { mode: 0o600 });
+  const options = { rules: await readRotationRules(file), signal };
+  expect(await rotateDue(vault, options)).toEqual([]);
+  // late was due at two, and nobody did it
+  vi.setSystemTime(noon + 2 * 86_400_000);
+  const expected = { db: "failed", other: "rotated", late: "waits", b: "left" };
+  const plan = await rotateDue(vault, { ...options, dryRun: true });
+  expect(what(plan)).toEqual({ ...expected, db: "rotated" });
+  const none = await rotateDue(vault, { ...options, before: async () => false });
+  expect(none.some((item) => item.what === "rotated")).toBe(false);
+  expect(await value("other")).toBe("old");
+  expect(what(await rotateDue(vault, options))).toEqual(expected);
+  expect([await value("db"), await value("rest"), await value("b")]).toEqual(["old", "old", "old"]);
+  expect(await value("other")).toMatch(/^[A-Za-z0-9]{30}$/);
+  const pending = await value("db", "pending");
+  await writeFile(gate, "");
+  vi.setSystemTime(noon + 2 * 86_400_000 + 15 * 3_600_000);
+  expect(what(await rotateDue(vault, options))).toEqual({
+    ...{ db: "rotated", late: "rotated", b: "left" },
+  });
+  expect(await value("db")).toBe(pending);
+});
+
+test("D4: rotate --due from the command line, and rules that are not understood or that others can write", async () => {
+  const { run, path, fill } = await seat();
+  await fill({ "production/db": "old", "dev/a": "old" });
+  for (const name of ["db", "a"]) await run(["secrets:edit", name, "--every", "1ms"]);
+  const file = join(path, "rules.json");
+  const rules = { "production/*": { generate: { length: 30 } } };
+  await writeFile(file, JSON.stringify(rules), { mode: 0o600 });
+  const due = ["secrets:rotate", "--due", "--policy", file];
+  const done = await run([...due, "--json"]);
+  expect([done.code, what(JSON.parse(done.stdout).items)]).toEqual([
+    3,
+    { db: "rotated", a: "left" },
+  ]);
+  for (const args of [["--due"], ["db", "--due", "--policy", file], []])
+    expect((await run(["secrets:rotate", ...args])).code, args.join(" ")).toBe(2);
+  for (const wrong of [{ "dev/*": { grace: "1h" } }, [], { "dev/*": [] }, { "dev/*": { x: 1 } }]) {
+    await writeFile(file, JSON.stringify(wrong));
+    expect(await codeOf(readRotationRules(file)), JSON.stringify(wrong)).toBe("E_USAGE");
+  }
+  await writeFile(file, JSON.stringify(rules));
+  await chmod(file, 0o666);
+  expect(await codeOf(readRotationRules(file))).toBe("E_USAGE");
+}, 60_000);
+
+test("D4: a server rotates what is due, when it is told to and has an identity", async () => {
+  const at = await seat();
+  const { run, path, home, env } = at;
+  await at.fill({ "production/db": "old" });
+  await run(["secrets:edit", "db", "--every", "1ms"]);
+  const got = join(path, "got");
+  const file = await scripts(at, `cat > ${got}`, "true");
+  const policy: object = JSON.parse(await readFile(file, "utf8"));
+  await writeFile(file, JSON.stringify({ "production/*": policy }), { mode: 0o600 });
+  const told = { CITADEL_SECRETS_ROTATION: file, CITADEL_SECRETS_ROTATE: "true" };
+  const server = await serve({ home, env: { ...env, ...told } });
+  await until(async () => {
+    const value = (await run(["secrets:get", "db"])).stdout;
+    return value !== "old" && value === (await readFile(got, "utf8"));
+  });
+  await server.stop();
+  // its own key is on record as the one that did it, and no value in what it said
+  expect(server.log()).not.toContain(await readFile(got, "utf8"));
 }, 60_000);

@@ -5,4 +5,4 @@ export {
   type SecretsManagerOptions,
   type VersionHistory,
 } from "./manager.ts";
-export type { RotationPolicy } from "./rotation.ts";
+export type { RotationPolicy } from "@citadel/core/rotation";

@@ -2,7 +2,7 @@ import { CitadelError } from "@citadel/core/errors";
 import { drawMermaid, drawTree } from "@citadel/core/graph";
 import type { InstalledOptions } from "@citadel/core/installed";
 import type { Changed, GetOptions, Read, SetOptions, VersionInfo } from "@citadel/core/vault";
-import type { RotationPolicy } from "./rotation.ts";
+import type { RotationPolicy } from "@citadel/core/rotation";
 
 export interface SecretsManagerOptions extends InstalledOptions {
   /** of the vault's key file; asked for when the vault is opened */
@@ -80,7 +80,7 @@ export async function openSecretsManager({
       if ("generate" in options) return vault.rotate(which, bytes(generate(options.generate)));
       if (!("policy" in options)) return vault.rotate(which, bytes(options.value));
       const { policy, value } = options;
-      const { rotateInSteps } = await import("./rotation.ts");
+      const { rotateInSteps } = await import("@citadel/core/rotation");
       return rotateInSteps(vault, {
         which,
         policy: { timeout: 60_000, ...policy },

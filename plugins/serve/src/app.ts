@@ -5,8 +5,8 @@ import { createJwts } from "@citadel/core/keys";
 import type { Limits } from "@citadel/core/limits";
 import { createApprovals } from "./auth/approvals.ts";
 import type { Guard as PublishGuard } from "@citadel/core/guard";
-import { createServerVault } from "./broker/vault.ts";
 import { createSessions } from "./dashboard/session.ts";
+import { createServerVault, type ServerVault } from "./broker/vault.ts";
 import { callerOf, type Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
 import { AskedRequest, createResponder, type Asked, type Peer } from "./http/exchange.ts";
@@ -38,6 +38,7 @@ export interface App {
   /** The install path without Request and Response, for runtimes that can send bytes more cheaply. */
   readonly install: Install;
   readonly monitor: Monitor;
+  readonly vault: ServerVault;
 }
 
 /** The registry as a function of requests; needs no port. */
@@ -101,6 +102,7 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
   return {
     install,
     monitor,
+    vault,
     async fetch(request, peer = {}) {
       const asked = new AskedRequest(request, peer);
       const quick = install(asked);

@@ -103,6 +103,7 @@ function infoOf(found: Found, now: number): SecretInfo | undefined {
     ...(description !== undefined && { description }),
     ...(expires !== undefined && { expires }),
     ...(schedule && { due: dueAt(schedule, madeAt(secret), secret.id) }),
+    ...(schedule?.window !== undefined && { window: schedule.window }),
   };
 }
 
@@ -138,10 +139,11 @@ export async function versions(session: Session, which: Which) {
 /** What has to be rotated, or ends, until a time, the most urgent first. @param until ms since 1970 */
 export async function due(session: Session, until: number): Promise<readonly DueItem[]> {
   const now = Date.now();
-  const items = (await list(session)).flatMap(({ scope, name, state, expires, due: at }) => {
+  const items = (await list(session)).flatMap((one) => {
+    const { scope, name, state, expires, due: at, window } = one;
     if (state === "deleted" || state === "destroyed") return [];
     return [
-      { scope, name, why: "rotation" as const, at },
+      { scope, name, why: "rotation" as const, at, ...(window !== undefined && { window }) },
       { scope, name, why: "expiry" as const, at: expires },
     ].flatMap((one) =>
       one.at === undefined || one.at > until ? [] : [{ ...one, at: one.at, over: one.at <= now }],

@@ -77,10 +77,12 @@ async function serveHere(
   const server = await startServer({ app, hosts: host, port, log: requestLog });
   const unmonitor = await app.monitor.start(() => server.connections());
   const deliveries = startDeliveries(opened);
+  const { startRotation } = await import("../broker/rotation.ts");
+  const unrotate = startRotation(opened, app.vault);
   return {
     port: server.port,
     async stop(grace) {
-      await Promise.all([server.stop(grace), deliveries.stop()]);
+      await Promise.all([server.stop(grace), deliveries.stop(), unrotate()]);
       unmonitor();
       switches.stop();
     },

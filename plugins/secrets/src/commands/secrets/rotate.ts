@@ -1,5 +1,5 @@
 import { CitadelError } from "@citadel/core/errors";
-import { keyArg, scopeFlag, SecretsCommand, type VaultFlags } from "@citadel/core/secrets";
+import { scopeFlag, SecretsCommand, type VaultFlags } from "@citadel/core/secrets";
 import { defaultLength, generate } from "@citadel/core/vault";
 import { string as text } from "@oclif/core/args";
 import { boolean, string } from "@oclif/core/flags";
@@ -14,9 +14,10 @@ export default class SecretsRotate extends SecretsCommand {
     "<%= config.bin %> <%= command.id %> db/password -s production < value",
     "<%= config.bin %> <%= command.id %> db/password --policy rotate.json",
     "<%= config.bin %> <%= command.id %> db/password --cancel",
+    "<%= config.bin %> <%= command.id %> --due --policy rules.json",
   ];
   static override args = {
-    key: keyArg,
+    key: text({ ignoreStdin: true, description: "name, such as db/password; none with --due" }),
     value: text({
       ignoreStdin: true,
       description: "- for standard input; anything else can be seen by others",
@@ -29,11 +30,23 @@ export default class SecretsRotate extends SecretsCommand {
       exclusive: ["policy", "generate"],
       description: "give up a rotation under way; its version is deleted",
     }),
+    due: boolean({
+      exclusive: ["cancel", "generate", "scope"],
+      description: "all that is due, by the rules of --policy or of secrets.rotation",
+    }),
+    "dry-run": boolean({
+      char: "n",
+      dependsOn: ["due"],
+      description: "only show what would be rotated",
+    }),
     ...generateFlags,
   };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(SecretsRotate);
+    if (flags.due) return this.#due(args.key, flags);
+    if (args.key === undefined)
+      throw new CitadelError("E_USAGE", "no secret is named", { hint: ["or rotate all: --due"] });
     const which = { name: args.key, scope: flags.scope };
     if (flags.cancel) return this.#cancel(which, flags);
     const { length = defaultLength, symbols } = flags;
@@ -53,7 +66,7 @@ export default class SecretsRotate extends SecretsCommand {
       this.success(`${done.scope}/${done.name} is at version ${done.version}`);
       return done;
     }
-    const { rotateInSteps } = await import("../../rotation.ts");
+    const { rotateInSteps } = await import("@citadel/core/rotation");
     const done = await rotateInSteps(vault, {
       ...{ which, policy, value, signal: this.signal },
       done: (step) => this.note(`${step}: done`),
@@ -62,8 +75,24 @@ export default class SecretsRotate extends SecretsCommand {
     return { ...done, name: args.key };
   }
 
+  async #due(
+    key: string | undefined,
+    flags: VaultFlags & { readonly policy: string | undefined; readonly "dry-run": boolean },
+  ): Promise<object> {
+    if (key !== undefined) throw new CitadelError("E_USAGE", "--due takes no name");
+    const { dueColumns, exitOf, rulesOf } = await import("../../rotate-due.ts");
+    const rules = await rulesOf(flags.policy ?? (await this.settings()).settings.secrets.rotation);
+    const { rotateDue } = await import("@citadel/core/rotation");
+    const options = { rules, signal: this.signal, dryRun: flags["dry-run"] };
+    const items = await rotateDue(await this.vault(flags), options);
+    await this.table(items, dueColumns);
+    if (items.length === 0) this.note("nothing is due");
+    process.exitCode = exitOf(items);
+    return { items };
+  }
+
   async #policy(path: string) {
-    const { readRotationPolicy } = await import("../../rotation.ts");
+    const { readRotationPolicy } = await import("@citadel/core/rotation");
     return readRotationPolicy(path);
   }
 

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
-import { environment } from "@citadel/core";
-import { CitadelError } from "@citadel/core/errors";
-import { scrubbed } from "@citadel/core/run";
+import { environment } from "../../config/environment.ts";
+import { CitadelError } from "../../errors.ts";
+import { scrubbed } from "../run/variables.ts";
 
 export interface HookOptions {
   /** program and its arguments; no shell reads them */
