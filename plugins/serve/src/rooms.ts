@@ -43,8 +43,11 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
     // of the last handler that ran; where no route fits that is this one
     const route = routePath(c);
     if (route !== "/*") c.env.matched(route);
-    // answers here are small and whole but for tarballs, which say their length; clients size their caches by it
-    const streams = c.res.body === null || c.res.headers.has("content-length");
+    // answers here are small and whole but for tarballs, which say their length, and the log; clients size their caches by it
+    const streams =
+      c.res.body === null ||
+      c.res.headers.has("content-length") ||
+      c.res.headers.get("content-type") === "application/x-ndjson";
     const bytes = streams ? undefined : await c.res.arrayBuffer();
     c.res = new Response(bytes ?? c.res.body, c.res);
     const { headers } = c.res;

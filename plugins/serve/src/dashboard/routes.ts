@@ -4,6 +4,7 @@ import { getPath } from "../npm/routes.ts";
 import { param, type Env, type Handler, type Visit } from "../npm/room.ts";
 import { loadAssets, type Assets } from "./assets.ts";
 import { dashboardDocument } from "./document.ts";
+import { getLog, getLogLines } from "./log.ts";
 import { getPackages } from "./packages.ts";
 import { deleteSession, getSession, postSession } from "./sign-in.ts";
 
@@ -27,6 +28,8 @@ export function dashboardRoutes(): Hono<Env> {
     .post("/_dashboard/api/session", postSession)
     .delete("/_dashboard/api/session", deleteSession)
     .get("/_dashboard/api/packages", getPackages)
+    .get("/_dashboard/api/log", getLog)
+    .get("/_dashboard/api/log.ndjson", getLogLines)
     .all("/_dashboard/api/*", nothing)
     .get("/_dashboard/assets/:file", async (c) =>
       (await assets()).answer(param(c, "file"), c.env.asked),

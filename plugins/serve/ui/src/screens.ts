@@ -9,6 +9,8 @@ export type Screen = ComponentType<ScreenProps>;
 export interface Route {
   /** of the path below `/_dashboard` */
   readonly pattern: RegExp;
+  /** for administrators: how it is called where nobody else sees it */
+  readonly admin?: string;
   readonly load: () => Promise<{ readonly default: Screen }>;
 }
 
@@ -20,6 +22,17 @@ export const routes: readonly Route[] = [
     pattern: /^\/package\/(?<name>(?:@[^/]+\/)?[^/@][^/]*)(?<rest>(?:\/.*)?)$/,
     load: () => import("./screens/package/index.tsx"),
   },
+  {
+    pattern: /^\/security$/,
+    admin: "Security",
+    load: () => import("./screens/security/index.tsx"),
+  },
+  {
+    pattern: /^\/configuration$/,
+    admin: "Configuration",
+    load: () => import("./screens/configuration/index.tsx"),
+  },
+  { pattern: /^\/audit$/, admin: "Audit", load: () => import("./screens/audit.tsx") },
   { pattern: /^\/sign-in$/, load: () => import("./screens/sign-in.tsx") },
   { pattern: /^\/set-up$/, load: () => import("./screens/set-up.tsx") },
 ];

@@ -1,12 +1,18 @@
 import { CitadelError, parseMoment } from "@citadel/core";
 import { CitadelCommand } from "@citadel/core/command";
+import {
+  cursorOf,
+  itemsOf,
+  journal,
+  positionOf,
+  type AnyKind,
+  type LogItem,
+} from "@citadel/core/journal";
 import { kinds } from "@citadel/core/kinds";
 import { clean, sizeText, timeText } from "@citadel/core/terminal";
 import { boolean, integer, string } from "@oclif/core/flags";
 import { packageAsOf, packagesAsOf } from "../log/as-of.ts";
 import { openTail } from "../log/follow.ts";
-import { itemsOf, type LogItem } from "../log/item.ts";
-import { cursorOf, journal, positionOf, type AnyKind } from "../log/journal.ts";
 
 /** Exit code for a history that is not what was written. */
 const damaged = 6;

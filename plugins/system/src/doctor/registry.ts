@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { kinds } from "@citadel/core/kinds";
 import type { Citadel } from "@citadel/core";
 import { purposes } from "@citadel/core/keys";
-import { journal } from "../log/journal.ts";
+import { journal } from "@citadel/core/journal";
 import { failure, good, note, problem, warning, type Finding, type Patient } from "./finding.ts";
 
 /** documents of a kind, and objects of a document, that a short look checks */

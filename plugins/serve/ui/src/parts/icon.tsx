@@ -20,7 +20,7 @@ const shapes = {
   download: "M12 4v11m-5-4.5 5 5 5-5M4 20h16",
   external: "M14 4h6v6m0-6-9 9M18 14v6H4V6h6",
   trash: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13",
-  key: "M15 9a5 5 0 1 1-3.2 4.7L4 21v-3h3v-3h3l1.6-1.6",
+  key: "M15 4a5 5 0 1 0 0 10 5 5 0 0 0 0-10M11.5 12.5 4 20m3-3 3 3",
   terminal: "m5 7 5 5-5 5m7 0h7",
   list: "M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01",
   file: "M6 3h8l5 5v13H6zM14 3v5h5",

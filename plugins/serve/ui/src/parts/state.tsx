@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import type { Failure } from "../api.ts";
-import { href } from "../router.ts";
+import { href, path } from "../router.ts";
 import type { Loading } from "../resource.ts";
 import { Icon, type IconName } from "./icon.tsx";
 
@@ -65,7 +65,7 @@ export const NeedsSignIn = ({ what }: { readonly what: string }) => (
   <Empty icon="key" title="Sign in to see this">
     <p>{sentence(what)}</p>
     <p>
-      <a class="button primary" href={href("/sign-in")}>
+      <a class="button primary" href={href(`/sign-in?to=${encodeURIComponent(path.value)}`)}>
         Sign in
       </a>
     </p>

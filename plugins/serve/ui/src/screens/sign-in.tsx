@@ -5,7 +5,7 @@ import { Field } from "../parts/field.tsx";
 import { Page } from "../parts/page.tsx";
 import { sentence } from "../parts/state.tsx";
 import { unexpected } from "../resource.ts";
-import { go } from "../router.ts";
+import { go, query } from "../router.ts";
 import { session, signIn, type SignIn } from "../session.ts";
 
 /** By name and password, or by a token; a code is asked for where the account needs one. */
@@ -32,7 +32,7 @@ export default function SignInScreen() {
     try {
       await signIn(by);
       notify(`Signed in as ${session.value?.user ?? ""}`);
-      go("/", { replace: true });
+      go(new URLSearchParams(query.value).get("to") ?? "/", { replace: true });
     } catch (error) {
       failure.value = isFailure(error) ? error : unexpected(error);
     } finally {

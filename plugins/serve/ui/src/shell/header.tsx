@@ -9,7 +9,12 @@ import { theme, toggleTheme } from "../theme.ts";
 const site = document.body.dataset["site"] ?? "";
 
 /** `under`: the first part of addresses that belong to it */
-const places = [{ name: "Packages", to: "/", under: /^\/(?:$|package)/, admin: false }] as const;
+const places = [
+  { name: "Packages", to: "/", under: /^\/(?:$|package)/, admin: false },
+  { name: "Security", to: "/security", under: /^\/security/, admin: true },
+  { name: "Configuration", to: "/configuration", under: /^\/configuration/, admin: true },
+  { name: "Audit", to: "/audit", under: /^\/audit/, admin: true },
+] as const;
 
 export function Header({ onHelp }: { readonly onHelp: () => void }) {
   const open = useSignal(false);

@@ -1,11 +1,11 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Page } from "../parts/page.tsx";
-import { Failed, Wait } from "../parts/state.tsx";
+import { Failed, NeedsSignIn, Wait } from "../parts/state.tsx";
 import { unexpected } from "../resource.ts";
 import { href, path } from "../router.ts";
 import { routeOf, type Route, type Screen } from "../screens.ts";
-import { loadSession, session, sessionFailure } from "../session.ts";
+import { isAdmin, loadSession, session, sessionFailure } from "../session.ts";
 
 /** The screen of the address. */
 export function Outlet() {
@@ -43,6 +43,18 @@ export function Outlet() {
       </Page>
     );
   if (!session.value || !shown.value) return <Wait />;
+  if (route?.admin !== undefined && !isAdmin.value)
+    return (
+      <Page title={route.admin}>
+        <NeedsSignIn
+          what={
+            session.value.user === null
+              ? "only an administrator sees this"
+              : `${session.value.user} is no administrator, or this session may not be one`
+          }
+        />
+      </Page>
+    );
   const { screen: Shown } = shown.value;
   return <Shown params={shown.value.route === route ? found.params : {}} />;
 }

@@ -1,5 +1,5 @@
-import { errorCode } from "@citadel/core/errors";
-import type { Kind, PastEntry, Store } from "@citadel/core/store";
+import { errorCode } from "../errors.ts";
+import type { Kind, PastEntry, Store } from "../store/types.ts";
 
 // oxlint-disable-next-line no-explicit-any -- each kind has states and events of its own
 export type AnyKind = Kind<any, unknown>;

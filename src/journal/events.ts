@@ -1,5 +1,5 @@
-import { mask } from "@citadel/core/config";
-import { hex } from "@citadel/core/fields";
+import { mask } from "../config/index.ts";
+import { hex } from "../live/fields.ts";
 
 /** The fields of events that are told. What is not named here, such as hashes of passwords, never leaves the store. */
 interface Told {

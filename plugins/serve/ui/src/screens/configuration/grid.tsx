@@ -1,0 +1,127 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { announce } from "../../announce.ts";
+import { addressOf, both, bytes, two, type ByteInfo } from "./bytes.ts";
+import { flashing, pending, write } from "./state.ts";
+
+/** The thirteen bytes, each a cell: arrow keys go through them, Enter edits one. */
+export function Grid({ values }: { readonly values: readonly number[] }) {
+  const at = useSignal(0);
+  const editing = useSignal<number | undefined>(undefined);
+  const grid = useRef<HTMLDivElement>(null);
+  const focus = (offset: number): void => {
+    at.value = Math.min(Math.max(offset, 0), bytes.length - 1);
+    grid.current?.querySelectorAll<HTMLElement>("button")[at.value]?.focus();
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (editing.value !== undefined) return;
+    const steps: Readonly<Record<string, number>> = {
+      ArrowRight: at.value + 1,
+      ArrowLeft: at.value - 1,
+      Home: 0,
+      End: bytes.length - 1,
+    };
+    const to = steps[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    focus(to);
+  };
+  const end = (offset: number): void => {
+    editing.value = undefined;
+    // the button is back after the next paint
+    requestAnimationFrame(() => focus(offset));
+  };
+  return (
+    <div ref={grid} class="bytes" role="grid" aria-label="The thirteen bytes" onKeyDown={onKeyDown}>
+      <div role="row">
+        {bytes.map((info) => {
+          const { offset, name, fixed } = info;
+          const value = values[offset] ?? 0;
+          const state = [
+            flashing.value.has(offset) && "flash",
+            pending.value.some((edit) => edit.offset === offset) && "pending",
+            fixed !== undefined && "fixed",
+          ];
+          return (
+            <div
+              key={offset}
+              role="gridcell"
+              class={`byte ${state.filter(Boolean).join(" ")}`}
+              aria-readonly={fixed !== undefined}
+            >
+              <span class="offset" aria-hidden="true">
+                {two(offset).toUpperCase()}
+              </span>
+              {editing.value === offset ? (
+                <Editor info={info} value={value} onEnd={() => end(offset)} />
+              ) : (
+                <button
+                  type="button"
+                  tabIndex={at.value === offset ? 0 : -1}
+                  aria-label={`byte ${addressOf(offset)}, ${name}, ${both(value)}`}
+                  onFocus={() => (at.value = offset)}
+                  onClick={() => {
+                    if (fixed === undefined) editing.value = offset;
+                    else announce(`This byte is not edited: ${fixed}`);
+                  }}
+                >
+                  {two(value)}
+                </button>
+              )}
+              <span class="name" aria-hidden="true">
+                {name}
+              </span>
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+/** Two hexadecimal digits; the second one writes, Esc gives up. */
+function Editor({
+  info: { offset, name, least, most },
+  value,
+  onEnd,
+}: {
+  readonly info: ByteInfo;
+  readonly value: number;
+  readonly onEnd: () => void;
+}) {
+  const field = useRef<HTMLInputElement>(null);
+  // what stood there when somebody began: a change from elsewhere in the meantime must not be overwritten unseen
+  const before = useRef(value);
+  useEffect(() => field.current?.select(), []);
+  const typed = (text: string): void => {
+    if (field.current && !/^[\da-f]{0,2}$/i.test(text))
+      field.current.value = text.replace(/[^\da-f]/gi, "").slice(0, 2);
+    if (!/^[\da-f]{2}$/i.test(text)) return;
+    const to = Number.parseInt(text, 16);
+    if (to < least || to > most) {
+      announce(`${name} is from ${least} to ${most}`);
+      field.current?.select();
+      return;
+    }
+    onEnd();
+    void write({ offset, from: before.current, to });
+  };
+  return (
+    <input
+      ref={field}
+      defaultValue={two(value)}
+      maxLength={2}
+      inputMode="text"
+      autoComplete="off"
+      autoCapitalize="none"
+      spellcheck={false}
+      aria-label={`New value of byte ${addressOf(offset)}, ${name}, two hexadecimal digits`}
+      onInput={(event) => typed(event.currentTarget.value)}
+      onBlur={onEnd}
+      onKeyDown={(event) => {
+        if (event.key === "Escape") onEnd();
+        if (event.key === "Enter") typed(event.currentTarget.value.padStart(2, "0"));
+      }}
+    />
+  );
+}

@@ -1,0 +1,11 @@
+export { itemsOf, type LogItem } from "./item.ts";
+export {
+  cursorOf,
+  documents,
+  journal,
+  positionOf,
+  type AnyKind,
+  type JournalEntry,
+  type JournalOptions,
+  type Listed,
+} from "./journal.ts";
