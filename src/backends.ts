@@ -1,4 +1,5 @@
 import type { Dirs, Settings } from "./config/index.ts";
+import { holdsReference, later, withSecrets, type Later, type Secret } from "./config/reference.ts";
 import { mask } from "./config/mask.ts";
 import type { Capabilities, Driver, Key } from "./driver/driver.ts";
 import { compressed, observe, openDriver, sealed, split, type Observed } from "./driver/index.ts";
@@ -25,7 +26,8 @@ export type Schemes = ReadonlyMap<string, string>;
 export interface Stores
   extends
     Pick<Settings["store"], "documents" | "blobs" | "compression" | "compressionLevel">,
-    SealerOptions {
+    Pick<SealerOptions, "folder"> {
+  readonly serverKey: string | undefined;
   /** whether packages are sealed from now on; what is sealed already is read in either case */
   readonly encryption: boolean;
 }
@@ -45,32 +47,53 @@ export const storesOf = (
   folder: dirs.data,
 });
 
-/** The stores of a registry as one driver, for what works below it; the caller closes it. Throws like {@link openBackends}. */
-export const openStores = async (stores: Stores, schemes: Schemes): Promise<Driver> =>
-  joined(...(await openBackends(stores, schemes)));
+/**
+ * The stores of a registry as one driver, for what works below it; the caller closes it. Throws like {@link openBackends}.
+ * @param secret what their addresses refer to
+ */
+export async function openStores(
+  stores: Stores,
+  schemes: Schemes,
+  secret: Secret,
+): Promise<Driver> {
+  const documents = await withSecrets(stores.documents, "the address of the store", secret);
+  return joined(...(await openBackends({ ...stores, documents }, schemes, () => secret)));
+}
 
 /** Both stores as one driver. */
 export const joined = (documents: Backend, blobs?: Backend): Driver =>
   blobs ? split({ docs: documents.driver, blobs: blobs.driver, small: SMALL }) : documents.driver;
 
-/** @throws E_CONFIG for an unknown scheme or a store that cannot keep its promises, E_STORE_UNAVAILABLE */
+/**
+ * A store of blobs whose address refers to a secret is opened when it is needed: the vault lies in that of documents.
+ * @param secretOf reads what settings refer to, from the vault in these documents
+ * @throws E_CONFIG for an unknown scheme or a store that cannot keep its promises, E_STORE_UNAVAILABLE
+ */
 export async function openBackends(
-  { documents, blobs, compression, compressionLevel: level, encryption, ...key }: Stores,
+  { documents, blobs, compression, compressionLevel: level, encryption, serverKey, folder }: Stores,
   schemes: Schemes,
+  secretOf: (documents: Backend) => Secret,
 ): Promise<[Backend, Backend?]> {
+  if (holdsReference(documents)) throw vaultInside();
   const plain = await openDriver(documents, schemes);
   if (plain.caps.cas !== "full" && plain.caps.cas !== "process") {
     await plain.close();
     throw cannotHoldDocuments(documents, plain);
   }
-  const keys = sealingKeys(plain, key);
+  const secret = secretOf(backend("documents", documents, plain));
+  const keys = sealingKeys(plain, { folder, serverKey: keyOf(serverKey, secret) });
   const seal = (driver: Driver): Driver =>
     sealed(driver, { keys, seal: encryption, covers: isContent, already: isRecord });
   const docs = seal(plain);
   if (blobs === documents) return [backend("documents", documents, docs)];
   try {
     // tarballs are compressed already and are left as they are; documents are small and hot
-    const big = compressed(seal(await openDriver(blobs, schemes)), {
+    const open = async (): Promise<Driver> =>
+      openDriver(await withSecrets(blobs, "store.blobs", secret), schemes);
+    const store = holdsReference(blobs)
+      ? (await import("./driver/deferred.ts")).deferred("blobs", open)
+      : await open();
+    const big = compressed(seal(store), {
       algorithm: compression,
       ...(level !== undefined && { level }),
     });
@@ -87,6 +110,15 @@ const isContent = (key: Key): boolean => /^[bmc]\//.test(key);
 /** A record of the vault is sealed to its members, who need not have the key of this server. */
 const isRecord = (key: Key, body: Uint8Array): boolean =>
   key.startsWith("m/") && Buffer.from(body.subarray(0, 15)).toString() === '{"ciphertext":"';
+
+/** The key of the server, which may be a secret of the vault. */
+export const keyOf = (serverKey: string | undefined, secret: Secret): Later | undefined =>
+  serverKey === undefined ? undefined : later(serverKey, "the key of the server", secret);
+
+const vaultInside = (): CitadelError =>
+  new CitadelError("E_CONFIG", "store.documents cannot refer to a secret: the vault lies in it", {
+    hint: ["write its credentials into a variable: CITADEL_STORE_DOCUMENTS"],
+  });
 
 /** Changes of documents need compare-and-set; without it two publishers would silently undo each other's work. */
 function cannotHoldDocuments(url: string, { name, caps }: Driver): CitadelError {

@@ -1,4 +1,12 @@
-import { boundOf, joined, openBackends, storesOf, type Backend, type Schemes } from "./backends.ts";
+import {
+  boundOf,
+  joined,
+  keyOf,
+  openBackends,
+  storesOf,
+  type Backend,
+  type Schemes,
+} from "./backends.ts";
 import { createAccess, type Access } from "./access/access.ts";
 import { createAccounts } from "./access/accounts.ts";
 import type { ApiKeys } from "./access/api-keys.ts";
@@ -11,7 +19,8 @@ import type { Cache } from "./cache/types.ts";
 import { keepCurrent } from "./catalog/current.ts";
 import { catalogPath } from "./catalog/path.ts";
 import type { Catalog } from "./catalog/types.ts";
-import { environment, type Environment } from "./config/environment.ts";
+import { environment, take, type Environment } from "./config/environment.ts";
+import { withSecrets, type Secret } from "./config/reference.ts";
 import { isLoopback } from "./config/hosts.ts";
 import type { Dirs, Settings } from "./config/index.ts";
 import type { Changes } from "./changes/changes.ts";
@@ -83,6 +92,10 @@ export interface Citadel {
   /** how often tarballs were fetched */
   readonly downloads: Downloads;
   readonly keys: Keys;
+  /** what settings refer to */
+  readonly secret: Secret;
+  /** CITADEL_IDENTITY, which processes started from here do not get */
+  identity(): string | undefined;
   /** other registries behind this one; undefined where none are configured */
   readonly upstream: Upstream | undefined;
   /** most ms that a glance at a package is behind what other processes wrote; 0: not at all */
@@ -133,9 +146,22 @@ export async function openCitadel({
   crash,
 }: OpenOptions): Promise<Citadel> {
   const proxies = settings.upstream.registries.length > 0;
-  const [documents, blobs] = await openBackends(storesOf(settings, dirs, serverKey), schemes);
-  const backends = blobs ? [documents, blobs] : [documents];
+  let taken: string | undefined;
+  const identity = (): string | undefined => (taken ??= take("CITADEL_IDENTITY"));
   const crashing = crashAt(crash);
+  const secretOf = (where: Backend): Secret => {
+    const reading = lazy(async () => {
+      const { settingSecrets } = await import("./secrets/settings.ts");
+      const { grace } = settings.store;
+      const held = openStore({ driver: where.driver, grace, memory: 1 << 20 });
+      return settingSecrets({ store: held, backends: [where], dirs, crash: crashing, identity });
+    });
+    return async (...asked) => (await reading())(...asked);
+  };
+  const own = storesOf(settings, dirs, serverKey);
+  const [documents, blobs] = await openBackends(own, schemes, secretOf);
+  const secret = secretOf(documents);
+  const backends = blobs ? [documents, blobs] : [documents];
   const staleness = boundOf(settings.store.freshness, documents.driver.caps);
   const driver = joined(documents, blobs);
   const store = openStore({
@@ -170,7 +196,7 @@ export async function openCitadel({
     return createRefusals(driver);
   });
   const downloads = createDownloads(driver);
-  const keys = createKeys({ store, serverKey, folder: dirs.data });
+  const keys = createKeys({ store, serverKey: keyOf(serverKey, secret), folder: dirs.data });
   const accounts = createAccounts({
     store,
     keys,
@@ -183,7 +209,9 @@ export async function openCitadel({
   });
   const limits = lazy(async () => {
     const { openLimits } = await import("./limits/limits.ts");
-    return openLimits({ driver, redis: settings.redis.url, schemes });
+    const { url } = settings.redis;
+    const redis = url === undefined ? url : await withSecrets(url, "redis.url", secret);
+    return openLimits({ driver, redis, schemes });
   });
   const scopes = createScopes({ store, accounts });
   const open = settings.server.host.every(isLoopback);
@@ -211,14 +239,7 @@ export async function openCitadel({
     ? await (
         await import("./upstream/upstream.ts")
       ).openUpstream({
-        async secret(reference) {
-          const [{ openUnasked }, { readValueOf }] = await Promise.all([
-            import("./secrets/unasked.ts"),
-            import("./vault/reference.ts"),
-          ]);
-          const vault = openUnasked({ store, backends, dirs, crash: crashing });
-          return (await readValueOf(vault, reference)).toString();
-        },
+        secret,
         settings,
         dirs,
         store,
@@ -258,7 +279,10 @@ export async function openCitadel({
   const cache = lazy(async () => {
     const { openCache } = await import("./cache/cache.ts");
     const memoryBytes = settings.views.memory / 4;
-    return openCache({ tiers: settings.cache.tiers, dirs, schemes, memoryBytes });
+    const tiers = await Promise.all(
+      settings.cache.tiers.map((tier) => withSecrets(tier, "cache.tiers", secret)),
+    );
+    return openCache({ tiers, dirs, schemes, memoryBytes });
   });
   const catalog = lazy(async () => {
     const { openCatalog } = await import("./catalog/catalog.ts");
@@ -322,6 +346,8 @@ export async function openCitadel({
     live,
     advisories,
     keys,
+    secret,
+    identity,
     staleness,
     crash: crashing,
     catalog,

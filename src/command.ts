@@ -109,7 +109,9 @@ export abstract class CitadelCommand extends Command {
       this.settings(),
     ]);
     const own = storesOf(settings, this.dirs, serverKeyOf(environment()));
-    return openStores({ ...own, documents, blobs }, findSchemes(this.config));
+    return openStores({ ...own, documents, blobs }, findSchemes(this.config), async (...asked) =>
+      (await this.citadel()).secret(...asked),
+    );
   }
 
   /** Data, one line or more, to stdout; nothing with `--json`. */

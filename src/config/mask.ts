@@ -1,5 +1,7 @@
-const inUrl = /(:\/\/[^\s/:@]*):[^\s@/]+@/g;
-const inQuery = /([?&](?:password|secret|token|key|signature)[^=&\s]*=)[^&\s]+/gi;
+// a reference to the vault, percent-encoded, is no secret
+const inUrl = /(:\/\/[^\s/:@]*):(?!citadel%3A%2F%2F)[^\s@/]+@/gi;
+const inQuery =
+  /([?&](?:password|secret|token|key|signature)[^=&\s]*=)(?!citadel(?::|%3A)(?:\/|%2F){2})[^&\s]+/gi;
 const tokens = /\b(?:npm_|ctdl_|ghp_|eyJ)[\w.-]{8,}/g;
 
 /** The text without what unlocks something: passwords in URLs, secret query parameters, tokens of known form. */

@@ -157,6 +157,9 @@ export interface UpstreamSetting {
   readonly authorization?: string;
   /** secret of the vault that is a bearer token instead: `citadel://scope/name` */
   readonly tokenReference?: string;
+  /** name that goes with the password that a secret of the vault is */
+  readonly username?: string;
+  readonly passwordReference?: string;
   /** absolute path of a file that holds a bearer token instead */
   readonly tokenFile?: string;
   /** hosts besides its own where its tarballs may lie */

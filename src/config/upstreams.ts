@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { isPattern } from "../patterns.ts";
+import { isReference } from "./reference.ts";
 import type { UpstreamSetting } from "./settings.ts";
 import { duration, hostName, list, publicUrl, type ValueType } from "./values.ts";
 
@@ -69,15 +70,21 @@ function upstream(raw: Raw, base: string): UpstreamSetting | undefined {
 function credentialsOf(
   { token, tokenFile, username, password }: Raw,
   base: string,
-): Pick<UpstreamSetting, "authorization" | "tokenFile" | "tokenReference"> | undefined {
+):
+  | Pick<
+      UpstreamSetting,
+      "authorization" | "tokenFile" | "tokenReference" | "username" | "passwordReference"
+    >
+  | undefined {
   const given = [token, tokenFile, username ?? password].filter((one) => one !== undefined);
   if (given.length === 0) return {};
   if (given.length > 1) return undefined;
-  if (typeof token === "string" && token.startsWith("citadel://")) return { tokenReference: token };
+  if (typeof token === "string" && isReference(token)) return { tokenReference: token };
   if (isSecret(token)) return { authorization: `Bearer ${token}` };
   if (typeof tokenFile === "string" && tokenFile !== "")
     return { tokenFile: resolve(base, tokenFile) };
   if (!isSecret(username) || !isSecret(password) || username.includes(":")) return undefined;
+  if (isReference(password)) return { username, passwordReference: password };
   return { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}` };
 }
 

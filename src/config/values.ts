@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { isReference } from "./reference.ts";
 import type { Freshness } from "./settings.ts";
 import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
 
@@ -141,7 +142,9 @@ export const issuerUrl: ValueType<string> = {
 export const redisUrl: ValueType<string> = {
   allowed: "an address such as redis://localhost:6379",
   parse: (raw) =>
-    typeof raw === "string" && /^rediss?:\/\//.test(raw) && URL.canParse(raw) ? raw : undefined,
+    typeof raw === "string" && (/^rediss?:\/\//.test(raw) || isReference(raw)) && URL.canParse(raw)
+      ? raw
+      : undefined,
 };
 
 /** A host name or address, in lower case, without port. */

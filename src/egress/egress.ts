@@ -86,7 +86,10 @@ export function createEgress(options: EgressOptions = {}): Egress {
       for (const [name, value] of Object.entries(request.headers ?? {}))
         if (url.origin === start.origin || !personal.has(name)) headers[name] = value;
       if (credentials && url.origin === new URL(credentials.origin).origin)
-        headers["authorization"] = credentials.authorization;
+        headers["authorization"] =
+          typeof credentials.authorization === "string"
+            ? credentials.authorization
+            : await credentials.authorization();
       const sent = {
         ...{ method: method as Dispatcher.HttpMethod, headers, dispatcher: agent },
         ...{ headersTimeout: first, bodyTimeout: idle, signal: life.signal },

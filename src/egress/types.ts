@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { Later } from "../config/reference.ts";
 /** Milliseconds that each phase of a request may take. */
 export interface Timeouts {
   /** @default 10000 */
@@ -22,7 +23,7 @@ export interface EgressOptions {
   /** whether `http:` may be used to hosts that are not in `allow` @default true */
   readonly plain?: boolean;
   /** `authorization` that goes to this origin, and to no other however a redirect leads there */
-  readonly credentials?: { readonly origin: string; readonly authorization: string };
+  readonly credentials?: { readonly origin: string; readonly authorization: Later };
   /** redirects that a GET or HEAD follows @default 5 */
   readonly redirects?: number;
   readonly timeouts?: Timeouts;

@@ -9,6 +9,7 @@ import {
 } from "node:crypto";
 import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Later } from "../config/reference.ts";
 import { CitadelError } from "../errors.ts";
 
 const keyBytes = 32;
@@ -29,7 +30,7 @@ export interface Sealer {
 
 export interface SealerOptions {
   /** value of CITADEL_SERVER_KEY */
-  readonly serverKey: string | undefined;
+  readonly serverKey: Later | undefined;
   /** folder of the key file */
   readonly folder: string;
 }
@@ -47,7 +48,8 @@ export async function openSealer(
   { serverKey, folder }: SealerOptions,
   make: boolean,
 ): Promise<Sealer | undefined> {
-  if (serverKey) return sealer(parseKey(serverKey, "CITADEL_SERVER_KEY"));
+  const given = typeof serverKey === "function" ? await serverKey() : serverKey;
+  if (given) return sealer(parseKey(given, "CITADEL_SERVER_KEY"));
   const path = join(folder, keyFile);
   const found = (await readKeyFile(path)) ?? (make ? await makeKeyFile(folder, path) : undefined);
   return found === undefined ? undefined : sealer(parseKey(found, path));

@@ -1,4 +1,4 @@
-import { environment, take } from "../config/environment.ts";
+import { environment } from "../config/environment.ts";
 import { CitadelCommand } from "../command.ts";
 import { CitadelError } from "../errors.ts";
 import { askSecret } from "../terminal/prompt.ts";
@@ -78,9 +78,10 @@ export abstract class SecretsCommand extends CitadelCommand {
         hint: ["pass --passphrase-file <file>"],
       });
     const { openSecrets } = await import("./open.ts");
+    const citadel = await this.citadel();
     const vault = openSecrets({
-      citadel: await this.citadel(),
-      from: { descriptor, file, variable: take("CITADEL_IDENTITY") },
+      citadel,
+      from: { descriptor, file, variable: citadel.identity() },
       changed: () => (this.#stale = vault),
       passphrase: async (use) => {
         if (path) return readSecretFile(path, "passphrase");

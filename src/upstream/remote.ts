@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import type { Later, Secret } from "../config/reference.ts";
 import type { UpstreamSetting } from "../config/settings.ts";
 import { createEgress } from "../egress/egress.ts";
 import type { EgressRequest, Reply } from "../egress/types.ts";
@@ -72,13 +73,12 @@ export interface Remote {
 }
 
 /**
- * @param secret the value that a reference names
- * @throws E_CONFIG when its token cannot be read, and what the vault throws
+ * @throws E_CONFIG when the file of its token cannot be read
  */
 export async function openRemote(
   setting: UpstreamSetting,
   limit: number,
-  secret: (reference: string) => Promise<string>,
+  secret: Secret,
 ): Promise<Remote> {
   const { name, url, hosts, timeouts } = setting;
   const { origin, hostname } = new URL(url);
@@ -97,8 +97,10 @@ export async function openRemote(
     target: string | URL,
     request: EgressRequest,
     statuses: readonly number[],
-  ): Promise<Reply> =>
-    breaker.run(async () => {
+  ): Promise<Reply> => {
+    // what is wrong with it is not the other's fault
+    if (typeof authorization === "function") await authorization();
+    return breaker.run(async () => {
       counts.requests++;
       const began = performance.now();
       try {
@@ -114,6 +116,7 @@ export async function openRemote(
         durations.note(performance.now() - began);
       }
     });
+  };
   const failed = (error: unknown): void => {
     counts.errors++;
     breaker.failed(error);
@@ -232,23 +235,42 @@ export async function openRemote(
   };
 }
 
+/** The `authorization` field; one that the vault holds is read when the first request needs it. */
 async function authorizationOf(
-  { name, authorization, tokenFile, tokenReference }: UpstreamSetting,
-  secret: (reference: string) => Promise<string>,
-): Promise<string | undefined> {
-  const place = tokenReference ?? tokenFile;
-  if (place === undefined) return authorization;
-  const token =
-    tokenReference === undefined
-      ? await readFile(place, "utf8").then(
-          (text) => text.trim(),
-          () => "",
-        )
-      : await secret(tokenReference);
-  if (/^[\x21-\x7e]+$/.test(token)) return `Bearer ${token}`;
-  throw new CitadelError("E_CONFIG", `the token of upstream ${name} cannot be read`, {
-    hint: [`put it into ${place}, on one line`],
+  { name, authorization, tokenFile, tokenReference, username, passwordReference }: UpstreamSetting,
+  secret: Secret,
+): Promise<Later | undefined> {
+  const where = `upstream ${name}`;
+  const unusable = (place: string): CitadelError =>
+    new CitadelError("E_CONFIG", `the token of ${where} cannot be read`, {
+      hint: [`put it into ${place}, on one line`],
+    });
+  const bearer = (token: string, place: string): string => {
+    if (/^[\x21-\x7e]+$/.test(token)) return `Bearer ${token}`;
+    throw unusable(place);
+  };
+  if (tokenFile !== undefined)
+    return bearer((await readFile(tokenFile, "utf8").catch(() => "")).trim(), tokenFile);
+  if (tokenReference !== undefined)
+    return once(async () => bearer(await secret(tokenReference, where), tokenReference));
+  if (passwordReference === undefined) return authorization;
+  return once(async () => {
+    const password = await secret(passwordReference, where);
+    return `Basic ${Buffer.from(`${username ?? ""}:${password}`).toString("base64")}`;
   });
+}
+
+/** Asks until there is an answer, and then no more. */
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let asked: Promise<T> | undefined;
+  return async () => {
+    try {
+      return await (asked ??= ask());
+    } catch (error) {
+      asked = undefined;
+      throw error;
+    }
+  };
 }
 
 /** A status that says nothing about packages. */

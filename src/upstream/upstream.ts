@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Access } from "../access/access.ts";
 import type { Caller } from "../access/types.ts";
+import type { Secret } from "../config/reference.ts";
 import type { Dirs, Settings } from "../config/settings.ts";
 import { segment } from "../driver/index.ts";
 import { CitadelError } from "../errors.ts";
@@ -32,8 +33,7 @@ export interface UpstreamOptions {
   readonly access: Pick<Access, "isClaimed">;
   readonly refusals: Pick<Refusals, "note">;
   readonly rules: () => Promise<Rules>;
-  /** the value that a reference to the vault names */
-  readonly secret: (reference: string) => Promise<string>;
+  readonly secret: Secret;
 }
 
 /** Opens the upstreams of the settings; nothing is asked yet. @throws E_CONFIG for two that have the same pattern */

@@ -1,3 +1,4 @@
+import { isReference, referenceScheme as scheme } from "../config/reference.ts";
 import { CitadelError } from "../errors.ts";
 import type { Vault, Which } from "./api.ts";
 import { checkName, checkScope } from "./names.ts";
@@ -11,9 +12,7 @@ export interface Reference {
   readonly version?: number;
 }
 
-const scheme = "citadel://";
-
-export const isReference = (text: string): boolean => text.startsWith(scheme);
+export { isReference };
 
 /**
  * What a reference says. What would read as a part of it is percent-encoded: `%23` for #, `%40` for @.

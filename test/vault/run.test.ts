@@ -189,7 +189,7 @@ test("D5: what a reference means, and that it is read back", async () => {
 });
 
 test("D5: the token of an upstream in the settings is a reference, read at run time and safe to show", async () => {
-  const { home, path, run, fill, env, json } = await seat();
+  const { home, run, fill, env, json } = await seat();
   await fill({ "default/up/token": "token-of-the-upstream" });
   const heard: (string | undefined)[] = [];
   const there = createServer((request, response) => {
@@ -211,10 +211,17 @@ test("D5: the token of an upstream in the settings is a reference, read at run t
   expect(heard[0]).toBe("Bearer token-of-the-upstream");
   const shown = await run(["config", "--json"], { env: settings("up/token") });
   expect(shown.stdout).not.toContain("token-of-the-upstream");
-  const none = await run(["local:list-packages"], { env: settings("none") });
-  expect([none.code, none.output.includes("E_SECRET_NOT_FOUND")], none.output).toEqual([4, true]);
-  const locked = { ...settings("up/token"), CITADEL_PASSPHRASE_FILE: join(path, "home/none") };
-  expect((await run(["local:list-packages"], { env: locked })).code).toBe(2);
+  const locked = { ...settings("up/token"), CITADEL_PASSPHRASE_FILE: "" };
+  for (const [env, code] of [
+    [settings("none"), "E_SECRET_NOT_FOUND"],
+    [locked, "E_VAULT_LOCKED"],
+  ] as const) {
+    const asked = await run(["bunx:resolve", "some-package"], { env });
+    expect(asked.stderr).toContain(code);
+    expect(asked.stderr).toContain("upstream up refers to a secret");
+    // nobody else needs it
+    expect((await run(["local:list-packages"], { env })).code).toBe(0);
+  }
   const { items } = await json(["secrets:audit"]);
   expect(items.filter(({ op }: any) => op === "run").length).toBeGreaterThan(0);
 }, 60_000);

@@ -2,7 +2,14 @@ import { openDriver, type Driver } from "@citadel/core/driver";
 import type { TierStats } from "@citadel/core/cache";
 import type { SecretStats } from "@citadel/core/catalog";
 import { errorObject } from "@citadel/core/errors";
-import { mask, type Backend, type Citadel, type Dirs, type Settings } from "@citadel/core";
+import {
+  holdsReference,
+  mask,
+  type Backend,
+  type Citadel,
+  type Dirs,
+  type Settings,
+} from "@citadel/core";
 
 export interface BackendStatus {
   /** `upstream`: another registry that is asked for what is not here */
@@ -59,10 +66,15 @@ export async function gatherStats(
   let citadel: Citadel;
   try {
     citadel = await opening;
-  } catch {
+  } catch (cause) {
     const roles = [["documents", documents] as const, ["blobs", blobs] as const];
     const configured = documents === blobs ? roles.slice(0, 1) : roles;
-    const asked = configured.map(([role, url]) => probe(role, url, schemes));
+    const { message } = errorObject(cause);
+    const asked = configured.map(async ([role, url]) =>
+      holdsReference(url)
+        ? { role, url: mask(url), ok: false, error: message }
+        : probe(role, url, schemes),
+    );
     const [backends, cache] = await Promise.all([
       Promise.all(asked),
       cacheAlone(settings, schemes, dirs),
@@ -110,7 +122,8 @@ async function cacheAlone(
   dirs: Dirs,
 ): Promise<readonly TierStats[]> {
   const { openCache } = await import("@citadel/core/cache");
-  const cache = openCache({ tiers: settings.cache.tiers, dirs, schemes, memoryBytes: 1 });
+  const tiers = settings.cache.tiers.filter((tier) => !holdsReference(tier));
+  const cache = openCache({ tiers, dirs, schemes, memoryBytes: 1 });
   try {
     return await cache.stats();
   } finally {

@@ -1,7 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { findSchemes } from "@citadel/core";
-import { formatDuration, mask, type Dirs, type Settings } from "@citadel/core/config";
+import {
+  formatDuration,
+  holdsReference,
+  mask,
+  type Dirs,
+  type Settings,
+} from "@citadel/core/config";
 import { openDriver, type Capabilities, type Driver } from "@citadel/core/driver";
 import { failure, good, note, problem, warning, type Finding, type SettledCheck } from "./finding.ts"; // prettier-ignore
 import { pathOf } from "./folders.ts";
@@ -19,6 +25,14 @@ export const checkStores: SettledCheck = async function* ({ loaded: { settings }
   if (blobs !== documents) roles.push(["blobs", blobs]);
 
   for (const [role, url] of roles) {
+    if (holdsReference(url)) {
+      yield note(
+        role,
+        `${mask(url)} refers to a secret`,
+        "it is read from the vault when the store is needed",
+      );
+      continue;
+    }
     const path = pathOf(url);
     if (path !== undefined && !(await stat(path).catch(() => undefined))) {
       yield note(role, `${mask(url)} is not there yet`, "the first change makes it");
@@ -51,8 +65,8 @@ async function* checkCaches(
   const { openCache } = await import("@citadel/core/cache");
   const alone = redis.url !== undefined && !cache.tiers.includes(redis.url) ? [redis.url] : [];
   for (const [role, tiers] of [
-    ["cache", cache.tiers],
-    ["redis", alone],
+    ["cache", cache.tiers.filter((tier) => !holdsReference(tier))],
+    ["redis", alone.filter((url) => !holdsReference(url))],
   ] as const) {
     if (tiers.length === 0) continue;
     const opened = openCache({ tiers, dirs, schemes, memoryBytes: 1 });
