@@ -14,17 +14,28 @@ const largest = 2 ** 20;
 const mostLines = 10_000;
 const longest = 1000;
 
-type Change = "added" | "removed" | "changed";
+/** Which files changed from one version to another. */
+export interface Comparison {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  /** by path */
+  readonly items: readonly FileChange[];
+  readonly total: number;
+  /** a version holds more files than were looked at */
+  readonly cut: boolean;
+}
 
-interface FileChange {
+export interface FileChange {
   readonly path: string;
-  readonly change: Change;
+  readonly change: "added" | "removed" | "changed";
   /** bytes; null where there is no such file */
   readonly before: number | null;
   readonly after: number | null;
 }
 
-interface FileDifference {
+/** How a file changed. */
+export interface FileDifference {
   readonly hunks: readonly Hunk[];
   /** why there are none, or not all */
   readonly left?: "binary" | "large" | "different" | "long";
@@ -42,7 +53,7 @@ export const createCompare =
       items: items.slice(0, mostFiles),
       total: items.length,
       cut: before.cut || after.cut,
-    });
+    } satisfies Comparison);
   };
 
 /** `GET …/compare/<from>/<to>/file?path=`: how one of them changed. */

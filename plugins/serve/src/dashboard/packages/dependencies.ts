@@ -1,14 +1,14 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { createTurns } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
-import { needsOf, type Need, type NeedKind } from "@citadel/core/catalog";
+import { needsOf, type Dependent, type Need, type NeedKind } from "@citadel/core/catalog";
 import { versionFor, type Choices } from "@citadel/core/registry";
 import gt from "semver/functions/gt.js";
 import { callerOf } from "../../context.ts";
 import { orElsewhere } from "../../npm/elsewhere.ts";
 import { param, type Handler, type Visit } from "../../npm/room.ts";
 import { demandReadable, locate } from "./located.ts";
-import { advisoryItem } from "./version.ts";
+import { advisoryItem, type AdvisoryItem } from "./version.ts";
 
 /** packages that are looked up, and at once; ms that they have */
 const most = 300;
@@ -29,6 +29,21 @@ interface Item extends Resolved {
   readonly kind: NeedKind;
   /** `found`, `missing` for what nobody here has or may read, `late` for what has not answered yet, `address` for no registry at all */
   readonly state: "found" | "missing" | "late" | "address";
+}
+
+/** A package that a version needs. */
+export interface DependencyItem extends Item {
+  /** there is a newer one than npm would take */
+  readonly outdated: boolean;
+  readonly advisories: readonly AdvisoryItem[];
+}
+export interface DependencyList {
+  readonly total: number;
+  readonly items: readonly DependencyItem[];
+}
+export interface DependentList {
+  readonly total: number;
+  readonly items: readonly Dependent[];
 }
 
 const unknown: Resolved = { resolved: null, latest: null, deprecated: false };
@@ -54,7 +69,7 @@ export const getDependencies: Handler = async (c) => {
         .filter(({ versions }) => versions.includes(item.resolved ?? ""))
         .map(advisoryItem),
     })),
-  });
+  } satisfies DependencyList);
 };
 
 /** `GET …/dependents`: packages of this registry whose newest version needs this one. */
@@ -68,7 +83,7 @@ export const getDependents: Handler = async (c) => {
     shared.citadel.access.policy(),
   ]);
   const viewer = { principal: caller.principal, policy };
-  return c.json(catalog.dependents(name, { limit: most, viewer }));
+  return c.json(catalog.dependents(name, { limit: most, viewer }) satisfies DependentList);
 };
 
 async function resolveAll(visit: Visit, needs: readonly Need[]): Promise<Item[]> {

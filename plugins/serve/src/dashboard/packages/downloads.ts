@@ -24,6 +24,9 @@ export const createDownloads =
     return c.json(counts);
   };
 
+/** Downloads day by day. */
+export type DownloadCounts = Awaited<ReturnType<typeof countsOf>>;
+
 async function countsOf({ shared }: Visit, name: string, end: string) {
   const start = dayOf(Date.parse(end) - (days - 1) * dayLong);
   const byDay = new Map<string, number>();

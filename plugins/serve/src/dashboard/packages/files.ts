@@ -16,6 +16,19 @@ const images: Readonly<Record<string, string>> = {
   svg: "image/svg+xml",
 };
 
+export interface FileItem {
+  readonly path: string;
+  /** bytes */
+  readonly size: number;
+}
+export interface FileList {
+  readonly name: string;
+  readonly version: string;
+  readonly items: readonly FileItem[];
+  /** there are more */
+  readonly cut: boolean;
+}
+
 /** `GET …/files`: all files of a version. */
 export const createFiles =
   (shelf: Shelf): Handler =>
@@ -23,7 +36,8 @@ export const createFiles =
     const located = await locate(c.env, param(c, "name"), param(c, "spec"));
     const { files, cut } = await shelf.list(c.env, located);
     const { name, version } = located;
-    return c.json({ name, version, items: files.map(({ path, size }) => ({ path, size })), cut });
+    const items = files.map(({ path, size }) => ({ path, size }));
+    return c.json({ name, version, items, cut } satisfies FileList);
   };
 
 /**

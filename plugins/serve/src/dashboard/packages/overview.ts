@@ -12,7 +12,8 @@ import { param, type Handler, type Visit } from "../../npm/room.ts";
 /** characters of a range */
 const longestRange = 1024;
 
-interface VersionItem {
+/** A version in the list of all. */
+export interface VersionItem {
   readonly version: string;
   /** ISO 8601; null where it is not known */
   readonly time: string | null;
@@ -21,12 +22,14 @@ interface VersionItem {
   readonly size: number | null;
   readonly deprecated: string | null;
   readonly tags: readonly string[];
+  /** comes with a statement on how it was built */
+  readonly attested: boolean;
   /** why the policy does not let it through; null: it does */
   readonly refused: string | null;
 }
 
 /** A package with all of its versions. */
-interface Overview {
+export interface Overview {
   readonly name: string;
   /** `here`, or the name of the upstream */
   readonly origin: string;
@@ -86,12 +89,13 @@ const fromState = ({
   owners,
   tags: Object.fromEntries(tags),
   versions: inOrder(
-    Array.from(versions, ([version, { time, by, size, deprecated }]) => ({
+    Array.from(versions, ([version, { time, by, size, deprecated, attestations }]) => ({
       version,
       time: new Date(time).toISOString(),
       by,
       size,
       deprecated: deprecated ?? null,
+      attested: attestations?.provenance !== undefined,
       refused: null,
     })),
     tags,
@@ -111,7 +115,7 @@ function fromReleases(name: string, { origin, tags, versions, refused }: Release
       Array.from(all, ([version, { published, deprecated }]) => ({
         version,
         time: published === undefined ? null : new Date(published).toISOString(),
-        ...{ by: null, size: null, deprecated: deprecated ?? null },
+        ...{ by: null, size: null, deprecated: deprecated ?? null, attested: false },
         refused: refused.get(version)?.reason ?? null,
       })),
       tags,

@@ -7,7 +7,8 @@ import { locate, type Located } from "./located.ts";
 /** ms that a README counts which took too long: the machine may have been busy */
 const patience = 600_000;
 
-interface Readme extends ReadmeHtml {
+/** A README as the pages show it. */
+export interface ReadmeItem extends ReadmeHtml {
   /** path in the package */
   readonly file: string;
 }
@@ -38,7 +39,7 @@ async function render(visit: Visit, shelf: Shelf, located: Located, prefix: stri
         images: `${prefix}_dashboard/raw/${name}/${version}/`,
       })
     : plainHtml(text);
-  const value: Readme = { ...made, file: file.path };
+  const value: ReadmeItem = { ...made, file: file.path };
   return isMarkdown(file.path) && made.from === "text" ? { value, ttl: patience } : { value };
 }
 

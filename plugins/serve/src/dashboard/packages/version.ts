@@ -15,13 +15,20 @@ const installing = ["preinstall", "install", "postinstall"];
 /** `GET /_dashboard/api/packages/<name>/at/<spec>`: what there is to know of one version. */
 export const getVersion: Handler = async (c) => {
   const located = await locate(c.env, param(c, "name"), param(c, "spec"));
-  const [trust, policy, advisories] = await Promise.all([
-    trustOf(c.env, located),
-    policyOf(c.env, located),
-    againstOf(c.env, located),
-  ]);
-  return c.json({ ...aboutOf(located), facts: factsOf(located), trust, policy, advisories });
+  return c.json(await detailsOf(c.env, located));
 };
+
+async function detailsOf(visit: Visit, located: Located) {
+  const [trust, policy, advisories] = await Promise.all([
+    trustOf(visit, located),
+    policyOf(visit, located),
+    againstOf(visit, located),
+  ]);
+  return { ...aboutOf(located), facts: factsOf(located), trust, policy, advisories };
+}
+
+/** What the pages are told of a version. */
+export type VersionDetails = Awaited<ReturnType<typeof detailsOf>>;
 
 function aboutOf(located: Located) {
   const { name, version, origin, manifest, record } = located;
@@ -152,6 +159,7 @@ async function againstOf({ shared }: Visit, { name, version }: Located) {
   return (found.get(name) ?? []).map(advisoryItem);
 }
 
+export type AdvisoryItem = ReturnType<typeof advisoryItem>;
 export const advisoryItem = ({ advisory }: Match) => {
   const { osv, title, url, severity, vulnerable, patched } = advisory;
   return { id: osv, title, url: address(url), severity, vulnerable, patched };
