@@ -1,0 +1,309 @@
+// B6: what the dashboard is told of packages, and what hostile ones make of it.
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { place, type Place } from "../serve/place.ts";
+import { pack, tarOf, type Manifest, type TarEntry } from "../support/packages.ts";
+
+const api = "/_dashboard/api/packages";
+let here: Place;
+let ann: string;
+const get = async (path: string, token?: string) => {
+  const got = await here.ask(`${api}/${path}`, { token });
+  return [got.status, got.json()] as const;
+};
+const packed = (entries: readonly TarEntry[]): Buffer => gzipSync(tarOf(entries));
+const publish = async (manifest: Manifest, tarball?: Buffer, tag?: string): Promise<void> => {
+  const got = await here.publish(ann, manifest, tarball, tag);
+  if (got.status !== 201) throw new Error(got.text);
+};
+
+beforeAll(async () => {
+  here = await place();
+  ann = await here.signIn("ann");
+  await publish({ name: "dep", version: "1.0.0" });
+  await publish({ name: "dep", version: "1.4.0" });
+  await publish({ name: "dep", version: "2.0.0" });
+  const one = (version: string, more: object = {}): Manifest => ({
+    ...{ name: "@ann/one", version, description: "One.", license: "MIT", type: "module" },
+    ...{
+      types: "index.d.ts",
+      engines: { node: ">=20" },
+      repository: "git+https://h.example/o.git",
+    },
+    ...{ dependencies: { dep: "^1.0.0", gone: "1", here: "file:../here", alias: "npm:dep@2" } },
+    ...more,
+  });
+  const files = (version: string): Record<string, string> => ({
+    "README.md": `# One ${version}\n\n[guide](docs/guide.md) ![logo](img/logo.png)\n`,
+    "lib/a.js": `first\n${version}\nlast\n`,
+    "lib/same.js": "same\n",
+    [version === "1.0.0" ? "old.js" : "new.js"]: "x\n",
+  });
+  for (const version of ["1.0.0", "1.1.0", "2.0.0-rc.1"]) {
+    const scripts = version === "1.1.0" ? { scripts: { postinstall: "node build.js" } } : {};
+    const manifest = one(version, scripts);
+    await publish(
+      manifest,
+      pack(manifest, files(version)),
+      version.includes("rc") ? "next" : "latest",
+    );
+  }
+}, 60_000);
+afterAll(() => here?.[Symbol.asyncDispose]());
+
+describe("B6: a package", () => {
+  test("all versions, the newest first by semver, with tags, dates, sizes, reasons", async () => {
+    await here.ask("/@ann%2fone", {
+      method: "PUT",
+      token: ann,
+      body: {
+        ...(await here.ask("/@ann%2fone", { token: ann })).json(),
+        ...{ name: "@ann/one", versions: { "1.0.0": { version: "1.0.0", deprecated: "old" } } },
+      },
+    });
+    const [status, body] = await get("@ann/one");
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      ...{ name: "@ann/one", origin: "here", visibility: "public", owners: ["ann"], removed: [] },
+      tags: { latest: "1.1.0", next: "2.0.0-rc.1" },
+      versions: [
+        { version: "2.0.0-rc.1", tags: ["next"], deprecated: null, by: "ann", attested: false },
+        { version: "1.1.0", tags: ["latest"] },
+        { version: "1.0.0", tags: [], deprecated: "old" },
+      ],
+    });
+    expect(body.versions[0].size).toBeGreaterThan(100);
+    expect(Date.parse(body.versions[0].time)).toBeGreaterThan(0);
+  });
+
+  test("a range takes what npm takes, and nonsense is said to be some", async () => {
+    expect((await get("@ann/one/matching?range=^1.0.5"))[1].items).toEqual(["1.1.0"]);
+    expect((await get("@ann/one/matching?range=%3E%3D2.0.0-rc.0"))[1].items).toEqual([
+      "2.0.0-rc.1",
+    ]);
+    for (const bad of ["banana split", "1".repeat(5000)])
+      expect((await get(`@ann/one/matching?range=${encodeURIComponent(bad)}`))[1]).toMatchObject({
+        ...{ code: "E_BAD_REQUEST", status: 400 },
+      });
+  });
+
+  test("one version: format, types, scripts on install, links, signature", async () => {
+    const [, body] = await get("@ann/one/at/latest");
+    expect(body).toMatchObject({
+      ...{ version: "1.1.0", license: "MIT", repository: "https://h.example/o", by: "ann" },
+      facts: {
+        ...{ format: "module", types: true, engines: { node: ">=20" } },
+        installScripts: [{ name: "postinstall", command: "node build.js" }],
+        files: 6,
+      },
+      trust: { signature: "good", provenance: null },
+      policy: { state: "none" },
+      advisories: [],
+    });
+    expect((await get("@ann/one/at/1.0.0"))[1].facts.installScripts).toEqual([]);
+    expect((await get("@ann/one/at/9.9.9"))[1].code).toBe("E_VERSION_NOT_FOUND");
+  });
+
+  test("dependencies as npm would take them now, and who depends", async () => {
+    const [, { items, total }] = await get("@ann/one/at/1.1.0/dependencies");
+    expect(total).toBe(4);
+    const named = Object.fromEntries(items.map((item: { name: string }) => [item.name, item]));
+    expect(named).toMatchObject({
+      dep: { resolved: "1.4.0", latest: "2.0.0", outdated: true, state: "found" },
+      gone: { resolved: null, state: "missing" },
+      here: { resolved: null, state: "address" },
+      alias: { package: "dep", resolved: "2.0.0", outdated: false },
+    });
+    expect((await get("dep/dependents"))[1]).toEqual({
+      total: 1,
+      items: [{ name: "@ann/one", version: "1.1.0", kind: "dependencies", range: "^1.0.0" }],
+    });
+  });
+
+  test("downloads of 90 days, today's too", async () => {
+    const file = "/@ann/one/-/one-1.1.0.tgz";
+    for (let n = 0; n < 3; n++) expect((await here.ask(file)).status).toBe(200);
+    const [, body] = await get("@ann/one/downloads");
+    expect(body.items).toHaveLength(90);
+    expect(body).toMatchObject({ total: 3, versions: [{ version: "1.1.0", downloads: 3 }] });
+    expect(body.items.at(-1).downloads).toBe(3);
+  });
+});
+
+describe("B6: what is in a version", () => {
+  test("README of that version, with links into its files", async () => {
+    const [, { readme }] = await get("@ann/one/at/1.0.0/readme");
+    expect(readme).toMatchObject({
+      ...{ file: "README.md", from: "markdown", cut: false },
+      headings: [{ level: 3, text: "One 1.0.0", id: "user-content-one-100" }],
+    });
+    expect(readme.html).toContain(
+      'href="/_dashboard/package/@ann/one/v/1.0.0/files/docs/guide.md"',
+    );
+    expect(readme.html).toContain('src="/_dashboard/raw/@ann/one/1.0.0/img/logo.png"');
+    expect((await get("@ann/one/at/1.0.0/readme"))[1].readme).toEqual(readme);
+    expect((await get("dep/at/1.0.0/readme"))[1].readme).toBeNull();
+  });
+
+  test("files, and their content as text that nothing runs", async () => {
+    const [, body] = await get("@ann/one/at/1.1.0/files");
+    expect(body.items.map(({ path }: { path: string }) => path)).toEqual(
+      ["README.md", "index.js", "lib/a.js", "lib/same.js", "new.js", "package.json"], // prettier-ignore
+    );
+    const got = await here.ask("/_dashboard/raw/@ann/one/1.1.0/lib/a.js");
+    expect([got.status, got.text]).toEqual([200, "first\n1.1.0\nlast\n"]);
+    expect(Object.fromEntries(got.headers)).toMatchObject({
+      "content-type": "text/plain; charset=utf-8",
+      "content-security-policy":
+        "default-src 'none'; sandbox; form-action 'none'; frame-ancestors 'none'",
+      "x-content-type-options": "nosniff",
+      "cache-control": "private, no-cache",
+    });
+    const headers = { "if-none-match": got.headers.get("etag") ?? "" };
+    expect((await here.ask("/_dashboard/raw/@ann/one/1.1.0/lib/a.js", { headers })).status).toBe(
+      304,
+    );
+    expect((await here.ask("/_dashboard/raw/@ann/one/1.1.0?path=lib%2Fa.js")).text).toBe(got.text);
+  });
+
+  test("what changed between two versions, file by file and line by line", async () => {
+    const [, body] = await get("@ann/one/compare/1.0.0/1.1.0");
+    expect(body).toMatchObject({ from: "1.0.0", to: "1.1.0", total: 6, cut: false });
+    const changes = body.items.map((one: { path: string; change: string }) => [
+      one.path,
+      one.change,
+    ]);
+    expect(Object.fromEntries(changes)).toEqual({
+      ...{ "README.md": "changed", "index.js": "changed", "lib/a.js": "changed" },
+      ...{ "new.js": "added", "old.js": "removed", "package.json": "changed" },
+    });
+    const file = async (path: string) =>
+      (await get(`@ann/one/compare/1.0.0/1.1.0/file?path=${encodeURIComponent(path)}`))[1];
+    expect((await file("lib/a.js")).hunks).toEqual([
+      { before: 1, after: 1, lines: [" first", "-1.0.0", "+1.1.0", " last"] },
+    ]);
+    expect((await file("new.js")).hunks[0].lines).toEqual(["+x"]);
+    expect((await file("lib/none.js")).code).toBe("E_NOT_FOUND");
+  });
+});
+
+test("attack 46: what somebody may not read is not there, in any of the answers", async () => {
+  const manifest = { name: "@ann/hidden", version: "1.0.0" };
+  const body = { ...manifest, access: "restricted", tarball: pack(manifest).toString("base64") };
+  expect((await here.ask("/api/v1/packages", { method: "POST", token: ann, body })).status).toBe(
+    201,
+  );
+  const eve = await here.signIn("eve");
+  const below = [
+    "",
+    "/matching?range=*",
+    "/dependents",
+    "/downloads",
+    "/at/1.0.0",
+    "/at/1.0.0/readme",
+  ];
+  const more = ["/at/1.0.0/dependencies", "/at/1.0.0/files", "/compare/1.0.0/1.0.0"];
+  const paths = [
+    ...[...below, ...more].map((path) => `${api}/@ann/hidden${path}`),
+    `${api}/@ann/hidden/compare/1.0.0/1.0.0/file?path=index.js`,
+    "/_dashboard/raw/@ann/hidden/1.0.0/index.js",
+  ];
+  for (const path of paths) {
+    expect((await here.ask(path, { token: ann })).status, path).toBe(200);
+    for (const token of [eve, undefined]) {
+      const [one, other] = await Promise.all([
+        here.ask(path, { token }),
+        here.ask(path.replace("hidden", "nothing"), { token }),
+      ]);
+      expect([one.status, one.json().code], path).toEqual([404, other.json().code]);
+    }
+  }
+  // nor is it named where others are
+  const needs = { name: "@ann/open", version: "1.0.0", dependencies: { "@ann/hidden": "1" } };
+  await publish(needs);
+  const seen = await here.ask(`${api}/@ann/open/at/1.0.0/dependencies`, { token: eve });
+  expect(seen.json().items[0]).toMatchObject({ state: "missing", resolved: null });
+});
+
+describe("attacks 29, 30: files that somebody published", () => {
+  const raw = (path: string) =>
+    here.ask(`/_dashboard/raw/hostile/1.0.0?path=${encodeURIComponent(path)}`);
+  const strange = "package/we\u0007ird \u202e<b>\nname.js";
+  beforeAll(async () => {
+    const manifest = { name: "hostile", version: "1.0.0" };
+    const json = JSON.stringify(manifest);
+    await publish(
+      manifest,
+      packed([
+        { path: "package/package.json", content: json },
+        { path: "package/page.html", content: "<script>alert(1)</script>" },
+        {
+          path: "package/picture.svg",
+          content: "<svg xmlns='http://www.w3.org/2000/svg' onload='1'/>",
+        },
+        { path: "package/picture.png", content: "<script>alert(1)</script>" },
+        { path: "package/binary.js", content: Buffer.from([1, 0, 2, 255]) },
+        { path: "package/latin.txt", content: Buffer.from([0xe9, 0xff]) },
+        { path: strange, content: "strange" },
+        { path: "package/twice.js", content: "first" },
+        { path: "package/twice.js", content: "last" },
+        { path: "package/link", type: "SymbolicLink", linkpath: "package.json" },
+      ]),
+    );
+  });
+
+  test("nothing of them is a page, whatever it is called", async () => {
+    const types = {
+      "page.html": ["text/plain; charset=utf-8", null],
+      "picture.svg": ["image/svg+xml", "attachment"],
+      "picture.png": ["image/png", null],
+      "binary.js": ["application/octet-stream", "attachment"],
+      "latin.txt": ["application/octet-stream", "attachment"],
+    };
+    for (const [path, expected] of Object.entries(types)) {
+      const { headers } = await raw(path);
+      expect([headers.get("content-type"), headers.get("content-disposition")], path).toEqual(
+        expected,
+      );
+      expect(headers.get("content-security-policy"), path).toContain("default-src 'none'; sandbox");
+      expect(headers.get("x-content-type-options"), path).toBe("nosniff");
+    }
+  });
+
+  test("names are looked up among those of the tarball, and lead nowhere else", async () => {
+    const [, { items }] = await get("hostile/at/1.0.0/files");
+    expect(items.map(({ path }: { path: string }) => path)).toContain(strange.slice(8));
+    expect((await raw(strange.slice(8))).text).toBe("strange");
+    expect((await raw("twice.js")).text).toBe("last");
+    const outside = [
+      "../package.json",
+      "/etc/passwd",
+      "link",
+      "__proto__",
+      "",
+      "package/page.html",
+    ];
+    for (const path of outside) expect((await raw(path)).json().code, path).toBe("E_NOT_FOUND");
+    for (const path of ["../../etc/passwd", "%2e%2e/x", "a//b", "..%2f..%2fx", "a%00b", "a%5cb"])
+      expect((await here.ask(`/_dashboard/raw/hostile/1.0.0/${path}`)).status, path).toBe(400);
+  });
+
+  test("large and binary files are not compared, and a bomb is not unpacked", async () => {
+    const version = (number: string, filler: number): Promise<void> => {
+      const manifest = { name: "large", version: number };
+      const content = `${"line\n".repeat(filler)}${number}`;
+      return publish(manifest, pack(manifest, { "large.txt": content, "b.bin": `\0${number}` }));
+    };
+    await version("1.0.0", 300_000);
+    await version("1.0.1", 300_000);
+    const file = async (path: string) =>
+      (await get(`large/compare/1.0.0/1.0.1/file?path=${path}`))[1];
+    expect(await file("large.txt")).toEqual({ path: "large.txt", hunks: [], left: "large" });
+    expect(await file("b.bin")).toEqual({ path: "b.bin", hunks: [], left: "binary" });
+    const manifest = { name: "huge", version: "1.0.0" };
+    await publish(manifest, pack(manifest, { "zero.txt": Buffer.alloc(12 * 2 ** 20) }));
+    const got = await here.ask("/_dashboard/raw/huge/1.0.0/zero.txt");
+    expect([got.status, got.json().code]).toEqual([413, "E_TOO_LARGE"]);
+  });
+});
