@@ -7,10 +7,15 @@ export interface Limits {
   readonly patience: number;
   /** ms until the worker says that it has {@link begun}, and its patience counts @default that counts from the start */
   readonly start?: number;
+  /** ms of the processor from then on: a busy machine is not the fault of what is read */
+  readonly work?: number;
 }
 
 /** What a worker posts when all that it needs is loaded. */
 export const begun = "begun";
+
+/** ms between two looks at the work of a worker */
+const look = 25;
 
 /**
  * What a worker makes of some data, where neither its memory nor its time can harm this process.
@@ -25,10 +30,15 @@ export function confined<T>(file: URL, data: unknown, limits: Limits): Promise<T
   return new Promise((resolve, reject) => {
     const stop = (): void => void worker.terminate();
     let timer = setTimeout(stop, limits.start ?? limits.patience);
+    let watch: NodeJS.Timeout | undefined;
     worker.on("message", (message) => {
       if (message !== begun) return resolve(message as T);
       clearTimeout(timer);
-      timer = setTimeout(stop, limits.patience);
+      const { patience, work } = limits;
+      // Node 22 does not know how much a worker has worked
+      const measured = work !== undefined && "cpuUsage" in worker;
+      timer = setTimeout(stop, work === undefined || measured ? patience : work);
+      if (measured) watch = watchWork(worker, work, stop);
     });
     worker.once("error", (error: NodeJS.ErrnoException) =>
       error.code === "ERR_WORKER_OUT_OF_MEMORY" || error instanceof RangeError
@@ -37,7 +47,24 @@ export function confined<T>(file: URL, data: unknown, limits: Limits): Promise<T
     );
     worker.once("exit", () => {
       clearTimeout(timer);
+      clearInterval(watch);
       resolve(undefined);
     });
   });
+}
+
+/** Calls back when a worker has worked for so many ms from now on. */
+function watchWork(worker: Worker, most: number, stop: () => void): NodeJS.Timeout {
+  // it ends while it is asked
+  const usage = (): Promise<number | undefined> =>
+    worker.cpuUsage().then(
+      ({ user, system }) => (user + system) / 1000,
+      () => undefined,
+    );
+  const before = usage();
+  return setInterval(() => {
+    void Promise.all([before, usage()]).then(([from, now]) => {
+      if (from !== undefined && now !== undefined && now - from > most) stop();
+    });
+  }, look);
 }

@@ -1,77 +1,34 @@
 // B6: the dashboard in a real browser.
-import { source as axe } from "axe-core";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { openBrowser, pictureOf } from "../support/browser.ts";
 import { serve, type Server } from "../support/citadel.ts";
 import { pack, publish, signIn } from "../support/packages.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
+import { createWindows, violations, type Look, type Windows } from "../support/windows.ts";
 
 let browser: Browser | undefined;
 let temp: Temp;
 let server: Server;
-/** what browsers complain of, and what they ask of anybody else */
-const complaints: string[] = [];
+let windows: Windows | undefined;
 
 beforeAll(async () => {
   browser = await openBrowser();
   temp = await tempFolder("dashboard");
   server = await serve({ home: temp.path });
+  windows = browser && createWindows(browser, server.url);
 }, 400_000);
 afterAll(async () => {
   await browser?.close();
   await server.stop();
   await temp.remove();
-  expect(complaints).toEqual([]);
+  expect(windows?.complaints ?? []).toEqual([]);
 });
 
-interface Look {
-  readonly dark?: boolean;
-  readonly width?: number;
-}
-/** A window in which every complaint of the browser is written down. */
-async function open(to: string, { dark = false, width = 1200 }: Look = {}): Promise<Page> {
-  if (!browser) throw new Error("no browser");
-  const context = await browser.newContext({
-    colorScheme: dark ? "dark" : "light",
-    viewport: { width, height: 900 },
-    bypassCSP: false,
-  });
-  await watch(context);
-  const page = await context.newPage();
-  await page.goto(to.startsWith("http") ? to : `${server.url}/_dashboard${to}`);
-  return page;
-}
-
-async function watch(context: BrowserContext): Promise<void> {
-  context.on("request", (sent) => {
-    const url = new URL(sent.url());
-    if (url.protocol !== "data:" && url.origin !== server.url) complaints.push(sent.url());
-  });
-  context.on("console", (message) => {
-    if (!message.text().startsWith("Failed to load resource")) complaints.push(message.text());
-  });
-  context.on("weberror", (error) => complaints.push(String(error.error())));
-  await context.exposeFunction("refused", (what: string) => void complaints.push(what));
-  await context.addInitScript({
-    content: `document.addEventListener("securitypolicyviolation", (event) =>
-      refused([event.violatedDirective, event.blockedURI, event.sample].join(" ")));`,
-  });
-}
-
-/** What is wrong with a page for people who cannot see it well, or cannot use a mouse. */
-async function violations(page: Page): Promise<string[]> {
-  // by the debugger: the page itself lets no script in
-  await page.evaluate(axe);
-  return page.evaluate(async () => {
-    const { run } = (globalThis as unknown as { axe: { run(options: object): Promise<any> } }).axe;
-    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-    const { violations: found } = await run({ runOnly: { type: "tag", values: tags } });
-    return found.flatMap(({ id, nodes }: { id: string; nodes: { html: string }[] }) =>
-      nodes.map(({ html }) => `${id}: ${html}`),
-    );
-  });
+async function open(to: string, look: Look = {}): Promise<Page> {
+  if (!windows) throw new Error("no browser");
+  return windows.open(to, look);
 }
 const heading = (page: Page, name: string) =>
   page.getByRole("heading", { level: 1, name, exact: true }).waitFor({ timeout: 20_000 });

@@ -7,7 +7,7 @@ export const rendererVersion = 2;
 
 const most = 2 ** 20;
 /** MB, ms */
-const limits = { memory: 256, patience: 250, start: 5000 };
+const limits = { memory: 256, work: 250, patience: 2500, start: 5000 };
 
 /** What the worker is asked for. */
 export type Wanted =

@@ -23,6 +23,7 @@ const shapes = {
   key: "M15 4a5 5 0 1 0 0 10 5 5 0 0 0 0-10M11.5 12.5 4 20m3-3 3 3",
   terminal: "m5 7 5 5-5 5m7 0h7",
   list: "M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01",
+  folder: "M3 6h6l2 2.5h10V19H3z",
   file: "M6 3h8l5 5v13H6zM14 3v5h5",
 } as const;
 

@@ -1,0 +1,91 @@
+import type { DownloadCounts } from "../../../../src/dashboard/packages/downloads.ts";
+import { ask } from "../../api.ts";
+import { count, plural } from "../../format.ts";
+import { Empty, Loaded } from "../../parts/state.tsx";
+import { Table } from "../../parts/table.tsx";
+import { useResource } from "../../resource.ts";
+import { Chart } from "./chart.tsx";
+import { addressOf, apiOf } from "./place.ts";
+
+/** How often the package was fetched from here. */
+export function Downloads({ name }: { readonly name: string }) {
+  const counts = useResource(
+    (signal) => ask<DownloadCounts>(apiOf(name, "/downloads"), { signal }),
+    [name],
+  );
+  return (
+    <Loaded of={counts} what="Counting">
+      {(found) =>
+        found.total === 0 ? (
+          <Empty icon="download" title="Nobody fetched it in 90 days">
+            <p>Tarballs that this registry handed out are counted, by day.</p>
+          </Empty>
+        ) : (
+          <Counted name={name} counts={found} />
+        )
+      }
+    </Loaded>
+  );
+}
+
+function Counted({ name, counts }: { readonly name: string; readonly counts: DownloadCounts }) {
+  const { items, total, versions } = counts;
+  const sum = (days: number): number =>
+    items.slice(-days).reduce((all, { downloads }) => all + downloads, 0);
+  const label = `Downloads by day, ${counts.start} to ${counts.end}: ${count(total)} in all, ${count(sum(7))} in the last 7 days`;
+  return (
+    <>
+      <h2>Downloads</h2>
+      <dl class="figures">
+        {[
+          ["last 7 days", sum(7)],
+          ["last 30 days", sum(30)],
+          ["last 90 days", total],
+        ].map(([period, n]) => (
+          <div key={period}>
+            <dt>{period}</dt>
+            <dd>{count(Number(n))}</dd>
+          </div>
+        ))}
+      </dl>
+      <figure class="card">
+        <Chart label={label} days={items} />
+      </figure>
+      <details class="as-table">
+        <summary>Show as a table</summary>
+        <Table label="Downloads by day" head={["Day", "#Downloads"]}>
+          {items.toReversed().map(({ day, downloads }) => (
+            <tr key={day}>
+              <th scope="row">{day}</th>
+              <td class="number">{count(downloads)}</td>
+            </tr>
+          ))}
+        </Table>
+      </details>
+      <h2>By version</h2>
+      <Table label="Downloads by version" head={["Version", "#Downloads", "Share"]}>
+        {versions.map(({ version, downloads }) => (
+          <tr key={version}>
+            <th scope="row">
+              <a class="mono" href={addressOf(name, version)}>
+                {version}
+              </a>
+            </th>
+            <td class="number">{count(downloads)}</td>
+            <td class="share">
+              <meter
+                min={0}
+                max={total}
+                value={downloads}
+                aria-label={`${version}: ${Math.round((downloads / total) * 100)} %`}
+              />
+            </td>
+          </tr>
+        ))}
+      </Table>
+      {versions.length === 20 && (
+        <p class="faint">{plural(20, "version")} with the most downloads.</p>
+      )}
+    </>
+  );
+}
