@@ -15,8 +15,8 @@ import { findWorkspace, publishable, type Workspace, type WorkspacePackage } fro
 export interface PublishOptions {
   /** a package, or the root of a workspace */
   readonly path: string;
-  /** all packages of the workspace that are not private */
-  readonly workspace: boolean;
+  /** all packages of the workspace that are not private; `with-root`: the root is one of them */
+  readonly workspace: boolean | "with-root";
   /** @default what each package's publishConfig says, else latest */
   readonly tag?: string;
   /** leaves out versions that are there already */
@@ -57,9 +57,14 @@ export async function publishPackages(
   scratch: Scratch,
 ): Promise<PublishedPackages> {
   const root = resolve(options.path);
-  const workspace: Workspace = options.workspace
+  const alone = () => ({ folder: root, packageJson: readPackageJson(root) });
+  const { packages, catalogs }: Workspace = options.workspace
     ? await findWorkspace(root)
-    : { packages: [{ folder: root, packageJson: readPackageJson(root) }], catalogs: new Map() };
+    : { packages: [alone()], catalogs: new Map() };
+  const workspace = {
+    packages: options.workspace === "with-root" ? [...packages, alone()] : packages,
+    catalogs,
+  };
   const { chosen, skipped } = await choose(citadel, workspace, options);
   return withFolder(join(citadel.dirs.cache, "tmp"), scratch, async (dir) => {
     const inputs: PublishInput[] = [];
@@ -112,11 +117,12 @@ async function choose(
 async function prepare(
   { settings }: Citadel,
   dir: string,
-  { folder, packageJson }: WorkspacePackage,
+  one: WorkspacePackage,
   workspace: Workspace,
   { tag }: PublishOptions,
 ): Promise<PublishInput> {
-  const manifest = publishable(packageJson, workspace);
+  const { folder, packageJson } = one;
+  const manifest = publishable(one, workspace);
   const { files, executable } = await listFiles(folder, packageJson);
   const source =
     JSON.stringify(manifest) === JSON.stringify(packageJson)

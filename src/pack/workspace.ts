@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { CitadelError } from "../errors.ts";
 import { dependencyFields, isObject } from "../registry/manifest.ts";
 import type { Json, JsonObject } from "../registry/types.ts";
@@ -46,11 +46,12 @@ export async function findWorkspace(root: string): Promise<Workspace> {
 }
 
 /**
- * The package.json as it is published: ranges that only mean something inside the workspace are replaced, as pnpm and yarn do.
+ * The package.json as it is published: ranges that only mean something inside the workspace are replaced, as pnpm and yarn do, and
+ * paths of its packages.
  * @throws E_USAGE for a reference to what is not there
  */
 export function publishable(
-  packageJson: JsonObject,
+  { folder, packageJson }: WorkspacePackage,
   { packages, catalogs }: Workspace,
 ): JsonObject {
   const versions = new Map(
@@ -74,6 +75,12 @@ export function publishable(
       const listed = catalogs.get(catalog)?.[name];
       if (typeof listed !== "string") throw unknown(`${name} of the catalog ${catalog}`);
       return listed;
+    }
+    const path = /^(?:file|link):(.+)$/.exec(range)?.[1];
+    const beside = path && packages.find((each) => each.folder === resolve(folder, path));
+    if (beside) {
+      const { name: called, version } = beside.packageJson;
+      return called === name ? String(version) : `npm:${String(called)}@${String(version)}`;
     }
     if (!range.startsWith("workspace:")) return range;
     const wanted = range.slice("workspace:".length);

@@ -151,7 +151,7 @@ async function same(
     const [a, b] = await Promise.all([old, now].map(({ root }) => readFile(join(root, file))));
     if (!a || !b || !a.equals(b)) return false;
   }
-  const { version: _, ...sent } = publishable(packageJson, workspace);
+  const { version: _, ...sent } = publishable({ folder: now.root, packageJson }, workspace);
   const { version: __, ...written } = packageJson;
   const { version: ___, ...before } = old.manifest;
   return isDeepStrictEqual(before, sent) || isDeepStrictEqual(before, written);
