@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { CitadelError } from "../errors.ts";
 import { dependencyFields, isObject } from "../registry/manifest.ts";
+import { checkName, checkVersion } from "../registry/names.ts";
 import type { Json, JsonObject } from "../registry/types.ts";
 import { readPackageJson } from "./folder.ts";
 
@@ -79,8 +80,9 @@ export function publishable(
     const path = /^(?:file|link):(.+)$/.exec(range)?.[1];
     const beside = path && packages.find((each) => each.folder === resolve(folder, path));
     if (beside) {
-      const { name: called, version } = beside.packageJson;
-      return called === name ? String(version) : `npm:${String(called)}@${String(version)}`;
+      const called = checkName(beside.packageJson["name"]);
+      const version = checkVersion(beside.packageJson["version"]);
+      return called === name ? version : `npm:${called}@${version}`;
     }
     if (!range.startsWith("workspace:")) return range;
     const wanted = range.slice("workspace:".length);

@@ -4,6 +4,7 @@ import { withFolder, type Citadel, type Scratch, type Settings } from "@citadel/
 import type { Environment } from "@citadel/core/config";
 import { CitadelError } from "@citadel/core/errors";
 import { readPackageJson } from "@citadel/core/pack";
+import { checkVersion } from "@citadel/core/registry";
 import type { There } from "../find.ts";
 import { demandBuilt, demandSources, publishOwn, type OwnItem } from "./packages.ts";
 import { runProgram, withThisNode } from "./program.ts";
@@ -49,7 +50,7 @@ export async function selfPublish(
   scratch: Scratch,
 ): Promise<SelfPublished> {
   const { root, env, only, there, into, signal, phase } = options;
-  const version = String(readPackageJson(root)["version"]);
+  const version = checkVersion(readPackageJson(root)["version"]);
   const nothing = { version, registry: null, items: [], verified: null };
   if (only !== "verify") demandSources(root);
   const opened = only === "build" ? undefined : await citadel();

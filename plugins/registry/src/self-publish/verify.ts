@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Environment } from "@citadel/core/config";
 import { CitadelError } from "@citadel/core/errors";
-import { isObject, type JsonObject } from "@citadel/core/registry";
+import { checkVersion, isObject, type JsonObject } from "@citadel/core/registry";
 import { plain, runProgram, withThisNode } from "./program.ts";
 
 export interface VerifyOptions {
@@ -78,7 +78,7 @@ async function compare({ folder, expected }: VerifyOptions) {
     const name = typeof entry["name"] === "string" ? entry["name"] : folderName;
     if (name !== "citadel" && !name.startsWith("@citadel/")) continue;
     own++;
-    const published = expected.get(`${name}@${String(entry["version"])}`);
+    const published = expected.get(`${name}@${checkVersion(entry["version"])}`);
     if (published !== undefined && published !== entry["integrity"])
       throw new CitadelError("E_PACKAGE_UNSOUND", `${name} is not the one that was published`, {
         hint: ["see whether the address leads to this registry"],
