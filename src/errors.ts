@@ -253,6 +253,11 @@ export const errors = {
     status: 421,
     hint: ["name this host in server.hosts, or set server.publicUrl"],
   },
+  E_UPGRADE_REQUIRED: {
+    exit: 2,
+    status: 426,
+    hint: ["open a WebSocket with the subprotocol citadel.json.v1: docs/live-protocol.md"],
+  },
   E_CROSS_ORIGIN: {
     exit: 8,
     status: 403,

@@ -69,6 +69,13 @@ export interface Settings {
     /** samples that are kept */
     readonly historySize: number;
   };
+  /** the live protocol */
+  readonly live: {
+    /** sockets of one process */
+    readonly connections: number;
+    /** of one session or token */
+    readonly connectionsPerSession: number;
+  };
   /** when a running server raises an alert */
   readonly alert: {
     /** per cent of one core */

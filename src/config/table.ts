@@ -192,6 +192,16 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     description: "samples that are kept, and looked at for alerts",
     variables: ["METRICS_HISTORY_SIZE"],
   },
+  "live.connections": {
+    type: integer(0, 100_000),
+    default: 100,
+    description: "WebSocket connections of one process at most",
+  },
+  "live.connectionsPerSession": {
+    type: integer(1, 100_000),
+    default: 8,
+    description: "of them those of one session or token",
+  },
   "alert.cpuThreshold": {
     type: integer(1, 100_000),
     default: 80,

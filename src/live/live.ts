@@ -35,6 +35,8 @@ export interface Change {
   /** counts the changes that this process has seen, from 1 */
   readonly generation: number;
   readonly source: "here" | "file";
+  /** who made it, where this process did */
+  readonly by?: Actor;
 }
 
 export interface Changing {
@@ -64,8 +66,12 @@ export interface Live {
   ): Promise<Change>;
   /** The hash of another address. @throws E_INVALID_DOCUMENT */
   setRegistry(url: string, options?: Changing): Promise<Change>;
-  /** Turns a feature on or off, or over. @throws E_INVALID_DOCUMENT for an unknown name */
-  toggleFeature(name: Feature, on?: boolean, options?: Changing): Promise<Change>;
+  /**
+   * Turns a feature on or off, or over.
+   * @param feature its name, or the number of a bit
+   * @throws E_INVALID_DOCUMENT for one that there is not
+   */
+  toggleFeature(feature: Feature | number, on?: boolean, options?: Changing): Promise<Change>;
   /** Resolves when every change is on the disk and in the history. */
   save(): Promise<void>;
   /** Looks at the file now. @throws E_CONFIG when it is not what it must be; then what counted before goes on */
@@ -106,12 +112,16 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
   let watching: { readonly watcher?: FSWatcher; readonly timer: NodeJS.Timeout } | undefined;
 
   /** Takes over what stands in the file, one change for each run of bytes that differ. */
-  const accept = (next: Buffer, source: Change["source"]): Change | undefined => {
+  const accept = (next: Buffer, by?: Actor): Change | undefined => {
+    const source = by ? "here" : "file";
     let last: Change | undefined;
     for (const [from, to] of runs(stored, next)) {
       generation = (generation + 1) >>> 0;
       const [old, now] = [stored, next].map((bytes) => [...bytes.subarray(from, to)]);
-      last = { offset: from, old: old ?? [], new: now ?? [], generation, source };
+      last = {
+        ...{ offset: from, old: old ?? [], new: now ?? [], generation, source },
+        ...(by && { by }),
+      };
       stored = Buffer.concat([
         stored.subarray(0, from),
         next.subarray(from, to),
@@ -144,7 +154,7 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
     const change = await lock.within(async (): Promise<Change> => {
       writes++;
       const found = await load(path);
-      if (found) accept(found, "file");
+      if (found) accept(found);
       const { offset, bytes } = plan(stored);
       const next = Buffer.concat([
         stored.subarray(0, offset),
@@ -163,7 +173,7 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
         dirty ??= setTimeout(() => void flush().catch(failed), lazily).unref();
       }
       const old = [...stored.subarray(offset, offset + bytes.length)];
-      return accept(next, "here") ?? { offset, old, new: [...bytes], generation, source: "here" };
+      return accept(next, by) ?? { offset, old, new: [...bytes], generation, source: "here" };
     });
     if (record && change.old.some((byte, n) => byte !== change.new[n])) {
       // a switch works while the store is away, and does not wait for it
@@ -184,7 +194,7 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
       const found = await load(path);
       // what was read while this process wrote says nothing
       if (writes !== before) continue;
-      if (found) accept(found, "file");
+      if (found) accept(found);
       return;
     }
   };
@@ -234,9 +244,10 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
       return write(() => ({ offset: hashOffset, bytes }), changing);
     },
 
-    async toggleFeature(name, on, changing) {
-      const bit = features.indexOf(name);
-      if (bit < 0) throw invalid(`${JSON.stringify(name)} is no feature: ${features.join(", ")}`);
+    async toggleFeature(feature, on, changing) {
+      const bit = typeof feature === "number" ? feature : features.indexOf(feature);
+      if (!(bit >= 0 && bit < 32))
+        throw invalid(`${JSON.stringify(feature)} is no feature: ${features.join(", ")}`);
       const { offset, mask } = placeOf(bit);
       return write((now) => {
         const found = now[offset] ?? 0;
@@ -256,7 +267,7 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
     writePackages: (packages) =>
       lock.within(async () => {
         const found = await load(path);
-        if (found) accept(found, "file");
+        if (found) accept(found);
         const body = encodeBody({ lockVersion: 1, packages });
         await replaceFile(path, Buffer.concat([stored, body]));
       }),

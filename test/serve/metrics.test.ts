@@ -623,5 +623,12 @@ test("C4, G6: the dashboard and the rules ask only for what is exported, with la
       .map(({ name }) => name)
       .filter((name) => !names.has(name))
       .toSorted(),
-  ).toEqual(["citadel_build_info", "citadel_config_updates_total"]);
+  ).toEqual([
+    "citadel_build_info",
+    "citadel_config_updates_total",
+    "citadel_websocket_connections",
+    "citadel_websocket_dropped_frames_total",
+    "citadel_websocket_frames_total",
+    "citadel_websocket_rtt_seconds",
+  ]);
 });

@@ -9,7 +9,14 @@ import { createSessions } from "./dashboard/session.ts";
 import { createServerVault, type ServerVault } from "./broker/vault.ts";
 import { callerOf, type Shared } from "./context.ts";
 import { errorAnswer } from "./http/errors.ts";
-import { AskedRequest, createResponder, type Asked, type Peer } from "./http/exchange.ts";
+import {
+  AskedRequest,
+  createResponder,
+  remember,
+  type Answer,
+  type Asked,
+  type Peer,
+} from "./http/exchange.ts";
 import { createGuard } from "./http/guard.ts";
 import { createRouter, type Route } from "./http/path.ts";
 import { createRequestIds } from "./http/request-id.ts";
@@ -17,6 +24,8 @@ import { createInstall, type Install } from "./install.ts";
 import { createFigures } from "./limit/figures.ts";
 import { createGate } from "./limit/gate.ts";
 import { createHub } from "./live/hub.ts";
+import type { Accepted, Sockets } from "./live/sockets.ts";
+import { createTickets } from "./live/tickets.ts";
 import { noRoute } from "./monitor/meter.ts";
 import { createMonitor, type Monitor } from "./monitor/monitor.ts";
 import type { Visit } from "./npm/room.ts";
@@ -39,6 +48,10 @@ export interface App {
   readonly install: Install;
   readonly monitor: Monitor;
   readonly vault: ServerVault;
+  /** Decides over the upgrade of a connection to a WebSocket: an answer refuses it. Never rejects. */
+  upgrade(asked: Asked): Promise<Accepted | Answer>;
+  /** Ends all WebSockets, and lets no more in. */
+  closeSockets(): Promise<void>;
 }
 
 /** The registry as a function of requests; needs no port. */
@@ -62,7 +75,7 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
   });
   const figures = createFigures();
   const hub = createHub();
-  const monitor = createMonitor(citadel, figures, processes);
+  const monitor = createMonitor(citadel, figures, processes, hub);
   monitor.told(({ since, value = null, ...alert }) =>
     hub.publish("alert", { ...alert, value, since: new Date(since).toISOString() }),
   );
@@ -74,7 +87,7 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
     approvals: createApprovals(citadel.store),
     limiter: createLimiter(citadel.store.driver),
     jwts: createJwts(citadel.keys),
-    ...{ figures, monitor, hub },
+    ...{ figures, monitor, hub, tickets: createTickets(citadel.store) },
     vault,
     sessions: createSessions({ store: citadel.store, accounts: citadel.accounts, guard }),
     isDashboard: (target) =>
@@ -97,12 +110,33 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
   const install = createInstall(shared, routeOf, gate);
   const requestId = createRequestIds();
   const toResponse = createResponder();
+  let sockets: Promise<Sockets> | undefined;
   let rooms: Promise<ReturnType<typeof import("./rooms.ts").createRooms>> | undefined;
 
   return {
     install,
     monitor,
     vault,
+    async upgrade(asked) {
+      const ticket = gate?.enter(asked, false);
+      try {
+        if (ticket?.refused) throw ticket.refused;
+        guard.site(asked);
+        const route = routeOf(asked.path);
+        if (route.kind === "bad") throw route.error;
+        // the first answer of a server must not wait for what few clients need
+        sockets ??= import("./live/sockets.ts").then(({ createSockets }) => createSockets(shared));
+        const kept = remember(asked);
+        const limited = (): number => waitOf(gate?.enter(kept, false)?.refused);
+        return await (await sockets).accept(asked, pathOf(route), limited);
+      } catch (error) {
+        figures.failed(error);
+        const answer = errorAnswer(error, requestId(asked));
+        figures.answered(asked.method, answer.status);
+        return ticket ? ticket.done(answer) : answer;
+      }
+    },
+    closeSockets: async () => (await sockets)?.stop(),
     async fetch(request, peer = {}) {
       const asked = new AskedRequest(request, peer);
       const quick = install(asked);
@@ -156,6 +190,10 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
 
 const isBelow = (target: string, folder: string): boolean =>
   target.startsWith(folder) && ["", "/", "?"].includes(target.charAt(folder.length));
+
+/** Ms to wait after a refusal; 0: there was none. */
+const waitOf = (refused: CitadelError | undefined): number =>
+  1000 * ((refused as { readonly retryAfter?: number } | undefined)?.retryAfter ?? 0);
 
 const harmless = new Set(["GET", "HEAD", "OPTIONS"]);
 

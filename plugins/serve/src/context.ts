@@ -12,6 +12,7 @@ import type { Jwts } from "@citadel/core/keys";
 import type { Guard } from "./http/guard.ts";
 import type { Figures } from "./limit/figures.ts";
 import type { Hub } from "./live/hub.ts";
+import type { Tickets } from "./live/tickets.ts";
 import type { ServerVault } from "./broker/vault.ts";
 import type { Monitor } from "./monitor/monitor.ts";
 
@@ -34,6 +35,8 @@ export interface Shared {
   readonly monitor: Monitor;
   /** tells the sockets of this process what happens */
   readonly hub: Hub;
+  /** open sockets for pages, which can send no header */
+  readonly tickets: Tickets;
   /** the vault, as far as the identity of this server opens it */
   readonly vault: ServerVault;
   /** who makes a request, found once */

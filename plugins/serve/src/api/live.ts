@@ -1,9 +1,10 @@
+import { CitadelError } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
 import { features, type Change, type Live } from "@citadel/core/live";
 import { actorOf } from "@citadel/core/registry";
 import { Hono, type Context } from "hono";
 import * as z from "zod";
-import { administrator } from "../context.ts";
+import { administrator, signedIn } from "../context.ts";
 import { readJson } from "../http/body.ts";
 import { getPath } from "../npm/routes.ts";
 import type { Env, Handler } from "../npm/room.ts";
@@ -13,7 +14,9 @@ import { check } from "../npm/schemas.ts";
 export function liveRoutes(): Hono<Env> {
   return new Hono<Env>({ getPath })
     .get("/_dashboard/api/config", getConfig)
-    .post("/_dashboard/api/config", postConfig);
+    .post("/_dashboard/api/config", postConfig)
+    .post("/_dashboard/api/ws-ticket", postTicket)
+    .get("/_dashboard/ws", getSocket);
 }
 
 const getConfig: Handler = async (c) => c.json(shown((await switchesOf(c)).live));
@@ -22,6 +25,24 @@ const postConfig: Handler = async (c) => {
   const { live, caller } = await switchesOf(c);
   const change = await apply(live, check(changeSchema, await readJson(c.req.raw, 4096)), caller);
   return c.json({ change, ...shown(live) });
+};
+
+/** A ticket opens one WebSocket for whoever asked for it. */
+const postTicket: Handler = async (c) => {
+  const { shared, asked } = c.env;
+  const { token } = (await signedIn(shared, asked)).principal;
+  const shows = asked.header("authorization") !== undefined;
+  const session = shows ? undefined : (await shared.sessions.sessionOf(asked))?.id;
+  if (session === undefined && token === undefined)
+    throw new CitadelError("E_FORBIDDEN", "a ticket stands on a token or a session");
+  const holder = session === undefined ? { token } : { session };
+  const { ticket, expires } = await shared.tickets.issue(holder);
+  return c.json({ ticket, expires: new Date(expires).toISOString() }, 201);
+};
+
+/** Upgrades never come here. */
+const getSocket: Handler = async () => {
+  throw new CitadelError("E_UPGRADE_REQUIRED", "this address speaks over a WebSocket");
 };
 
 /** One change as a client asks for it. @throws E_INVALID_DOCUMENT, E_CONFLICT */

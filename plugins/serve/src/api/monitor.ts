@@ -1,6 +1,7 @@
 import { CitadelError, isLoopback } from "@citadel/core";
 import { Hono, type Context } from "hono";
 import { administrator } from "../context.ts";
+import { hitRatio } from "../monitor/live-samples.ts";
 import { getPath } from "../npm/routes.ts";
 import type { Env, Handler } from "../npm/room.ts";
 
@@ -28,11 +29,9 @@ const getMetrics: Handler = async (c) => {
 const getSummary: Handler = async (c) => {
   const { collector, stock, alerts, totals } = await monitorOf(c);
   const [{ packages, versions, storage }, all] = await Promise.all([stock.read(), totals()]);
-  const { cache, inFlight, failures, bytes, publishes, downloads, updates } = all;
+  const { cache, inFlight, failures, bytes, publishes, downloads, updates, webSockets } = all;
   const { since, requests } = all.figures;
   const last = collector.samples().at(-1);
-  const asked = cache[0] ? cache[0].hits + cache[0].misses : 0;
-  const hits = cache.reduce((sum, tier) => sum + tier.hits, 0);
   return c.json({
     since,
     window: collector.window() ?? null,
@@ -45,8 +44,8 @@ const getSummary: Handler = async (c) => {
       configUpdates: updates,
     },
     ...{ packages, versions, storage },
-    // what a nearer tier has not is asked of the next one, so that every question begins at the first
-    cacheHitRate: asked === 0 ? null : hits / asked,
+    cacheHitRate: hitRatio(cache) ?? null,
+    webSockets,
     alerts: alerts.list().filter(({ state }) => state === "firing").length,
   });
 };

@@ -35,6 +35,8 @@ export interface Rights {
 export interface Sessions {
   /** Who makes this request by the cookie of the dashboard; undefined for nobody, and once account, token or session have ended. */
   sessionOf(asked: Asked): Promise<Session | undefined>;
+  /** The same by its id, as something else proves that it was shown. */
+  byId(id: string, address: string | undefined): Promise<Session | undefined>;
   /** @param by what was shown. @returns the value of `set-cookie` */
   open(asked: Asked, by: Kept): Promise<string>;
   /** Uses up a link of {@link createLink}. @throws E_AUTH_INVALID */
@@ -71,9 +73,11 @@ export function createSessions({ store: { driver }, accounts, guard }: SessionsO
   const find = async (asked: Asked): Promise<Session | undefined> => {
     const cookie = cookieOf(asked, cookieTerms(asked));
     if (cookie === undefined) return undefined;
-    const id = hashOf(cookie);
+    return byId(hashOf(cookie), guard.client(asked));
+  };
+
+  const byId: Sessions["byId"] = async (id, address) => {
     const kept = await sessions.read(id);
-    const address = guard.client(asked);
     const principal = kept && (await principalOf(kept, address));
     if (!principal) return undefined;
     const caller = { principal, via: "api", ...(address !== undefined && { address }) } as const;
@@ -102,6 +106,7 @@ export function createSessions({ store: { driver }, accounts, guard }: SessionsO
 
   return {
     sessionOf,
+    byId,
 
     async open(asked, by) {
       const cookie = secret();
@@ -154,7 +159,7 @@ export async function createLink({ driver }: Pick<Store, "driver">): Promise<str
   return code;
 }
 
-const rightsOf = ({ grant, admin }: Principal): Rights => ({
+export const rightsOf = ({ grant, admin }: Principal): Rights => ({
   read: (grant?.packages ?? "write") !== "none",
   write: (grant?.packages ?? "write") === "write",
   admin,

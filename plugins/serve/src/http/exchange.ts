@@ -12,6 +12,19 @@ export interface Asked {
   header(name: string): string | undefined;
 }
 
+/** What a request shows of who makes it and where it comes from. */
+const shown: readonly string[] = [
+  ...["authorization", "cookie", "host", "origin"],
+  ...["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"],
+];
+
+/** What is kept of a request whose connection outlives it. */
+export function remember(asked: Asked): Asked {
+  const fields = new Map(shown.map((name) => [name, asked.header(name)]));
+  const { method, path, peer } = asked;
+  return { method, path, peer, header: (name) => fields.get(name) };
+}
+
 /** A finished answer. */
 export interface Answer {
   readonly status: number;

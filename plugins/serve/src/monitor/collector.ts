@@ -1,6 +1,7 @@
 import { totalmem } from "node:os";
-import { monitorEventLoopDelay } from "node:perf_hooks";
+import { monitorEventLoopDelay, performance as loop, type EventLoopUtilization } from "node:perf_hooks";
 import { durationBounds } from "@citadel/core";
+import type { LiveCounts } from "../live/counts.ts";
 import type { Meter } from "./meter.ts";
 import { total, type Sample } from "./sample.ts";
 
@@ -41,6 +42,7 @@ export interface Collector {
 
 export interface CollectorOptions {
   readonly meter: Meter;
+  readonly counts: Pick<LiveCounts, "total" | "roundTrip">;
   /** credentials that were not good, since the start */
   readonly authFailures: () => number;
   /** ms */
@@ -55,7 +57,7 @@ export interface CollectorOptions {
 /** Looks at the process and at the meter with one timer, which keeps nothing alive. */
 export function createCollector(options: CollectorOptions): Collector {
   const { interval, size, connections, took } = options;
-  const { meter } = options;
+  const { meter, counts } = options;
   const limit = memoryLimit();
   let kept: Sample[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -64,15 +66,17 @@ export function createCollector(options: CollectorOptions): Collector {
 
   const take = (): void => {
     const now = look(options);
-    const { rss, heapUsed } = process.memoryUsage();
+    const { rss, heapUsed, heapTotal } = process.memoryUsage();
     const lasted = now.at - before.at;
     took({
       at: Date.now(),
       lasted,
       processes: 1,
       cpu: lasted > 0 ? ((now.cpu - before.cpu) / 1000 / lasted) * 100 : 0,
-      memory: { rss, heapUsed, limit, percent: (rss / limit) * 100 },
+      memory: { rss, heapUsed, heapTotal, limit, percent: (rss / limit) * 100 },
       eventLoopDelay: delay && delay.percentile(99) / 1e6,
+      eventLoopUtilization:
+        now.loop && loop.eventLoopUtilization(now.loop, before.loop).utilization,
       requests: now.requests - before.requests,
       failures: now.failures - before.failures,
       durations: now.durations.map((count, n) => count - (before.durations[n] ?? 0)),
@@ -82,6 +86,8 @@ export function createCollector(options: CollectorOptions): Collector {
       authFailures: now.authFailures - before.authFailures,
       inFlight: meter.inFlight,
       connections: connections(),
+      frames: now.frames - before.frames,
+      roundTrip: counts.roundTrip,
     });
     delay?.reset();
     before = now;
@@ -113,12 +119,14 @@ export function createCollector(options: CollectorOptions): Collector {
 }
 
 /** Sums since the start. */
-function look({ meter, authFailures }: CollectorOptions) {
+function look({ meter, counts, authFailures }: CollectorOptions) {
   const { user, system } = process.cpuUsage();
   const { all, failures, bytes, publishes, downloads } = meter;
   return {
     at: performance.now(),
     cpu: user + system,
+    loop: utilization(),
+    frames: counts.total,
     durations: [...all.counts],
     requests: total(all.counts),
     failures,
@@ -176,6 +184,9 @@ function memoryLimit(): number {
   const own = process.constrainedMemory?.() ?? 0;
   return own > 0 && own < all ? own : all;
 }
+
+/** Not in every runtime. */
+const utilization = (): EventLoopUtilization | undefined => loop.eventLoopUtilization?.();
 
 function watchDelay(): ReturnType<typeof monitorEventLoopDelay> | undefined {
   try {

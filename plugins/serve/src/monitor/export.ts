@@ -1,8 +1,10 @@
 import client from "@prometheus-io/client";
 import { durationBounds, type Citadel, type Durations } from "@citadel/core";
+import { topics } from "@citadel/core/frames";
 import type { Silence } from "@citadel/core/alerts";
 import { authentication, type Figures } from "../limit/figures.ts";
 import { ownVersion } from "../version.ts";
+import { countedTypes, directions, type LiveCounts } from "../live/counts.ts";
 import { severities, type Alerts } from "./alerts.ts";
 import { publishResults, tarballSources, updateSources, type Meter } from "./meter.ts";
 import type { Measured } from "./rules.ts";
@@ -15,6 +17,7 @@ export interface ExportOptions {
   readonly alerts: Alerts<Measured>;
   readonly silences: () => ReadonlyMap<string, Silence>;
   readonly stock: Stock;
+  readonly counts: LiveCounts;
 }
 
 type Labels = Readonly<Record<string, string | number>>;
@@ -95,7 +98,7 @@ function readable({ values, ...metric }: Metric): client.Metric {
 }
 
 function metricsOf(
-  { citadel, figures, meter, alerts, stock, silences }: ExportOptions,
+  { citadel, figures, meter, alerts, stock, silences, counts }: ExportOptions,
   version: string,
 ): readonly Metric[] {
   const counted =
@@ -108,6 +111,7 @@ function metricsOf(
   const upstreams = () => citadel.upstream?.status() ?? [];
   const seconds = "http_request_duration_seconds";
   const asked = "citadel_upstream_request_duration_seconds";
+  const roundTrips = "citadel_websocket_rtt_seconds";
   return [
     {
       name: "citadel_build_info",
@@ -228,6 +232,36 @@ function metricsOf(
       aggregator: "first",
       help: "API keys; expiring: within 14 days.",
       values: counted(({ apiKeys }) => by("state", Object.entries(apiKeys))),
+    },
+    {
+      name: "citadel_websocket_connections",
+      type: "gauge",
+      help: "Sockets that are open.",
+      values: () => one(counts.connections),
+    },
+    {
+      name: "citadel_websocket_frames_total",
+      type: "counter",
+      help: "Messages of the live protocol.",
+      values: () =>
+        directions.flatMap((direction) =>
+          countedTypes.map((type) => ({
+            labels: { direction, type },
+            value: counts.frames(direction, type),
+          })),
+        ),
+    },
+    {
+      name: "citadel_websocket_dropped_frames_total",
+      type: "counter",
+      help: "Messages that gave way to newer ones because their reader was slow.",
+      values: () => by("topic", topics.map((topic) => [topic, counts.drops(topic)])), // prettier-ignore
+    },
+    {
+      name: roundTrips,
+      type: "histogram",
+      help: "Time from a ping to its answer.",
+      values: () => lines(roundTrips, {}, counts.roundTrips),
     },
     {
       name: "citadel_config_updates_total",

@@ -15,7 +15,7 @@ export const noRoute = "none";
 export const publishResults = ["ok", "conflict", "denied", "invalid", "error"] as const;
 type PublishResult = (typeof publishResults)[number];
 export const tarballSources = ["local", "cache", "upstream"] as const;
-export const updateSources = ["http", "file"] as const;
+export const updateSources = ["http", "ws", "file"] as const;
 
 /**
  * Counts what this process answers. Everything is a number in memory, so that the install path pays for nothing else; whoever wants
@@ -55,7 +55,7 @@ export function createMeter(): Meter {
   const routes = new Map<string, Route>();
   const publishes = { ok: 0, conflict: 0, denied: 0, invalid: 0, error: 0 };
   const downloads = { local: 0, cache: 0, upstream: 0 };
-  const updates = { http: 0, file: 0 };
+  const updates = { http: 0, ws: 0, file: 0 };
 
   const meter = {
     on: true,

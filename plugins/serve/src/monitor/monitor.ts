@@ -1,11 +1,15 @@
 import { logger, type Citadel } from "@citadel/core";
 import type { Silence } from "@citadel/core/alerts";
+import type { MetricsSample } from "@citadel/core/frames";
 import type { Figures } from "../limit/figures.ts";
+import { createLiveCounts, type LiveCounts } from "../live/counts.ts";
+import type { Hub } from "../live/hub.ts";
 import { createAlerts, type AlertItem, type Alerts } from "./alerts.ts";
 import type { Together } from "../server/together.ts";
 import type { Export, Exported } from "./export.ts";
 import { createCollector, type Collector } from "./collector.ts";
 import { createFacts } from "./facts.ts";
+import { createLiveSamples, hitRatio } from "./live-samples.ts";
 import { createMeter, type Meter } from "./meter.ts";
 import { createReadiness, type Readiness } from "./ready.ts";
 import { alertRules, type Measured } from "./rules.ts";
@@ -27,6 +31,10 @@ export interface Monitor {
   /** What all processes of the server have counted since they started. */
   totals(): Promise<Totals>;
   readonly stock: Stock;
+  /** of the sockets of this process */
+  readonly counts: LiveCounts;
+  /** the last samples as sockets are told, oldest first; none while METRICS is off */
+  history(): readonly MetricsSample[];
   readonly ready: Readiness;
   /**
    * Collects while the switch METRICS is on.
@@ -38,7 +46,12 @@ export interface Monitor {
   export(accept: string): Promise<{ readonly type: string; readonly text: string }>;
 }
 
-export function createMonitor(citadel: Citadel, figures: Figures, processes: Together): Monitor {
+export function createMonitor(
+  citadel: Citadel,
+  figures: Figures,
+  processes: Together,
+  hub: Hub,
+): Monitor {
   const log = logger("alerts");
   const { metrics, alert, upstream } = citadel.settings;
   const meter = createMeter();
@@ -46,10 +59,18 @@ export function createMonitor(citadel: Citadel, figures: Figures, processes: Tog
   const alerts = createAlerts(alertRules(alert, upstreams), Date.now());
   const stock = createStock(citadel);
   const facts = createFacts(citadel);
+  const counts = createLiveCounts();
+  const samples = createLiveSamples(stock, metrics.historySize, async () =>
+    hitRatio((await totals()).cache),
+  );
   const listeners: ((alert: AlertItem, first: boolean) => void)[] = [];
+  const totals = async (): Promise<Totals> => {
+    const { living, gone } = await processes.gather<Totals>("totals");
+    return allTotals(living, gone);
+  };
   let connected: () => number | undefined = () => undefined;
   const collector = createCollector({
-    meter,
+    ...{ meter, counts },
     authFailures: () => total(Object.values(figures.read().authFailures)),
     interval: metrics.collectionInterval,
     size: metrics.historySize,
@@ -58,6 +79,8 @@ export function createMonitor(citadel: Citadel, figures: Figures, processes: Tog
   });
   processes.seen((sample, first) => {
     collector.keep(sample);
+    if (!meter.on) return;
+    hub.publish("metrics", samples.take(sample));
     const window = collector.window();
     if (!window) return;
     const seen = facts.read();
@@ -67,25 +90,23 @@ export function createMonitor(citadel: Citadel, figures: Figures, processes: Tog
       if (!seen.silences.has(rule)) for (const listener of listeners) listener(turned, first);
     }
   });
-  processes.answer("totals", async () => totalsOf(citadel, meter, figures));
+  processes.answer("totals", async () => totalsOf(citadel, meter, figures, counts));
   let exporting: Promise<Export> | undefined;
   // what writes the text is loaded by the first who asks for it
   const exporter = (): Promise<Export> =>
     (exporting ??= import("./export.ts").then(
       ({ createExport }) =>
-      createExport({ citadel, figures, meter, alerts, stock, silences: () => facts.read().silences }), // prettier-ignore
+      createExport({ ...{ citadel, figures, meter, alerts, stock, counts }, silences: () => facts.read().silences }), // prettier-ignore
     ));
   processes.answer("export", async () => (await exporter()).read());
 
   return {
-    ...{ meter, collector, alerts, stock },
+    ...{ meter, collector, alerts, stock, counts },
+    history: () => samples.list(),
     silences: () => facts.read().silences,
     look: facts.look,
     told: (listener) => void listeners.push(listener),
-    async totals() {
-      const { living, gone } = await processes.gather<Totals>("totals");
-      return allTotals(living, gone);
-    },
+    totals,
     ready: createReadiness(citadel),
     async start(connections) {
       connected = connections;
@@ -94,12 +115,13 @@ export function createMonitor(citadel: Citadel, figures: Figures, processes: Tog
         meter.on = live.isOn("METRICS");
         if (meter.on) return collector.start();
         collector.stop();
+        samples.forget();
         alerts.reset();
       };
       follow();
-      const unwatch = live.watch(({ source }) => {
+      const unwatch = live.watch(({ by }) => {
         follow();
-        meter.updated(source === "here" ? "http" : "file");
+        meter.updated(by ? (counts.bySocket.has(by) ? "ws" : "http") : "file");
       });
       return () => {
         unwatch();

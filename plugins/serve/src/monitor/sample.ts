@@ -11,6 +11,8 @@ export interface Sample {
   readonly memory: MemoryItem;
   /** ms, 99th percentile; undefined where the runtime does not tell */
   readonly eventLoopDelay: number | undefined;
+  /** part of the time that the event loop was busy, 0 to 1, of the mean process; undefined where the runtime does not tell */
+  readonly eventLoopUtilization: number | undefined;
   readonly requests: number;
   /** with a status above 499 */
   readonly failures: number;
@@ -24,12 +26,17 @@ export interface Sample {
   readonly inFlight: number;
   /** undefined where the runtime does not tell */
   readonly connections: number | undefined;
+  /** messages on WebSockets, both ways */
+  readonly frames: number;
+  /** ms of the last ping on a WebSocket; undefined before there was one */
+  readonly roundTrip: number | undefined;
 }
 
 export interface MemoryItem {
   /** bytes */
   readonly rss: number;
   readonly heapUsed: number;
+  readonly heapTotal: number;
   /** bytes that the process may use: those of its control group where that is limited, else those of the machine */
   readonly limit: number;
   /** `rss` of `limit` */
@@ -48,13 +55,16 @@ export function together(first: Sample, ...others: readonly Sample[]): Sample {
   const { limit } = first.memory;
   const rss = sum((sample) => sample.memory.rss);
   const heapUsed = sum((sample) => sample.memory.heapUsed);
+  const heapTotal = sum((sample) => sample.memory.heapTotal);
+  const busy = samples.flatMap(({ eventLoopUtilization }) => eventLoopUtilization ?? []);
   return {
     at: most(({ at }) => at) ?? 0,
     lasted: most(({ lasted }) => lasted) ?? 0,
     processes: sum(({ processes }) => processes),
     cpu: sum(({ cpu }) => cpu),
-    memory: { rss, heapUsed, limit, percent: (rss / limit) * 100 },
+    memory: { rss, heapUsed, heapTotal, limit, percent: (rss / limit) * 100 },
     eventLoopDelay: most(({ eventLoopDelay }) => eventLoopDelay),
+    eventLoopUtilization: busy.length === 0 ? undefined : total(busy) / busy.length,
     requests: sum(({ requests }) => requests),
     failures: sum(({ failures }) => failures),
     durations: first.durations.map((_, n) => sum((sample) => sample.durations[n] ?? 0)),
@@ -64,6 +74,8 @@ export function together(first: Sample, ...others: readonly Sample[]): Sample {
     authFailures: sum(({ authFailures }) => authFailures),
     inFlight: sum(({ inFlight }) => inFlight),
     connections: told.length === 0 ? undefined : total(told),
+    frames: sum(({ frames }) => frames),
+    roundTrip: most(({ roundTrip }) => roundTrip),
   };
 }
 

@@ -10,7 +10,11 @@ interface Bun {
     readonly idleTimeout: number;
     readonly maxRequestBodySize: number;
     readonly development: false;
-    fetch(request: Request, server: BunServer): Promise<Response> | Response;
+    readonly websocket: object;
+    fetch(
+      request: Request,
+      server: BunServer,
+    ): Promise<Response | undefined> | Response | undefined;
   }): BunServer;
 }
 interface BunServer {
@@ -28,6 +32,18 @@ export function onBun(): boolean {
 export async function listenOnBun({ app, host, port, log }: ListenOptions): Promise<Listener> {
   const { Bun } = globalThis as unknown as { Bun: Bun };
   const respond = createResponder();
+  const [{ default: createAdapter }, { accepting, hooks, longestMessage }] = await Promise.all([
+    import("crossws/adapters/bun"),
+    import("./sockets.ts"),
+  ]);
+  const adapter = createAdapter({ hooks, idleTimeout: 0, getNamespace: () => "live" });
+  const upgrade = async (request: Request, self: BunServer): Promise<Response | undefined> => {
+    const decided = await app.upgrade(new AskedBun(request, self));
+    if ("status" in decided) return respond(decided);
+    // its own type of a server, which that of Bun is
+    const owner = self as unknown as Parameters<typeof adapter.handleUpgrade>[1];
+    return adapter.handleUpgrade(accepting(request, decided), owner);
+  };
   const server = Bun.serve({
     hostname: host,
     port,
@@ -35,7 +51,15 @@ export async function listenOnBun({ app, host, port, log }: ListenOptions): Prom
     idleTimeout: 120,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER, // each route has its own limit
     development: false,
-    fetch: (request, self) => answer(app, respond, request, self, log),
+    websocket: {
+      ...adapter.websocket,
+      maxPayloadLength: longestMessage,
+      perMessageDeflate: false,
+      sendPings: false,
+      closeOnBackpressureLimit: false,
+    },
+    fetch: (request, self) =>
+      isUpgrade(request) ? upgrade(request, self) : answer(app, respond, request, self, log),
   });
   let cut = (): void => {};
   return {
@@ -44,6 +68,9 @@ export async function listenOnBun({ app, host, port, log }: ListenOptions): Prom
     cut: () => void server.stop(true).then(cut, cut),
   };
 }
+
+const isUpgrade = ({ headers }: Request): boolean =>
+  headers.get("upgrade")?.toLowerCase() === "websocket";
 
 function answer(
   app: ListenOptions["app"],

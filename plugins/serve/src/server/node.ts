@@ -1,4 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, ServerResponse, type IncomingMessage, type Server } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { NodeAdapter } from "crossws/adapters/node";
 import type { ServerRequest } from "srvx";
 import { toNodeHandler } from "srvx/node";
 import type { App } from "../app.ts";
@@ -17,7 +20,7 @@ export interface Listener {
 }
 
 export interface ListenOptions {
-  readonly app: Pick<App, "fetch" | "install">;
+  readonly app: Pick<App, "fetch" | "install" | "upgrade">;
   readonly host: string;
   /** 0: a free one */
   readonly port: number;
@@ -54,6 +57,8 @@ export async function listenOnNode({ app, host, port, log }: ListenOptions): Pro
       answer.then((done) => send(response, done)).catch(() => response.destroy());
     else send(response, answer);
   });
+  const upgrade = createUpgrade(app);
+  server.on("upgrade", (request, socket, head) => void upgrade.take(request, socket, head));
   server.maxConnections = 10_000;
   server.maxRequestsPerSocket = 100_000;
   // a connection on which nothing moves
@@ -78,11 +83,53 @@ export async function listenOnNode({ app, host, port, log }: ListenOptions): Pro
         });
         const idle = setInterval(() => server.closeIdleConnections(), 50);
       }),
-    cut: () => server.closeAllConnections(),
+    cut() {
+      server.closeAllConnections();
+      upgrade.cut();
+    },
+  };
+}
+
+/** Upgrades to WebSockets; what speaks them is loaded by the first one. */
+function createUpgrade(app: ListenOptions["app"]) {
+  let adapter: Promise<NodeAdapter> | undefined;
+  const load = async (): Promise<NodeAdapter> => {
+    const [{ default: createAdapter }, { hooks, longestMessage }] = await Promise.all([
+      import("crossws/adapters/node"),
+      import("./sockets.ts"),
+    ]);
+    return createAdapter({
+      hooks,
+      idleTimeout: 0, // the protocol has a heartbeat of its own
+      getNamespace: () => "live",
+      serverOptions: { maxPayload: longestMessage, perMessageDeflate: false },
+    });
+  };
+  return {
+    async take(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+      const gone = (): void => void socket.destroy();
+      socket.once("error", gone);
+      const decided = await app.upgrade(new NodeAsked(request));
+      if ("status" in decided) {
+        const response = new ServerResponse(request);
+        response.shouldKeepAlive = false;
+        response.assignSocket(socket as Socket);
+        response.once("finish", () => socket.end());
+        return send(response, decided);
+      }
+      const { accepting } = await import("./sockets.ts");
+      const upgraded = accepting(new Request("http://live.invalid/"), decided);
+      await (await (adapter ??= load())).handleUpgrade(request, socket, head, upgraded);
+      socket.off("error", gone);
+    },
+    cut: () => void adapter?.then(({ closeAll }) => closeAll(undefined, undefined, true)),
   };
 }
 
 const limits = {
+  // other upgrades, such as Java's to HTTP/2, are offers that a server need not take
+  shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
+    headers.upgrade?.toLowerCase() === "websocket",
   headersTimeout: 30 * seconds,
   // a large upload over a slow line; one that stalls is cut much earlier
   requestTimeout: 3600 * seconds,

@@ -48,6 +48,7 @@ export default async function startReader(citadel: Citadel): Promise<Reader> {
         const refused = refuse(new AskedRequest(request, peer));
         return refused ? toResponse(refused) : app.fetch(request, peer);
       },
+      upgrade: async (asked) => refuse(asked) ?? (await app.upgrade(asked)),
     },
     hosts: ["127.0.0.1"],
     port: 0,

@@ -82,7 +82,7 @@ async function serveHere(
   return {
     port: server.port,
     async stop(grace) {
-      await Promise.all([server.stop(grace), deliveries.stop(), unrotate()]);
+      await Promise.all([server.stop(grace), deliveries.stop(), unrotate(), app.closeSockets()]);
       unmonitor();
       switches.stop();
     },
