@@ -1,5 +1,9 @@
 import { totalmem } from "node:os";
-import { monitorEventLoopDelay, performance as loop, type EventLoopUtilization } from "node:perf_hooks";
+import {
+  monitorEventLoopDelay,
+  performance as loop,
+  type EventLoopUtilization,
+} from "node:perf_hooks";
 import { durationBounds } from "@citadel/core";
 import type { LiveCounts } from "../live/counts.ts";
 import type { Meter } from "./meter.ts";
