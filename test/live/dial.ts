@@ -17,7 +17,7 @@ export interface LivePlace extends Place {
   /** token of the administrator `root` */
   readonly root: string;
   /** Makes an account. @returns a token of it */
-  account(name: string): Promise<string>;
+  account(name: string, admin?: boolean): Promise<string>;
 }
 
 export const operator = { name: "local", via: "cli" } as const;
@@ -63,7 +63,7 @@ export interface Dialled {
   send(message: ClientMessage): void;
   /** The first message from now on, or not yet taken, that fits; the ones before it are passed over. */
   next(fits: (message: ServerMessage) => boolean): Promise<ServerMessage>;
-  /** the answer to a message */
+  /** the answer to a message, also where it was passed over */
   answer(seq: number): Promise<ServerMessage>;
   close(): Promise<void>;
 }
@@ -83,7 +83,15 @@ export async function dial(url: string, options: DialOptions = {}): Promise<Dial
   socket.binaryType = "arraybuffer";
   const heard: ServerMessage[] = [];
   let taken = 0;
-  let wake = (): void => {};
+  const waiting = new Set<() => void>();
+  const wake = (): void => {
+    for (const each of waiting) each();
+    waiting.clear();
+  };
+  const more = (): Promise<void> => {
+    if (socket.readyState > 1) throw new Error("closed before it was heard");
+    return new Promise((resolve) => void waiting.add(resolve));
+  };
   socket.addEventListener("message", ({ data }) => {
     const all =
       typeof data === "string" ? [decodeServerText(data)] : decodeServer(new Uint8Array(data));
@@ -109,13 +117,18 @@ export async function dial(url: string, options: DialOptions = {}): Promise<Dial
         const message = heard[taken++];
         if (message && fits(message)) return message;
       }
-      if (socket.readyState > 1) throw new Error(`closed before it was heard`);
-      await new Promise<void>((resolve) => (wake = resolve));
+      await more();
     }
   };
   return {
     ...{ socket, heard, closed, next },
-    answer: (seq) => next((message) => message.reply && message.seq === seq),
+    async answer(seq) {
+      for (;;) {
+        const found = heard.find((message) => message.reply && message.seq === seq);
+        if (found) return found;
+        await more();
+      }
+    },
     send: (message) =>
       socket.send(
         socket.protocol === binary[0]
