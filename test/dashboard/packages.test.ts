@@ -3,6 +3,8 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { place, type Place } from "../serve/place.ts";
+import { behind, server, stock } from "../upstream/behind.ts";
+import { osv } from "../support/osv.ts";
 import { pack, tarOf, type Manifest, type TarEntry } from "../support/packages.ts";
 
 const api = "/_dashboard/api/packages";
@@ -219,6 +221,12 @@ test("attack 46: what somebody may not read is not there, in any of the answers"
       expect([one.status, one.json().code], path).toEqual([404, other.json().code]);
     }
   }
+  // who is signed in to the dashboard asks with a cookie
+  const by = { username: "ann", password: "correct horse 1" };
+  const session = await here.ask("/_dashboard/api/session", { method: "POST", body: by });
+  const cookie = session.headers.get("set-cookie")?.split(";", 1)[0] ?? "";
+  for (const path of paths)
+    expect((await here.ask(path, { headers: { cookie } })).status, path).toBe(200);
   // nor is it named where others are
   const needs = { name: "@ann/open", version: "1.0.0", dependencies: { "@ann/hidden": "1" } };
   await publish(needs);
@@ -305,5 +313,96 @@ describe("attacks 29, 30: files that somebody published", () => {
     await publish(manifest, pack(manifest, { "zero.txt": Buffer.alloc(12 * 2 ** 20) }));
     const got = await here.ask("/_dashboard/raw/huge/1.0.0/zero.txt");
     expect([got.status, got.json().code]).toEqual([413, "E_TOO_LARGE"]);
+  });
+});
+
+describe("B6: packages of other registries, with no more of them than is shown", () => {
+  const versions = {
+    "1.0.0": { license: "MIT", dependencies: { below: "^1.0.0" }, deprecated: "old" },
+    "1.1.0": { license: "MIT", dependencies: { below: "^1.0.0", absent: "1" } },
+    "2.0.0": { license: "GPL-3.0-only" },
+  };
+  const local = { principal: { kind: "local", name: "local", admin: true }, via: "cli" } as never;
+
+  test("versions, what one needs, its files and README; one tarball is fetched, and none twice", async () => {
+    const there = await server();
+    stock(there, "far", { versions });
+    stock(there, "below", { versions: { "1.0.0": {}, "1.5.0": {}, "2.0.0": {} } });
+    await using proxy = await behind(there);
+    const ask = async (path: string) => {
+      const got = await proxy.ask(`${api}/far${path}`);
+      return [got.status, got.json()] as const;
+    };
+    const [status, overview] = await ask("");
+    expect([status, overview]).toMatchObject([
+      200,
+      { origin: "liar", owners: [], tags: { latest: "2.0.0" }, removed: [] },
+    ]);
+    expect(overview.versions).toMatchObject([
+      { version: "2.0.0", time: "2020-01-02T00:00:00.000Z", refused: null },
+      { version: "1.1.0", deprecated: null },
+      { version: "1.0.0", deprecated: expect.any(String) },
+    ]);
+    const [, details] = await ask("/at/1.0.0");
+    expect(details).toMatchObject({ origin: "liar", deprecated: "old", license: "MIT" });
+    expect(details.trust).toMatchObject({ signature: "none", provenance: null });
+    const [, { items }] = await ask("/at/1.1.0/dependencies");
+    expect(items).toMatchObject([
+      { name: "below", resolved: "1.5.0", latest: "2.0.0", outdated: true, state: "found" },
+      { name: "absent", state: "missing" },
+    ]);
+    expect(there.requests.some(({ url }) => url?.endsWith(".tgz"))).toBe(false);
+    for (let n = 0; n < 2; n++) {
+      expect((await ask("/at/1.1.0/files"))[1].items).toHaveLength(2);
+      expect((await ask("/at/1.1.0/readme"))[1].readme).toBeNull();
+      const raw = await proxy.ask("/_dashboard/raw/far/1.1.0/index.js");
+      expect(raw.text).toContain("far@1.1.0");
+    }
+    const fetched = there.requests.filter(({ url }) => url?.endsWith(".tgz"));
+    expect(fetched.map(({ url }) => url)).toEqual(["/far/-/far-1.1.0.tgz"]);
+  });
+
+  test("what the policy and the advisories say", async () => {
+    const there = await server();
+    stock(there, "far", { versions });
+    await using proxy = await behind(there);
+    const policies = await proxy.citadel.policies();
+    const rule = { kind: "license", pattern: "*", list: "only", ids: ["MIT"], unknown: "deny" };
+    await policies.apply(local, { type: "rule", rule } as never);
+    await (
+      await proxy.citadel.advisories()
+    ).import(
+      local,
+      (async function* () {
+        yield {
+          path: "one.json",
+          text: osv({ id: "GHSA-p6mc-m468-83gw", name: "far", events: [{ introduced: "1.1.0" }] }),
+        };
+      })(),
+    );
+    const ask = async (path: string) => (await proxy.ask(`${api}/far${path}`)).json();
+    const { versions: items } = await ask("");
+    expect(items).toMatchObject([
+      { version: "2.0.0", refused: expect.stringContaining("GPL-3.0-only") },
+      { version: "1.1.0", refused: null },
+      { version: "1.0.0", refused: null },
+    ]);
+    expect((await ask("/at/2.0.0")).code).toBe("E_POLICY");
+    expect(await ask("/at/1.1.0")).toMatchObject({
+      policy: { state: "allowed" },
+      advisories: [{ id: "GHSA-p6mc-m468-83gw", severity: "high" }],
+    });
+    expect((await ask("/at/1.0.0")).advisories).toEqual([]);
+  });
+
+  test("an upstream that does not answer makes no page wait", async () => {
+    const there = await server();
+    stock(there, "far", { versions });
+    there.on("/below", () => {});
+    await using proxy = await behind(there, {
+      timeouts: { connect: 1000, first: 20_000, idle: 20_000, whole: 20_000 },
+    });
+    const got = await proxy.ask(`${api}/far/at/1.0.0/dependencies`);
+    expect(got.json().items).toMatchObject([{ name: "below", state: "late" }]);
   });
 });

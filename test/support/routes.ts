@@ -17,7 +17,7 @@ export async function routesInSource(): Promise<Route[]> {
   ];
   const folder = join(root, "plugins/serve/src");
   for (const file of await readdir(folder, { recursive: true })) {
-    if (!/^(npm|api)\/.*\.ts$/.test(file)) continue;
+    if (!/^(npm|api|dashboard)\/.*\.ts$/.test(file)) continue;
     const text = await readFile(join(folder, file), "utf8");
     const one = /\.(get|put|post|delete)\(\s*"(\/[^"]*)"/g;
     for (const [, method = "", path = ""] of text.matchAll(one))
@@ -36,6 +36,8 @@ const usual: Readonly<Record<string, string>> = {
   id: "org.couchdb.user:ann",
   file: "one-1.0.0.tgz",
   spec: "1.0.0",
+  from: "1.0.0",
+  to: "1.0.0",
   org: "acme",
   team: "developers",
   scope: "@acme",
