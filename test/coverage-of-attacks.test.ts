@@ -6,9 +6,7 @@ import { root } from "./support/citadel.ts";
 
 /** Rows of docs/security.md that are about what does not exist yet: number → what it waits for. */
 const notYet: Readonly<Record<number, string>> = {
-  29: "there are no pages that show a README or metadata",
   33: "there is no session in a browser: the pages to log in on set no cookie and run no script",
-  35: "there are no pages that show images of others",
 };
 
 interface Row {

@@ -82,7 +82,7 @@ const go = (page: Page, to: string): Promise<unknown> =>
     dispatchEvent(new PopStateEvent("popstate")); undefined`);
 const at = "/package/@acme/toolbox";
 
-describe("attack 29: a README cannot do anything to who reads it", () => {
+describe("attacks 29 and 35: a README does nothing to who reads it, and tells nobody", () => {
   test("nothing runs, nobody else is asked, nothing lies over the page", async ({ skip }) => {
     if (!browser) return skip("no chromium here");
     const page = await open("/package/hostile/v/1.0.0");

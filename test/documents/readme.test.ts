@@ -7,7 +7,7 @@ import { heavyReadmes, hostileReadmes } from "../support/readmes.ts";
 
 const html = async (source: string, places?: Places) => (await readmeHtml(source, places)).html;
 
-describe("E3: harmless HTML", () => {
+describe("E3, attack 29: harmless HTML", () => {
   const elements = new Set(
     "h3 h4 h5 h6 p div blockquote pre hr br ul ol li details summary table thead tbody tr th td a b code em span strong img input".split(
       " ",
