@@ -138,10 +138,10 @@ export function openHistory({ store, pins, checkpoints, who, crash }: HistoryOpt
     return state && document && { rev, state, document };
   };
 
-  /** The newest state, and what of it is not as the pin has it. */
+  /** The newest state, what of it is not as the pin has it, and whether it is what the pin is to give way to. */
   const newest = async (
     document: { readonly rev: number; readonly state: VaultDocument } | undefined,
-  ): Promise<{ now: Checkpoint | undefined; against?: CitadelError }> => {
+  ): Promise<{ now: Checkpoint | undefined; against?: CitadelError; next?: boolean }> => {
     pinned ??= await pins.read();
     if (!document) return { now: undefined };
     let from = await verified();
@@ -155,24 +155,27 @@ export function openHistory({ store, pins, checkpoints, who, crash }: HistoryOpt
     }
     const steps = walk(from, news);
     let against: CitadelError | undefined;
+    let next = false;
     for (;;) {
       const { done, value } = await steps.next();
       if (done) {
         // what the collector may take is said there, and nowhere else
         if (value?.rev === document.rev && !isDeepStrictEqual(document.state, value.document))
           throw damaged("the vault's document is not what its history adds up to");
-        return { now: value, ...(against && { against }) };
+        return { now: value, next, ...(against && { against }) };
       }
       const { state } = value;
       if (pinned && state.id !== pinned.vault) throw otherVault(pinned, state);
+      if (state.seq === pinned?.next?.seq && state.head === pinned.next.head) next = true;
       if (state.seq === pinned?.seq && state.head !== pinned.head) against = fork(pinned, state);
     }
   };
 
   const state = async (): Promise<VaultState> => {
     const document = await ledger.read(vaultName);
-    const { now, against } = await newest(document);
-    if (pinned && (against || (now?.state.seq ?? 0) < pinned.seq)) {
+    const { now, against, next } = await newest(document);
+    if (now && next) await pin(now.state, pinned);
+    else if (pinned && (against || (now?.state.seq ?? 0) < pinned.seq)) {
       const by = now?.state.forks.get(pinned.head);
       // somebody who is an administrator only in that other history must not say so
       if (!now || by === undefined || !pinned.administrators.includes(by))
@@ -267,8 +270,8 @@ export function openHistory({ store, pins, checkpoints, who, crash }: HistoryOpt
       return all.slice(0, end + 1);
     },
     pin: async () => pinned ?? pins.read(),
-    async giveWay(next, work) {
-      await pin(next, pinned);
+    async giveWay({ seq, head }, work) {
+      if (pinned) await pins.write((pinned = { ...pinned, next: { seq, head } }), pinned);
       known = undefined;
       await work();
       await state();

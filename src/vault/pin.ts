@@ -10,6 +10,8 @@ export interface Pin {
   readonly head: string;
   /** key ids of those who may say that another history takes the place of this one */
   readonly administrators: readonly string[];
+  /** a history that is about to take its place, verified elsewhere: either may be in the store after a crash */
+  readonly next?: { readonly seq: number; readonly head: string };
 }
 
 export interface Pins {

@@ -17,7 +17,9 @@ import {
 import { Decrypter, armor } from "age-encryption";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { codeOf } from "../core/registry-harness.ts";
-import { citadel } from "../support/citadel.ts";
+import { bin } from "../cli/cli.ts";
+import { citadel, citadelEnv } from "../support/citadel.ts";
+import { run } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
 import { machine } from "./machines.ts";
 
@@ -179,6 +181,21 @@ describe("D2: an identity for a job", () => {
       expect(status.identity.source).toBe(source);
       expect(ran.output).not.toContain(text);
     }
+    // the shell opens it, so that no name of a file is known to the command
+    const shell = (line: string, more: NodeJS.ProcessEnv = {}) =>
+      run("sh", ["-c", line, process.execPath, bin, job], { env: citadelEnv(home, more) });
+    const other = { CITADEL_IDENTITY: "wrong" };
+    const piped = await shell('"$0" "$1" secrets:get a --identity-fd 3 3<"$2"', other);
+    expect([piped.code, piped.stdout], piped.output).toEqual([0, "v"]);
+    const known = await shell('"$0" "$1" secrets:status --json --identity-fd 4 4<"$2"');
+    expect(JSON.parse(known.stdout).identity).toMatchObject({
+      ...{ source: "descriptor", where: "descriptor 4" },
+    });
+    expect(known.output).not.toContain(text);
+    const closed = await shell('"$0" "$1" secrets:get a --identity-fd 9');
+    expect([closed.code, closed.output.includes("E_VAULT_LOCKED")]).toEqual([8, true]);
+    const nothing = await shell('"$0" "$1" secrets:get a --identity-fd 3 3</dev/null');
+    expect(nothing.code, nothing.output).toBe(8);
     expect(id).toMatch(/^age1/);
     await chmod(job, 0o622);
     expect((await citadel(home, ["secrets:get", "a"], { env })).code).toBe(8);

@@ -1,16 +1,17 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, createHmac, hkdfSync, randomBytes } from "node:crypto";
 import { execFileSync } from "node:child_process";
-import { chmod, cp, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, cp, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { openStore } from "@citadel/core/store";
 import { errors, type ErrorCode } from "@citadel/core/errors";
-import { vaultKind, vaultName, type Vault } from "@citadel/core/vault";
-import { Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
+import { publicId, vaultKind, vaultName, type Vault } from "@citadel/core/vault";
+import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import fc from "fast-check";
 import { CompactSign, exportJWK, generateKeyPair, calculateJwkThumbprint } from "jose";
 import { describe, expect, test } from "vitest";
 import { codeOf } from "../core/registry-harness.ts";
+import { machine } from "./machines.ts";
 import { bringBack, contents, passphrase, place } from "./place.ts";
 
 const text = (value: string) => Buffer.from(value);
@@ -385,7 +386,7 @@ test("vault attack 18: what is changed in the access log is named, and without t
   expect(await codeOf(open().get(a))).toBe("E_ACCESS_LOG");
 });
 
-test("vault attack 22, vault attack 24: names, values and hashes of them are nowhere in the store", async () => {
+test("vault attack 24: names, values and hashes of them are nowhere in the store", async () => {
   const { driver, open } = await place();
   const vault = open();
   await vault.init();
@@ -405,4 +406,74 @@ test("vault attack 22, vault attack 24: names, values and hashes of them are now
   for (const item of (await vault.audit()).items)
     if (item.kind === "change")
       for (const word of words) expect(JSON.stringify(item.event)).not.toContain(word);
+});
+
+test("vault attack 22: a weak value cannot be guessed from the store or this machine: no hash of it under any key, and no key, is kept", async () => {
+  const at = await place();
+  const { driver } = at;
+  const folder = dirname(at.folder);
+  const weak = text("hunter2");
+  const [ann, bob] = [await machine(driver, folder), await machine(driver, folder)];
+  const vault = ann.open();
+  await vault.init();
+  // the same in two secrets and two versions; beside it one of another length
+  for (const name of ["one", "two"]) await vault.set({ name }, weak);
+  await vault.set({ name: "one" }, weak, { force: true });
+  await vault.set({ name: "long" }, text("x".repeat(30)));
+  await vault.addMember(publicId(bob.identity.member), {
+    ...{ name: "bob", kind: "person", role: "dev", scopes: ["default"] },
+  });
+  await vault.get({ name: "one" });
+  await vault.traces();
+  await vault.rekey();
+  await vault.set({ name: "two" }, text("another"));
+
+  // keys that somebody could have or guess: none, what lies open, and those of the scopes, which only members can open
+  const opened = async (bytes: Uint8Array) => {
+    const file = new Decrypter();
+    file.addIdentity(ann.identity.age);
+    return Buffer.from(await file.decrypt(bytes));
+  };
+  const objects = await contents(driver);
+  const slots = [...objects].filter(([key]) => key.startsWith("slot/"));
+  const secret = await Promise.all(slots.map(([, bytes]) => opened(bytes)));
+  expect(secret.length).toBeGreaterThanOrEqual(2);
+  const derived = secret.flatMap((key) =>
+    ["index/", "index", ""].map((info) => Buffer.from(hkdfSync("sha256", key, "", info, 32))),
+  );
+  const { items } = await vault.audit();
+  const open = items.flatMap((item) =>
+    item.kind === "change"
+      ? Object.values(item.event).filter((one) => typeof one === "string")
+      : [],
+  );
+  const keys = [...secret, ...derived, ...["", "one", "two", "default", ...open].map(text)];
+  const sums = ["md5", "sha1", "sha256", "sha512"].flatMap((name) => [
+    createHash(name).update(weak).digest(),
+    ...keys.map((key) => createHmac(name, key).update(weak).digest()),
+  ]);
+  const forms = [...sums, ...secret, ...derived, weak].flatMap((bytes) => [
+    bytes,
+    ...(["hex", "base64", "base64url"] as const).map((form) =>
+      text(bytes.toString(form).replace(/=+$/, "")),
+    ),
+  ]);
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((one) =>
+    one.isFile(),
+  );
+  expect(files.length).toBeGreaterThanOrEqual(2);
+  for (const { parentPath, name } of files)
+    objects.set(name, await readFile(join(parentPath, name)));
+  for (const [key, bytes] of objects)
+    for (const form of forms)
+      expect(bytes.includes(form), `${form.toString()} in ${key}`).toBe(false);
+
+  // equal values cannot be told from others: no two records share what is sealed, and all are of the same few sizes
+  const sealed = [...objects]
+    .filter(([key]) => key.startsWith("m/"))
+    .map(([, bytes]) => (JSON.parse(bytes.toString()) as { ciphertext: string }).ciphertext);
+  expect(sealed.length).toBeGreaterThan(5);
+  expect(new Set(sealed).size).toBe(sealed.length);
+  const sizes = new Set(sealed.map((one) => Buffer.from(one, "base64url").byteLength));
+  expect([...sizes].filter((size) => size % 64 !== 0)).toEqual([]);
 });

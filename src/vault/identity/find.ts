@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, fstatSync, type Stats } from "node:fs";
 import { stat } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { CitadelError } from "../../errors.ts";
@@ -70,6 +70,9 @@ async function readIdentity(
   const options = descriptor === undefined ? {} : { fd: descriptor };
   let content: string;
   try {
+    // what nobody opened for this process may be one of its own, and it does not survive the loss of that
+    if (descriptor !== undefined && !isReadable(fstatSync(descriptor)))
+      throw locked(`${where} is no file or pipe`);
     // whoever can write to it could have put an identity of their own there
     if (descriptor === undefined && ((await stat(where)).mode & 0o022) !== 0)
       throw locked(`${where} can be written to by others`, undefined, [`chmod go-w ${where}`]);
@@ -81,3 +84,6 @@ async function readIdentity(
   if (content.length > mostBytes) throw locked(`${where} holds no identity`);
   return (await readSecretText(content)) ?? openSealed(content.trim(), where, passphrase);
 }
+
+const isReadable = (what: Stats): boolean =>
+  what.isFile() || what.isFIFO() || what.isSocket() || what.isCharacterDevice();
