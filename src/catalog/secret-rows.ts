@@ -46,8 +46,23 @@ export async function freshRecords(
   return fresh;
 }
 
-/** Makes the table `secrets` hold these rows and no others. */
+/** Makes the table `secrets` hold these rows and no others, of which nothing is left in the file or its journal. */
 export function writeSecretRows(
+  db: DatabaseSync,
+  rows: readonly SecretRow[],
+  fresh: ReadonlyMap<string, Uint8Array>,
+): void {
+  db.exec("PRAGMA secure_delete = ON");
+  try {
+    replaceRows(db, rows, fresh);
+  } finally {
+    db.exec("PRAGMA secure_delete = OFF");
+  }
+  // while another process reads the journal it stays; the next change empties it, or the last process to close it
+  db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+function replaceRows(
   db: DatabaseSync,
   rows: readonly SecretRow[],
   fresh: ReadonlyMap<string, Uint8Array>,

@@ -63,7 +63,11 @@ export type WriteOptions = OpOptions &
     readonly expires?: number;
     readonly meta?: Readonly<Record<string, string>>;
   };
-export type DeleteOptions = OpOptions & { readonly ifMatch?: ETag };
+export type DeleteOptions = OpOptions & {
+  readonly ifMatch?: ETag;
+  /** It, and what was deleted before it, is to leave nothing behind, in a journal of the store either; others ignore it. */
+  readonly forget?: true;
+};
 export type ReadOptions = OpOptions & {
   /** bytes, inclusive @default 0 */
   readonly start?: number;

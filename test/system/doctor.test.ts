@@ -329,3 +329,21 @@ test("G4: on a terminal each finding says what, why and what to do, in 80 column
   expect(stdout).toMatch(/^ {2}do +choose another store/m);
   for (const line of stdout.split("\n")) expect(line.length, line).toBeLessThanOrEqual(80);
 });
+
+test("G4, D2: a vault without a recovery kit is a warning, until there is one; nothing opens the vault for that", async () => {
+  const home = await place();
+  const passphrase = join(home, "passphrase");
+  await writeFile(passphrase, "correct horse battery\n", { mode: 0o600 });
+  const secrets = async (...args: string[]) => {
+    const ran = await citadel(home, [...args, "--passphrase-file", passphrase]);
+    expect(ran.code, ran.output).toBe(0);
+  };
+  await secrets("secrets:init");
+  const found = await doctor(home);
+  expect(found).toMatchObject({ code: 3, bad: ["recovery"] });
+  expect(found.text).toContain("citadel secrets:member:recovery <file>");
+  await secrets("secrets:member:recovery", "--paper");
+  const better = await doctor(home);
+  expect(better).toMatchObject({ code: 0, bad: [] });
+  expect(better.text).toContain("there is a recovery kit for the vault");
+});

@@ -30,6 +30,10 @@ export function isBusy(error: unknown): boolean {
   return (code & 0xff) === 5 || (code & 0xff) === 6 || code === READONLY_RECOVERY;
 }
 
+/** What a checkpoint says with a value and not with an error. */
+export const inTheWay = (): Error =>
+  Object.assign(new Error("another connection reads the write-ahead log"), { errcode: 5 });
+
 /** After a failed fsync nobody knows what the disk holds, and asking again may get a wrong yes. */
 export function lostSync(error: unknown): boolean {
   const code = resultCode(error);

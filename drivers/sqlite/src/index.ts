@@ -20,7 +20,7 @@ import {
 } from "@citadel/core/driver";
 import { commits, turn, type Commits } from "./commits.ts";
 import { CHUNK, CHUNKS, openDatabase, type Database } from "./database.ts";
-import { failure, isBusy, patiently } from "./failure.ts";
+import { failure, inTheWay, isBusy, patiently } from "./failure.ts";
 import { feed, type Feed } from "./feed.ts";
 import { location } from "./location.ts";
 import { entryOf, objects, type Found, type Objects } from "./objects.ts";
@@ -116,6 +116,15 @@ const sqlite: DriverFactory = (url) => {
 
   const freeing = async ({ commits, objects }: Session): Promise<void> => {
     while (await commits.write(() => objects.free(), { lax: true, bytes: CHUNK })) life.check();
+  };
+
+  /** Empties the write-ahead log, where content lies that is deleted. While somebody reads it cannot; then the next sweep does. */
+  const forget = async ({ db, journal }: Session, options: OpOptions): Promise<void> => {
+    if (journal !== "wal") return;
+    const work = (): void => {
+      if (db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] !== 0) throw inTheWay();
+    };
+    await life.track(patiently(work, at.file, { timeoutMs: 5000, ...options })).catch(() => {});
   };
 
   const receive = async (
@@ -232,6 +241,7 @@ const sqlite: DriverFactory = (url) => {
       const now = opened();
       checkDelete(key, options, caps);
       await life.track(now.commits.write(() => now.objects.delete(key, options), options));
+      if (options.forget) await forget(now, options);
     },
     async list(options = {}) {
       const { objects } = opened();
@@ -290,6 +300,7 @@ const sqlite: DriverFactory = (url) => {
         for (let n = 100; n === 100; removed += n)
           n = await commits.write(() => objects.expire(100), options);
         await freeing(now);
+        await forget(now, options);
         return { removed };
       };
       return life.track(work());

@@ -11,8 +11,9 @@ import { openSession, placeOf, type Opened, type Session } from "../session.ts";
 import { slotKey } from "../slot.ts";
 import type { Compartment, Member, MemberKind, MemberState, OperationOf } from "../types.ts";
 import { exposure } from "./exposure.ts";
+import { forget } from "./place.ts";
 import { rekey, rekeyLeaked } from "./rekey.ts";
-import { status } from "./status.ts";
+import { hasKit, status } from "./status.ts";
 
 const administrator = "administrator";
 /** Bytes of a role's name. */
@@ -77,6 +78,7 @@ export function memberVerbs(session: Session): MemberVerbs {
       return exposure(session, (await findMember(await use(), which)).kid);
     },
     status: () => status(session),
+    hasKit: () => hasKit(session),
     async recover(kit, passphrase, { name, keep = "any" }) {
       const saved = openSession({
         ...session,
@@ -165,8 +167,7 @@ async function put(
       drop: [...replaced.map(slotKey), ...(old === undefined ? [] : [old])],
     };
   });
-  const { driver } = session.store;
-  for (const compartment of replaced) await driver.delete(slotKey(compartment));
+  await forget(session.store.driver, replaced.map(slotKey));
 }
 
 /** The one that is meant: a name, or the beginning of a key id. @throws E_SECRET_NOT_FOUND */

@@ -1,3 +1,4 @@
+import type { Driver, Key } from "../../driver/driver.ts";
 import { manifestKey } from "../../store/keys.ts";
 import type { Meta } from "../meta.ts";
 import { placeOf, type Opened, type Session } from "../session.ts";
@@ -17,6 +18,11 @@ export function sealMeta(
 }
 
 /** Removes sealed objects that the history has given up. */
-export async function remove({ store }: Session, hashes: readonly string[]): Promise<void> {
-  for (const hash of hashes) await store.driver.delete(manifestKey(hash));
+export const remove = ({ store }: Session, hashes: readonly string[]): Promise<void> =>
+  forget(store.driver, hashes.map(manifestKey));
+
+/** Deletes, so that nothing of it stays behind. */
+export async function forget(driver: Driver, keys: readonly Key[]): Promise<void> {
+  for (const [n, key] of keys.entries())
+    await driver.delete(key, n === keys.length - 1 ? { forget: true } : {});
 }

@@ -68,10 +68,13 @@ async function rekeyOne({ store: { driver }, append }: Session, id: string): Pro
     };
   });
   const left: string[] = [];
-  const remove = (key: string) => driver.delete(key).catch(() => left.push(key));
+  const old = before.map(manifestKey);
   // also what an earlier run did not come to
   for await (const { key } of walk(driver, slotsOf(id)))
-    if (generationOf(key) < result.generation) await remove(key);
-  for (const hash of before) await remove(manifestKey(hash));
+    if (generationOf(key) < result.generation) old.push(key);
+  for (const [n, key] of old.entries())
+    await driver
+      .delete(key, n === old.length - 1 ? { forget: true } : {})
+      .catch(() => left.push(key));
   return { ...result, left };
 }

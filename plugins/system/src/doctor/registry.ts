@@ -23,6 +23,7 @@ export async function* checkRegistry(
   for (const { name, url, ok, latencyMs, error } of (await citadel.upstream?.probe()) ?? [])
     if (ok) yield good("upstream", `${name} (${url}) answers in ${latencyMs?.toFixed(0)} ms`);
     else yield problem("upstream", `${name} (${url}): ${error}`, "what is not cached cannot be installed", ["look whether it can be reached from here, and its token: docs/upstream.md"], 7); // prettier-ignore
+  yield* checkKit(citadel);
   yield* checkTime(citadel);
   yield* checkSound(citadel, deep);
 }
@@ -48,6 +49,19 @@ async function* checkKey(
     yield warning("server key", `it is only in ${file}, and the store is shared`, "other servers of this store cannot sign, and if this machine is lost nobody can", ["give all servers the same CITADEL_SERVER_KEY, or copy the file to them", "keep a copy apart from the store"]); // prettier-ignore
   else if (given && here) yield note("server key", `from CITADEL_SERVER_KEY; ${file} is not used`);
   else yield good("server key", `opens the keys of the store; from ${source}`);
+}
+
+/** A vault that only the identities open that are in use is lost with them. */
+async function* checkKit(citadel: Citadel): AsyncGenerator<Finding, void, void> {
+  const { hasVault } = await import("@citadel/core/secrets");
+  if (!(await hasVault(citadel))) return;
+  const { openUnasked } = await import("@citadel/core/unasked");
+  try {
+    if (await openUnasked(citadel).hasKit()) yield good("recovery", "there is a recovery kit for the vault"); // prettier-ignore
+    else yield warning("recovery", "the vault has no recovery kit", "when the identities of its administrators are lost, nobody opens it again", ["citadel secrets:member:recovery <file>, on a disk that you take away", "keep the file, or the line from paper, where no machine is"]); // prettier-ignore
+  } catch (error) {
+    yield failure("recovery", error);
+  }
 }
 
 async function* checkTime({ store }: Citadel): AsyncGenerator<Finding, void, void> {
