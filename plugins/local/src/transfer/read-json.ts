@@ -104,25 +104,34 @@ function tokensOf(source: AsyncIterable<Uint8Array>): AsyncIterator<Token, void>
 
 /** The bytes of the string that the tokens are in. */
 async function* base64(tokens: AsyncIterator<Token, void>): AsyncGenerator<Uint8Array, void, void> {
-  let text = "";
+  let bytes = Buffer.allocUnsafe(slice);
+  let length = 0;
+  let rest = ""; // undecoded: at most one piece, because text that lives on is what costs most time
   for (;;) {
     const { done, value: token } = await tokens.next();
     if (done) throw invalid("it is cut off");
     if (token.name === "endString") break;
-    if (token.name === "stringChunk") text += token.value;
-    if (text.length < slice) continue;
-    const whole = text.length - (text.length % 4 || 4); // the end may have padding
-    yield decode(text.slice(0, whole), true);
-    text = text.slice(whole);
+    if (token.name !== "stringChunk") continue;
+    rest += token.value;
+    const whole = rest.length - (rest.length % 4 || 4); // the end may have padding
+    if (length + whole > slice) {
+      yield bytes.subarray(0, length);
+      bytes = Buffer.allocUnsafe(slice);
+      length = 0;
+    }
+    length += decode(rest.slice(0, whole), bytes, length, true);
+    rest = rest.slice(whole);
   }
-  yield decode(text);
+  yield bytes.subarray(0, length);
+  bytes = Buffer.allocUnsafe(rest.length);
+  yield bytes.subarray(0, decode(rest, bytes, 0));
 }
 
-/** @throws E_INVALID_DOCUMENT for anything that is not base64, which Node would skip over */
-function decode(text: string, middle = false): Uint8Array {
-  const bytes = Buffer.from(text, "base64");
+/** @returns bytes written. @throws E_INVALID_DOCUMENT for anything that is not base64, which Node would skip over */
+function decode(text: string, into: Buffer, at: number, middle = false): number {
+  const written = into.write(text, at, "base64");
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
-  if (bytes.length !== Math.floor(((text.length - padding) * 3) / 4) || (middle && padding > 0))
+  if (written !== Math.floor(((text.length - padding) * 3) / 4) || (middle && padding > 0))
     throw invalid("the content of a version is not base64");
-  return bytes;
+  return written;
 }
