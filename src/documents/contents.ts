@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import type { ReadEntry } from "tar/read-entry";
 import { CitadelError } from "../errors.ts";
 import { segments, unpacked } from "../registry/tarball.ts";
@@ -40,15 +40,14 @@ export async function contentsOf(tarball: AsyncIterable<Uint8Array>): Promise<Co
     const hash = createHash("sha256");
     entry.on("data", (chunk: Buffer) => hash.update(chunk));
     entry.on("end", () => {
-      const name = hash.digest("base64url").slice(0, 22);
-      files.set(path, { path, size: entry.size, hash: name, entry: number });
+      files.set(path, { path, size: entry.size, hash: hashOf(hash), entry: number });
     });
   });
   const byPath = (a: PackedFile, b: PackedFile): number => (a.path < b.path ? -1 : 1);
   return { files: [...files.values()].toSorted(byPath), cut };
 }
 
-/** The content of one of them. @throws E_INVALID_TARBALL */
+/** The content of one of them. @throws E_INVALID_TARBALL, E_INTEGRITY when it is not the one that was listed */
 export async function contentOf(
   tarball: AsyncIterable<Uint8Array>,
   file: PackedFile,
@@ -60,8 +59,12 @@ export async function contentOf(
     entry.on("data", (chunk: Buffer) => parts.push(chunk));
     entry.on("end", () => (ended = true));
   }, () => ended); // prettier-ignore
-  return Buffer.concat(parts);
+  const content = Buffer.concat(parts);
+  if (hashOf(createHash("sha256").update(content)) === file.hash) return content;
+  throw new CitadelError("E_INTEGRITY", `${JSON.stringify(file.path)} is not what it was`);
 }
+
+const hashOf = (hash: Hash): string => hash.digest("base64url").slice(0, 22);
 
 /** @returns whether the end was not reached */
 async function scan(

@@ -34,6 +34,12 @@ describe("B6: the files of a tarball", () => {
     expect((await contentOf(tarball(entries), a!)).toString()).toBe("last");
   });
 
+  test("content that is not what was listed is not shown", async () => {
+    const [file] = (await contentsOf(tarball([{ path: "package/a.js", content: "a" }]))).files;
+    const other = tarball([{ path: "package/a.js", content: "b" }]);
+    await expect(contentOf(other, file!)).rejects.toMatchObject({ code: "E_INTEGRITY" });
+  });
+
   test("attack 25: a million of them are not all looked at", async () => {
     const one = tarOf([{ path: "package/x", content: "" }]).subarray(0, 512);
     const many = Buffer.concat(Array.from({ length: 1000 }, () => one));

@@ -1,5 +1,5 @@
 import { textDiff, type Contents, type Hunk, type PackedFile } from "@citadel/core/documents";
-import { CitadelError } from "@citadel/core";
+import { CitadelError, createTurns } from "@citadel/core";
 import type { Context } from "hono";
 import { param, type Env, type Handler, type Visit } from "../../npm/room.ts";
 import { textOf, type Shelf } from "./contents.ts";
@@ -13,6 +13,8 @@ const mostFiles = 5000;
 const largest = 2 ** 20;
 const mostLines = 10_000;
 const longest = 1000;
+/** files that are compared at once */
+const atOnce = 2;
 
 /** Which files changed from one version to another. */
 export interface Comparison {
@@ -57,9 +59,9 @@ export const createCompare =
   };
 
 /** `GET …/compare/<from>/<to>/file?path=`: how one of them changed. */
-export const createFileCompare =
-  (shelf: Shelf, kept: Kept): Handler =>
-  async (c) => {
+export function createFileCompare(shelf: Shelf, kept: Kept): Handler {
+  const turn = createTurns(atOnce);
+  return async (c) => {
     const [from, to] = await both(c);
     const path = c.req.query("path") ?? "";
     const find = async (located: Located) =>
@@ -72,10 +74,11 @@ export const createFileCompare =
       );
     const key = `difference/${format}/${before?.hash ?? "none"}/${after?.hash ?? "none"}`;
     const difference = await kept(key, () =>
-      differenceOf(c.env, shelf, [from, before], [to, after]),
+      turn(() => differenceOf(c.env, shelf, [from, before], [to, after])),
     );
     return c.json({ path, ...difference });
   };
+}
 
 const both = (c: Context<Env>): Promise<[Located, Located]> =>
   Promise.all([

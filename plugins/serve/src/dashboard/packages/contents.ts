@@ -28,9 +28,13 @@ export function createShelf(kept: Kept): Shelf {
   const turn = createTurns(atOnce);
 
   const list: Shelf["list"] = (visit, located) => {
-    const { integrity } = located;
-    return kept(integrity === undefined ? undefined : `contents/${format}/${integrity}`, () =>
-      turn(async () => ({ value: await contentsOf(await openTarball(visit, located)) })),
+    const { content } = located;
+    return kept(content === undefined ? undefined : `contents/${format}/${content}`, () =>
+      turn(async () => {
+        const value = await contentsOf(await openTarball(visit, located));
+        // of what was not read to its end nobody knows yet whether it is what its hash says
+        return value.cut ? { value, ttl: 600_000 } : { value };
+      }),
     );
   };
 

@@ -1,6 +1,7 @@
 import type { Caller } from "@citadel/core/access";
 import { tarballOf } from "@citadel/core/documents";
 import { hashesOf, isObject, type JsonObject, type VersionRecord } from "@citadel/core/registry";
+import type { Upstream } from "@citadel/core/upstream";
 import { callerOf, type Shared } from "../../context.ts";
 import { orElsewhere } from "../../npm/elsewhere.ts";
 import type { Visit } from "../../npm/room.ts";
@@ -12,8 +13,10 @@ export interface Located {
   /** `here`, or the name of the upstream */
   readonly origin: string;
   readonly manifest: JsonObject;
-  /** the strongest hash of the tarball that there is: names its content */
+  /** the strongest hash of the tarball that there is, as SRI */
   readonly integrity: string | undefined;
+  /** names the content of the tarball, for what is made of it; undefined where nothing does */
+  readonly content: string | undefined;
   /** what the registry notes of it; absent for what is elsewhere */
   readonly record?: VersionRecord;
 }
@@ -31,17 +34,28 @@ export async function locate(
   const caller = await callerOf(shared, asked);
   const here = async (): Promise<Located> => {
     const { version, record, manifest } = await registry.resolve(name, spec, caller);
-    return { name, version, origin: "here", manifest, integrity: record.integrity, record };
+    const { integrity } = record;
+    return {
+      ...{ name, version, origin: "here", manifest, integrity, content: integrity },
+      record,
+    };
   };
-  const there = async (): Promise<Located> => {
-    const { version, bytes } = await upstream!.manifest(name, spec, site.base, caller);
+  const there = async (other: Upstream): Promise<Located> => {
+    const { version, bytes } = await other.manifest(name, spec, site.base, caller);
     const manifest = JSON.parse(new TextDecoder().decode(bytes)) as JsonObject;
-    const { sha512, sha1 } = hashesOf(manifest["dist"]);
-    const integrity = sha512[0] ?? (sha1 === undefined ? undefined : `sha1-${sha1}`);
-    const origin = (await upstream!.upstreamOf(name)) ?? "upstream";
-    return { name, version, origin, manifest, integrity };
+    const origin = (await other.upstreamOf(name)) ?? "upstream";
+    return { name, version, origin, manifest, ...hashes(manifest, `${origin} ${name}@${version}`) };
   };
-  return orElsewhere(here(), upstream && there);
+  return orElsewhere(here(), upstream && (() => there(upstream)));
+}
+
+/** SHA-1 names nothing by itself any more: two tarballs may have the same. */
+function hashes(manifest: JsonObject, about: string): Pick<Located, "integrity" | "content"> {
+  const { sha512, sha1 } = hashesOf(manifest["dist"]);
+  if (sha512[0] !== undefined) return { integrity: sha512[0], content: sha512[0] };
+  if (sha1 === undefined) return { integrity: undefined, content: undefined };
+  const integrity = `sha1-${Buffer.from(sha1, "hex").toString("base64")}`;
+  return { integrity, content: `${integrity} ${encodeURIComponent(about)}` };
 }
 
 /** Whether there is such a package, for who asks. @throws E_PACKAGE_NOT_FOUND and what `locate` throws */

@@ -20,6 +20,7 @@ export interface VersionItem {
   readonly by: string | null;
   /** bytes of the tarball; null for versions that are elsewhere */
   readonly size: number | null;
+  /** the reason; empty where it is not known, null: it is not deprecated */
   readonly deprecated: string | null;
   readonly tags: readonly string[];
   /** comes with a statement on how it was built */
@@ -115,7 +116,8 @@ function fromReleases(name: string, { origin, tags, versions, refused }: Release
       Array.from(all, ([version, { published, deprecated }]) => ({
         version,
         time: published === undefined ? null : new Date(published).toISOString(),
-        ...{ by: null, size: null, deprecated: deprecated ?? null, attested: false },
+        ...{ by: null, size: null, attested: false },
+        deprecated: deprecated === undefined ? null : "",
         refused: refused.get(version)?.reason ?? null,
       })),
       tags,

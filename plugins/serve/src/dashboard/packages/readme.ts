@@ -1,3 +1,4 @@
+import { createTurns } from "@citadel/core";
 import { plainHtml, readmeHtml, rendererVersion, type ReadmeHtml } from "@citadel/core/documents";
 import { param, type Handler, type Visit } from "../../npm/room.ts";
 import { textOf, type Shelf } from "./contents.ts";
@@ -7,6 +8,9 @@ import { locate, type Located } from "./located.ts";
 /** ms that a README counts which took too long: the machine may have been busy */
 const patience = 600_000;
 
+/** READMEs that are made HTML at once */
+const atOnce = 2;
+
 /** A README as the pages show it. */
 export interface ReadmeItem extends ReadmeHtml {
   /** path in the package */
@@ -14,18 +18,19 @@ export interface ReadmeItem extends ReadmeHtml {
 }
 
 /** `GET …/readme`: that of the version that was asked for, made harmless. */
-export const createReadme =
-  (shelf: Shelf, kept: Kept): Handler =>
-  async (c) => {
+export function createReadme(shelf: Shelf, kept: Kept): Handler {
+  const turn = createTurns(atOnce);
+  return async (c) => {
     const located = await locate(c.env, param(c, "name"), param(c, "spec"));
-    const { name, version, integrity } = located;
+    const { name, version, content } = located;
     const prefix = new URL(c.env.site.base).pathname;
-    const key = [rendererVersion, integrity, encodeURIComponent(`${prefix} ${name}@${version}`)];
-    const readme = await kept(integrity === undefined ? undefined : `readme/${key.join("/")}`, () =>
-      render(c.env, shelf, located, prefix),
+    const key = [rendererVersion, content, encodeURIComponent(`${prefix} ${name}@${version}`)];
+    const readme = await kept(content === undefined ? undefined : `readme/${key.join("/")}`, () =>
+      turn(() => render(c.env, shelf, located, prefix)),
     );
     return c.json({ name, version, readme });
   };
+}
 
 async function render(visit: Visit, shelf: Shelf, located: Located, prefix: string) {
   const { files } = await shelf.list(visit, located);

@@ -159,7 +159,7 @@ const Row = ({
           </Badge>
         )}
       </span>
-      {deprecated !== null && deprecated !== "yes" && <p class="why">{deprecated}</p>}
+      {deprecated !== null && deprecated !== "" && <p class="why">{deprecated}</p>}
       {refused !== null && <p class="why">{refused}</p>}
     </th>
     <td>
