@@ -1,3 +1,5 @@
+export { describeEvent } from "./events.ts";
+export { openTail, type Tail } from "./follow.ts";
 export { itemsOf, type LogItem } from "./item.ts";
 export {
   cursorOf,

@@ -20,7 +20,7 @@ import {
   type ConfigBytes,
   type Defaults,
 } from "./header.ts";
-import { createLock } from "./lock.ts";
+import { createLock, type Order } from "./lock.ts";
 
 /** ms between a change and its way to the disk, and between looks at a file that others may change */
 const lazily = 100;
@@ -32,7 +32,7 @@ export interface Change {
   /** of the bytes from `offset` on */
   readonly old: readonly number[];
   readonly new: readonly number[];
-  /** counts the changes that this process has seen, from 1 */
+  /** its place among all changes of the file, by whichever process of this machine, from 1 */
   readonly generation: number;
   readonly source: "here" | "file";
   /** who made it, where this process did */
@@ -50,7 +50,7 @@ export interface Live {
   getConfig(): ConfigBytes;
   /** The same as bytes. */
   bytes(): Buffer;
-  /** changes that this process has seen */
+  /** number of the last change that this process has seen */
   generation(): number;
   isOn(feature: Feature): boolean;
   /**
@@ -102,36 +102,39 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
   const lock = createLock(`${path}.lock`);
   const over = overlay(env);
   const listeners = new Set<(change: Change) => void>();
+  // before the file: what is changed meanwhile is then told once more, and not left out
+  let generation = await lock.newest();
   let stored = (await load(path)) ?? defaultHeader(defaults);
   let effective = over(stored);
   let current = decodeHeader(effective);
-  let generation = 0;
-  let writes = 0;
   let dirty: NodeJS.Timeout | undefined;
   const recording = new Set<Promise<void>>();
   let watching: { readonly watcher?: FSWatcher; readonly timer: NodeJS.Timeout } | undefined;
 
-  /** Takes over what stands in the file, one change for each run of bytes that differ. */
-  const accept = (next: Buffer, by?: Actor): Change | undefined => {
-    const source = by ? "here" : "file";
-    let last: Change | undefined;
-    for (const [from, to] of runs(stored, next)) {
-      generation = (generation + 1) >>> 0;
-      const [old, now] = [stored, next].map((bytes) => [...bytes.subarray(from, to)]);
-      last = {
-        ...{ offset: from, old: old ?? [], new: now ?? [], generation, source },
-        ...(by && { by }),
-      };
-      stored = Buffer.concat([
-        stored.subarray(0, from),
-        next.subarray(from, to),
-        stored.subarray(to),
-      ]);
-      effective = over(stored);
-      current = decodeHeader(effective);
-      for (const listener of listeners) listener(last);
-    }
-    return last;
+  /** Takes over one change, and tells of it. */
+  const accept = (number: number, offset: number, bytes: readonly number[], by?: Actor): Change => {
+    const change: Change = {
+      offset,
+      old: [...stored.subarray(offset, offset + bytes.length)],
+      new: bytes,
+      generation: (generation = number),
+      ...(by ? { source: "here", by } : { source: "file" }),
+    };
+    stored = withBytes(stored, offset, Buffer.from(bytes));
+    effective = over(stored);
+    current = decodeHeader(effective);
+    for (const listener of listeners) listener(change);
+    return change;
+  };
+
+  /** Takes over what others have changed, in its order, and what was changed past all of them. @returns whether there is a file */
+  const catchUp = async (order: Order): Promise<boolean> => {
+    for (const { generation: number, offset, bytes } of order.after(generation))
+      accept(number, offset, bytes);
+    const found = await load(path);
+    for (const [offset, bytes] of runs(stored, found ?? stored))
+      accept(order.add(offset, bytes), offset, bytes);
+    return found !== undefined;
   };
 
   const flush = async (): Promise<void> => {
@@ -151,18 +154,12 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
     plan: (now: Buffer) => { readonly offset: number; readonly bytes: Buffer },
     { by = nobody }: Changing = {},
   ): Promise<Change> => {
-    const change = await lock.within(async (): Promise<Change> => {
-      writes++;
-      const found = await load(path);
-      if (found) accept(found);
+    const change = await lock.within(async (order): Promise<Change> => {
+      const exists = await catchUp(order);
       const { offset, bytes } = plan(stored);
-      const next = Buffer.concat([
-        stored.subarray(0, offset),
-        bytes,
-        stored.subarray(offset + bytes.length),
-      ]);
+      const next = withBytes(stored, offset, bytes);
       decodeHeader(next);
-      if (!found) await replaceFile(path, next);
+      if (!exists) await replaceFile(path, next);
       else if (!next.equals(stored)) {
         const file = await open(path, "r+");
         try {
@@ -172,8 +169,12 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
         }
         dirty ??= setTimeout(() => void flush().catch(failed), lazily).unref();
       }
-      const old = [...stored.subarray(offset, offset + bytes.length)];
-      return accept(next, by) ?? { offset, old, new: [...bytes], generation, source: "here" };
+      // one place, or none
+      const [made] = Array.from(runs(stored, next), ([at, now]) =>
+        accept(order.add(at, now), at, now, by),
+      );
+      const same = [...bytes];
+      return made ?? { offset, old: same, new: same, generation, source: "here" };
     });
     if (record && change.old.some((byte, n) => byte !== change.new[n])) {
       // a switch works while the store is away, and does not wait for it
@@ -188,15 +189,10 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
     log("the configuration is not on the disk yet", { error });
 
   const reload = async (): Promise<void> => {
-    for (;;) {
-      await lock.idle();
-      const before = writes;
-      const found = await load(path);
-      // what was read while this process wrote says nothing
-      if (writes !== before) continue;
-      if (found) accept(found);
-      return;
-    }
+    const found = await load(path);
+    // mostly nothing has changed, and nobody has to wait for anybody
+    if (found?.equals(stored) !== false && (await lock.newest()) <= generation) return;
+    await lock.within(catchUp);
   };
   const look = (): Promise<void> =>
     reload().catch((error: unknown) =>
@@ -265,9 +261,8 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
     },
 
     writePackages: (packages) =>
-      lock.within(async () => {
-        const found = await load(path);
-        if (found) accept(found);
+      lock.within(async (order) => {
+        await catchUp(order);
         const body = encodeBody({ lockVersion: 1, packages });
         await replaceFile(path, Buffer.concat([stored, body]));
       }),
@@ -323,16 +318,18 @@ function demandWritable(offset: number, value: number, force: boolean): void {
 
 const invalid = (message: string): CitadelError => new CitadelError("E_INVALID_DOCUMENT", message);
 
-/** Where two headers differ; the four bytes of the hash are one place. */
-function* runs(before: Buffer, after: Buffer): Generator<readonly [from: number, to: number]> {
+const withBytes = (header: Buffer, offset: number, bytes: Buffer): Buffer =>
+  Buffer.concat([header.subarray(0, offset), bytes, header.subarray(offset + bytes.length)]);
+
+/** What stands in another header where it differs; the four bytes of the hash are one place. */
+function* runs(before: Buffer, after: Buffer): Generator<readonly [at: number, bytes: number[]]> {
   for (let at = 0; at < headerLength; at++) {
     if (before[at] === after[at]) continue;
     const inHash = at >= hashOffset && at < hashOffset + hashLength;
-    if (!inHash) yield [at, at + 1];
-    else {
-      yield [hashOffset, hashOffset + hashLength];
-      at = hashOffset + hashLength - 1;
-    }
+    const end = inHash ? hashOffset + hashLength : at + 1;
+    const from = inHash ? hashOffset : at;
+    yield [from, [...after.subarray(from, end)]];
+    at = end - 1;
   }
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
@@ -5,17 +6,34 @@ import { CitadelError } from "../errors.ts";
 
 /** ms that a writer waits for another one, which holds the lock for well under one */
 const patience = 5000;
+/** changes that are remembered for processes which have not looked since */
+const remembered = 1000;
 
-/** Excludes other writers of this machine, and goes with the process that held it: Node has no `flock`. */
+/** One change of the header, in the order of all of them, whichever process made it. */
+export interface Numbered {
+  readonly generation: number;
+  readonly offset: number;
+  readonly bytes: readonly number[];
+}
+
+/** What all processes of this machine agree on: who writes, and in which order what was changed. */
 export interface WriteLock {
   /** Runs something while nobody else holds the lock. What it starts must be over when it resolves. */
-  within<T>(write: () => T | Promise<T>): Promise<T>;
-  /** Resolves when nothing of this process waits for the lock or holds it. */
-  idle(): Promise<void>;
+  within<T>(write: (order: Order) => T | Promise<T>): Promise<T>;
+  /** The number of the newest change; 0 before there was one. */
+  newest(): Promise<number>;
   close(): void;
 }
 
-/** @param path of a SQLite file without tables, made when it is missing */
+/** For the one who holds the lock. */
+export interface Order {
+  /** Changes behind a number, oldest first. */
+  after(generation: number): readonly Numbered[];
+  /** @returns its number */
+  add(offset: number, bytes: readonly number[]): number;
+}
+
+/** @param path of a SQLite file, made when it is missing. Node has no `flock`; this lock goes with the process that held it */
 export function createLock(path: string): WriteLock {
   let opened: Promise<DatabaseSync> | undefined;
   let last: Promise<unknown> = Promise.resolve();
@@ -23,9 +41,13 @@ export function createLock(path: string): WriteLock {
   const open = async (): Promise<DatabaseSync> => {
     const { DatabaseSync } = await import("node:sqlite");
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    return new DatabaseSync(path, { timeout: patience });
+    const db = new DatabaseSync(path, { timeout: patience });
+    // an order that is lost with the machine is lost with everybody who knew it
+    db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF");
+    db.exec("CREATE TABLE IF NOT EXISTS change (generation INTEGER PRIMARY KEY, place INTEGER, bytes BLOB)"); // prettier-ignore
+    return db;
   };
-  const held = async <T>(write: () => T | Promise<T>): Promise<T> => {
+  const held = async <T>(write: (order: Order) => T | Promise<T>): Promise<T> => {
     const db = await (opened ??= open());
     try {
       db.exec("BEGIN IMMEDIATE");
@@ -33,7 +55,7 @@ export function createLock(path: string): WriteLock {
       throw new CitadelError("E_CONFLICT", `${path} is held by another process`, { cause: error });
     }
     try {
-      return await write();
+      return await write(orderOf(db));
     } finally {
       db.exec("COMMIT");
     }
@@ -46,12 +68,33 @@ export function createLock(path: string): WriteLock {
       last = result.catch(() => {});
       return result;
     },
-    async idle() {
-      for (let seen; seen !== last;) {
-        seen = last;
-        await seen;
-      }
+    async newest() {
+      if (!opened && !existsSync(path)) return 0;
+      return newestOf(await (opened ??= open()));
     },
     close: () => void opened?.then((db) => db.close()).catch(() => {}),
   };
 }
+
+const newestOf = (db: DatabaseSync): number =>
+  Number(db.prepare("SELECT max(generation) AS newest FROM change").get()?.["newest"] ?? 0);
+
+const orderOf = (db: DatabaseSync): Order => ({
+  after: (generation) =>
+    db
+      .prepare(
+        "SELECT generation, place, bytes FROM change WHERE generation > ? ORDER BY generation",
+      )
+      .all(generation)
+      .map((row) => ({
+        generation: Number(row["generation"]),
+        offset: Number(row["place"]),
+        bytes: [...(row["bytes"] as Uint8Array)],
+      })),
+  add(offset, bytes) {
+    const generation = newestOf(db) + 1;
+    db.prepare("INSERT INTO change VALUES (?, ?, ?)").run(generation, offset, Buffer.from(bytes));
+    db.prepare("DELETE FROM change WHERE generation <= ?").run(generation - remembered);
+    return generation;
+  },
+});

@@ -240,8 +240,8 @@ export interface PackageBody {
   readonly name: string;
   /** what happened, such as `publish` */
   readonly event: string;
-  readonly versions: readonly string[];
-  readonly tag?: string;
+  /** the same for people */
+  readonly text: string;
   readonly who: string;
   /** ISO 8601 */
   readonly time: string;
@@ -251,9 +251,13 @@ export interface SecurityBody {
   /** ISO 8601 */
   readonly time: string;
   readonly who: string;
-  /** what happened, such as `key.created` */
+  readonly address?: string;
+  /** what happened, such as `user.create` */
   readonly event: string;
-  readonly subject: string;
+  /** of whom or what */
+  readonly name: string;
+  /** what happened, for people */
+  readonly text: string;
 }
 
 export interface TerminalOutput {

@@ -69,6 +69,8 @@ export interface ConnectionOptions {
   /** ms that the client has to wait, as its limits say (C2); 0: it may go on */
   readonly limited: () => number;
   readonly history: () => Bodies["history"];
+  /** called when its client listens to something else than before */
+  readonly turned: () => void;
   /** whether somebody may know of a package */
   readonly knows: (name: string, caller: Caller) => Promise<boolean>;
   /** Runs a line of the console. @returns its exit code */
@@ -88,6 +90,7 @@ export interface Connection extends HubListener {
   /** It has ended, whoever ended it. */
   ended(): void;
   changed(change: Change): void;
+  listens(topic: Topic): boolean;
   /** Looks once a second whether it is alive. */
   tick(now: number): void;
   /** Looks whether its client may still do what it might. */
@@ -233,6 +236,7 @@ export function openConnection(options: ConnectionOptions): Connection {
         });
       case "subscribe":
         topics = new Set(message.topics.filter((topic) => mayHear(rights, topic)));
+        options.turned();
         reply(message.seq, { type: "subscribe", topics: [...topics] });
         return snapshots();
       case "command":
@@ -306,6 +310,7 @@ export function openConnection(options: ConnectionOptions): Connection {
         reply(message.seq, answerTo(message, made, live));
       } else if (topics.has("config")) tell(newsOf(made, live));
     },
+    listens: (topic) => !over && topics.has(topic),
     tick(now) {
       if (over) return;
       if (outbox.isSlow()) {

@@ -6,6 +6,7 @@ import { rightsOf } from "../dashboard/session.ts";
 import type { Asked } from "../http/exchange.ts";
 import { ownVersion } from "../version.ts";
 import { openConnection, type Connection } from "./connection.ts";
+import { createEvents } from "./events.ts";
 import { identify } from "./identity.ts";
 import type { Wire } from "./outbox.ts";
 
@@ -46,6 +47,9 @@ export async function createSockets(shared: Shared): Promise<Sockets> {
   const [live, version] = await Promise.all([citadel.live(), ownVersion()]);
   const { counts } = monitor;
   const open = new Set<Connection>();
+  const events = createEvents(citadel, hub);
+  const turned = (): void =>
+    events.follow((topic) => Array.from(open).some((connection) => connection.listens(topic)));
   let stopping = false;
   let timer: NodeJS.Timeout | undefined;
   let checked = 0;
@@ -94,7 +98,7 @@ export async function createSockets(shared: Shared): Promise<Sockets> {
         open(wire) {
           const connection = openConnection({
             ...{ wire, encoding, identity, topics, live, version, counts, limited },
-            history: () => monitor.history(),
+            ...{ history: () => monitor.history(), turned },
             knows: async (name, caller) =>
               (await citadel.registry.known(name, caller)) !== undefined,
             runLine: (line, context) =>
@@ -116,6 +120,7 @@ export async function createSockets(shared: Shared): Promise<Sockets> {
               leave();
               open.delete(connection);
               counts.connections = open.size;
+              turned();
             },
           };
         },

@@ -7,12 +7,12 @@ import {
   positionOf,
   type AnyKind,
   type LogItem,
+  openTail,
 } from "@citadel/core/journal";
 import { kinds } from "@citadel/core/kinds";
 import { clean, sizeText, timeText } from "@citadel/core/terminal";
 import { boolean, integer, string } from "@oclif/core/flags";
 import { packageAsOf, packagesAsOf } from "../log/as-of.ts";
-import { openTail } from "../log/follow.ts";
 
 /** Exit code for a history that is not what was written. */
 const damaged = 6;

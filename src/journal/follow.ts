@@ -1,5 +1,6 @@
-import { follow, type Store } from "@citadel/core/store";
-import { documents, type AnyKind, type JournalEntry, type Listed } from "@citadel/core/journal";
+import { follow } from "../store/follow.ts";
+import type { Store } from "../store/types.ts";
+import { documents, type AnyKind, type JournalEntry, type Listed } from "./journal.ts";
 
 /** ms between two looks at everything: without, and with a store that tells of its changes */
 const looks = { deaf: 2000, hearing: 15_000 };
