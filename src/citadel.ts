@@ -30,6 +30,8 @@ import type { Key } from "./driver/driver.ts";
 import type { Feeds } from "./feeds/feeds.ts";
 import type { Guard } from "./guard/guard.ts";
 import type { Hooks } from "./hooks/types.ts";
+import type { Heard } from "./hooks/worker.ts";
+import type { Notices } from "./notices/notices.ts";
 import { createKeys, type Keys } from "./keys/keys.ts";
 import { follow, type Following } from "./store/follow.ts";
 import { lazy, type Lazy } from "./lazy.ts";
@@ -85,6 +87,8 @@ export interface Citadel {
   /** the switches that a running registry follows */
   readonly live: Lazy<Live>;
   readonly hooks: Lazy<Hooks>;
+  /** what happened besides, in one order */
+  readonly notices: Notices;
   /** all changes of packages in one order */
   readonly changes: Lazy<Changes>;
   /** what was released, as feeds */
@@ -106,8 +110,8 @@ export interface Citadel {
   readonly cache: Lazy<Cache>;
   /** The catalog with what this process and, as far as the store tells, others have changed until now. */
   current(): Promise<Catalog>;
-  /** Calls back when a package or a hook has changed, as far as this process knows of it: a hint. @returns ends it */
-  heard(listener: (what: "package" | "hook") => void): () => void;
+  /** Calls back when a package or a hook has changed or a notice was written, as far as this process knows of it: a hint. @returns ends it */
+  heard(listener: (what: Heard) => void): () => void;
   /** From now on what others change is seen as soon as the store tells of it; until `close()`. */
   follow(): void;
   /**
@@ -184,6 +188,7 @@ export async function openCitadel({
       env,
       async record({ offset, old, new: bytes }, by) {
         await history.change(liveDocument, by, () => [{ type: "bytes", offset, old, new: bytes }]);
+        await notices.note("config.changed", { offset, old, new: bytes, by: by.name });
       },
     });
   });
@@ -195,6 +200,23 @@ export async function openCitadel({
     const { createRefusals } = await import("./policy/refusals.ts");
     return createRefusals(driver);
   });
+  const listeners = new Set<(what: Heard) => void>();
+  const tell = (what: Heard): void => {
+    for (const listener of listeners) listener(what);
+  };
+  const written = lazy(async () => {
+    const { createNotices } = await import("./notices/notices.ts");
+    return createNotices(driver, () => tell("notice"));
+  });
+  // many have something to note, and mostly nothing happens
+  const notices: Notices = {
+    note: async (type, data) => (await written()).note(type, data),
+    newest: async () => (await written()).newest(),
+    read: async (seq) => (await written()).read(seq),
+    async *after(seq) {
+      yield* (await written()).after(seq);
+    },
+  };
   const downloads = createDownloads(driver);
   const keys = createKeys({ store, serverKey: keyOf(serverKey, secret), folder: dirs.data });
   const accounts = createAccounts({
@@ -205,13 +227,13 @@ export async function openCitadel({
   });
   const apiKeys = lazy(async () => {
     const { createApiKeys } = await import("./access/api-keys.ts");
-    return createApiKeys(accounts, settings.security.apiKeyExpiry);
+    return createApiKeys(accounts, settings.security.apiKeyExpiry, notices);
   });
   const limits = lazy(async () => {
     const { openLimits } = await import("./limits/limits.ts");
     const { url } = settings.redis;
     const redis = url === undefined ? url : await withSecrets(url, "redis.url", secret);
-    return openLimits({ driver, redis, schemes });
+    return openLimits({ driver, redis, schemes, notices });
   });
   const scopes = createScopes({ store, accounts });
   const open = settings.server.host.every(isLoopback);
@@ -245,6 +267,7 @@ export async function openCitadel({
         store,
         registry,
         access,
+        notices,
         refusals: await refusals(),
         rules: (await policies()).rules,
       })
@@ -266,7 +289,8 @@ export async function openCitadel({
   });
   const hooks = lazy(async () => {
     const { createHooks } = await import("./hooks/hooks.ts");
-    return createHooks({ store, registry, accounts, keys, changes, settings: settings.hooks });
+    const { publicUrl: base } = settings.server;
+    return createHooks({ store, registry, accounts, keys, changes, notices, settings: settings.hooks, base }); // prettier-ignore
   });
   const changes = lazy(async () => {
     const { createChanges } = await import("./changes/changes.ts");
@@ -295,10 +319,6 @@ export async function openCitadel({
     open: catalog,
     told: () => following?.alive === true,
   });
-  const listeners = new Set<(what: "package" | "hook") => void>();
-  const tell = (what: "package" | "hook"): void => {
-    for (const listener of listeners) listener(what);
-  };
   const changed = (key: Key): void => {
     if (key.startsWith(hookDocuments)) tell("hook");
     if (!key.startsWith(packages)) return;
@@ -338,6 +358,7 @@ export async function openCitadel({
     refusals,
     downloads,
     hooks,
+    notices,
     feeds,
     changes,
     get upstream() {

@@ -1,4 +1,5 @@
 import { CitadelError, errorCode } from "../errors.ts";
+import type { Notices } from "../notices/notices.ts";
 import type { Actor } from "../store/types.ts";
 import { operator, readOnly } from "./may.ts";
 import { allTokens, allUsers } from "./people.ts";
@@ -80,7 +81,15 @@ export interface ApiKeys {
 }
 
 /** @param lifetime ms that a key lives unless it is said */
-export function createApiKeys(accounts: Accounts, lifetime: number): ApiKeys {
+export function createApiKeys(
+  accounts: Accounts,
+  lifetime: number,
+  notices: Pick<Notices, "note">,
+): ApiKeys {
+  const told = ({ key: id, name, user, expires }: TokenInfo, who: Actor) => ({
+    ...{ id, name, user, by: who.name },
+    ...(expires !== undefined && { expires: new Date(expires).toISOString() }),
+  });
   const all = async (): Promise<TokenInfo[]> => {
     const found: TokenInfo[] = [];
     for await (const { name, tokens } of allUsers(accounts))
@@ -109,6 +118,7 @@ export function createApiKeys(accounts: Accounts, lifetime: number): ApiKeys {
       const { limit } = options;
       const request = { name, grant, cidr, expires, limit, automation: true, apiKey: true };
       const { token, info } = await accounts.issue(user, request, who);
+      await notices.note("key.created", told(info, who));
       return { key: token, info: keyItem(info) };
     },
 
@@ -125,8 +135,9 @@ export function createApiKeys(accounts: Accounts, lifetime: number): ApiKeys {
     list: async () => (await all()).map(keyItem),
 
     async revoke(id, who = operator) {
-      const { user, key } = await find(id);
-      await accounts.revokeKey(user, key, who);
+      const found = await find(id);
+      await accounts.revokeKey(found.user, found.key, who);
+      await notices.note("key.revoked", told(found, who));
     },
 
     async rotate(id, { overlap, who = operator }) {
@@ -134,6 +145,7 @@ export function createApiKeys(accounts: Accounts, lifetime: number): ApiKeys {
       const terms = { name, cidr, limit, ...(grant && { grant }), automation: true, apiKey: true };
       const next = await accounts.issue(user, { ...terms, expires: Date.now() + lifetime }, who);
       await accounts.expireKey(user, key, Date.now() + overlap, who);
+      await notices.note("key.created", { ...told(next.info, who), instead: key });
       return { key: next.token, info: keyItem(next.info) };
     },
   };

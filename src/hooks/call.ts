@@ -26,20 +26,18 @@ export type Outcome =
     };
 
 export interface Call {
-  readonly hook: HookRecord;
-  readonly username: string;
+  readonly endpoint: string;
   /** the same for every try of one event */
   readonly id: string;
   readonly secret: string;
-  readonly happening: Happening;
-  readonly document: PackageDocument;
+  readonly body: string;
 }
 
 /** Tells a receiver of one event. The answer's status is all that is looked at. @throws E_CANCELLED */
 export async function call(egress: Egress, signal: AbortSignal, what: Call): Promise<Outcome> {
-  const body = bodyOf(what);
+  const { body } = what;
   try {
-    const reply = await egress.fetch(what.hook.endpoint, {
+    const reply = await egress.fetch(what.endpoint, {
       method: "POST",
       headers: {
         "content-type": "application/json",
@@ -64,8 +62,12 @@ export async function call(egress: Egress, signal: AbortSignal, what: Call): Pro
 }
 
 /** The body as npm's hooks have it, with a package document of a few lines: who wants more asks the registry. */
-function bodyOf({ hook, username, happening, document }: Call): string {
-  const { event, change, time } = happening;
+export function npmBody(
+  hook: HookRecord,
+  username: string,
+  { event, change, time }: Happening,
+  document: PackageDocument,
+): string {
   const { name, tags, owners, created } = document.state;
   const [modified, made] = [document.modified, created].map((ms) => new Date(ms).toISOString());
   return JSON.stringify({

@@ -10,6 +10,8 @@ export interface Happening {
   /** `package:publish` */
   readonly event: string;
   readonly change: Readonly<Record<string, string>>;
+  /** who did it */
+  readonly by: string;
   /** ms since 1970 */
   readonly time: number;
 }
@@ -24,10 +26,15 @@ export async function happenings(
   rev: number,
 ): Promise<readonly Happening[]> {
   const found: Happening[] = [];
-  for (const { rev: at, event, time, before } of await eventsBetween(packages, name, after, rev))
+  for (const { rev: at, event, who, time, before } of await eventsBetween(
+    packages,
+    name,
+    after,
+    rev,
+  ))
     for (const told of toldOf(event, before)) {
       const last = found.at(-1);
-      found.push({ rev: at, n: last?.rev === at ? last.n + 1 : 0, ...told, time });
+      found.push({ rev: at, n: last?.rev === at ? last.n + 1 : 0, ...told, by: who.name, time });
     }
   return found;
 }

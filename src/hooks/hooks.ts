@@ -11,9 +11,14 @@ import { actorOf } from "../registry/context.ts";
 import { checkName } from "../registry/names.ts";
 import type { Registry } from "../registry/types.ts";
 import type { Store } from "../store/types.ts";
+import { noticeTypes, type Notices } from "../notices/notices.ts";
+import { isPattern, matches } from "../patterns.ts";
 import { createTurns } from "../turns.ts";
-import { standardKey } from "./call.ts";
-import { createDeliver, secretUse, type DeliverOptions } from "./deliver.ts";
+import { call, standardKey } from "./call.ts";
+import { answerOf, createDeliver, secretUse, toTell, type DeliverOptions } from "./deliver.ts";
+import { createDeliveryLog, deliveryItem, type Delivery, type DeliveryItem } from "./deliveries.ts";
+import { happenings } from "./happenings.ts";
+import { bodyOf, packageTypes } from "./standard.ts";
 import { hookKind, noHooks } from "./kind.ts";
 import { createMarks, current } from "./progress.ts";
 import type { HookInfo, HookInput, HookRecord, Hooks, HookSettings } from "./types.ts";
@@ -25,6 +30,8 @@ const leastKey = 24;
 const mostListed = 1000;
 /** hooks whose receivers are called at a time */
 const callers = 8;
+/** ms that a call out of turn may take */
+const longestCall = 20_000;
 /** ms until a hook that could not be looked at is looked at again */
 const trouble = 30_000;
 
@@ -34,7 +41,10 @@ export interface HooksOptions extends Pick<DeliverOptions, "pauses" | "leased"> 
   readonly accounts: Pick<Accounts, "user" | "principal">;
   readonly keys: Pick<Keys, "seal" | "unseal">;
   readonly changes: () => Promise<Changes>;
+  readonly notices: Notices;
   readonly settings: HookSettings;
+  /** the public address of the registry, where there is one */
+  readonly base: string | undefined;
 }
 
 interface Owned {
@@ -44,11 +54,12 @@ interface Owned {
 
 /** See {@link Hooks}. */
 export function createHooks(options: HooksOptions): Hooks {
-  const { store, accounts, keys, changes, settings } = options;
+  const { store, registry, accounts, keys, changes, notices, settings, base } = options;
   const ledger = store.ledger(hookKind());
   const marks = createMarks(store.driver);
   const egress = createEgress({ plain: false, redirects: 0, allow: settings.allow });
-  const deliver = createDeliver({ ...options, marks, egress });
+  const deliveries = createDeliveryLog(store.driver);
+  const deliver = createDeliver({ ...options, marks, deliveries, egress });
   const log = logger("hooks");
 
   /** Hooks of a user, without those of somebody who had the name before. */
@@ -95,10 +106,44 @@ export function createHooks(options: HooksOptions): Hooks {
   const sealed = (id: string, secret: string): Promise<string> =>
     keys.seal(Buffer.from(secret), secretUse(id));
 
+  /** A call out of turn; its outcome changes nothing of how far the hook has come. */
+  const once = async (
+    hook: HookRecord,
+    { body, of, ...shown }: Pick<Delivery, "id" | "event"> & { of?: Delivery["of"]; body: string },
+  ): Promise<DeliveryItem> => {
+    const secret = (await keys.unseal(hook.secret, secretUse(hook.id), "the secret of a hook")).toString(); // prettier-ignore
+    const at = Date.now();
+    const what = { endpoint: hook.endpoint, id: shown.id, secret, body };
+    const outcome = await call(egress, AbortSignal.timeout(longestCall), what);
+    const took = Date.now() - at;
+    const made = { ...shown, ...(of && { of }), at, took, ...answerOf(outcome) };
+    await deliveries.add(hook.id, [made]);
+    return deliveryItem(made);
+  };
+
+  /** What a call told of, as it is now; undefined when that is gone, or not for the owner of the hook any more. */
+  const told = async (
+    username: string,
+    hook: HookRecord,
+    { of }: Delivery,
+  ): Promise<{ readonly event: string; readonly body: string } | undefined> => {
+    const principal = await accounts.principal(username);
+    if (!of || !principal || (hook.type === "registry" && !principal.admin)) return undefined;
+    if ("notice" in of) {
+      const notice = await notices.read(of.notice);
+      return notice && { event: notice.type, body: bodyOf(notice, notice.time) };
+    }
+    const document = await registry.known(of.package, { principal, via: "system" });
+    const [happening] = (await happenings(registry.packages, of.package, of.rev - 1, of.rev)).slice(of.n); // prettier-ignore
+    return document && happening && toTell(hook, username, happening, document, base);
+  };
+
   return {
     async add(input, caller) {
       demandAccount(caller);
-      const { type, name, endpoint, secret } = checked(input, egress);
+      const { type, name, endpoint, secret, events, packages } = checked(input, egress);
+      if (type === "registry" && !caller.principal.admin)
+        throw new CitadelError("E_FORBIDDEN", "only administrators have hooks of the registry");
       const username = caller.principal.name;
       const user = await accounts.user(username);
       if (!user) throw new CitadelError("E_USER_NOT_FOUND", "this account is gone");
@@ -109,10 +154,20 @@ export function createHooks(options: HooksOptions): Hooks {
       };
       full((await ofUser(username)).length);
       const account = user.created;
-      const hook = { id, type, name, endpoint, secret: await sealed(id, secret), account };
+      const filter = { ...(events && { events }), ...(packages && { packages }) };
+      const hook = {
+        id,
+        type,
+        name,
+        ...filter,
+        endpoint,
+        secret: await sealed(id, secret),
+        account,
+      };
       // what happens from now on is told; without a hook that points to it this is a note about nothing
       const seq = await (await changes()).look();
-      await marks.write(id, { v: 1, seq, of: 0, tries: 0 }, undefined);
+      const noticed = type === "registry" ? { noticed: await notices.newest() } : {};
+      await marks.write(id, { v: 1, seq, ...noticed, of: 0, tries: 0 }, undefined);
       const document = await ledger.change(username, actorOf(caller), ({ hooks } = noHooks) => {
         full(hooks.length);
         return [{ type: "add", hook }];
@@ -154,7 +209,30 @@ export function createHooks(options: HooksOptions): Hooks {
         return [{ type: "remove", id }];
       });
       await marks.remove(id);
+      await deliveries.remove(id);
       return info;
+    },
+
+    async test(id, caller) {
+      const { username, hook } = await find(id, caller);
+      const data = { hook: id, username, by: caller.principal.name };
+      const body = bodyOf({ type: "webhook.test", data }, Date.now());
+      const callId = `${id}-test-${randomBytes(4).toString("hex")}`;
+      return once(hook, { id: callId, event: "webhook.test", body });
+    },
+
+    async deliveries(id, caller) {
+      await find(id, caller);
+      return (await deliveries.list(id)).map(deliveryItem);
+    },
+
+    async replay(id, delivery, caller) {
+      const { username, hook } = await find(id, caller);
+      const made = (await deliveries.list(id)).find((one) => one.id === delivery);
+      const again = made && (await told(username, hook, made));
+      if (!made || !again)
+        throw new CitadelError("E_NOT_FOUND", "what this call told of is not there any more");
+      return once(hook, { id: made.id, of: made.of, ...again });
     },
 
     async deliver(signal) {
@@ -180,17 +258,30 @@ export function createHooks(options: HooksOptions): Hooks {
 }
 
 /** @throws E_INVALID_DOCUMENT, E_INVALID_NAME */
-function checked({ type, name, endpoint, secret }: HookInput, egress: Egress): HookInput {
+function checked(input: HookInput, egress: Egress): HookInput {
+  const { type, name, endpoint, secret, events, packages } = input;
   if (secret === "" || secret.length > longestSecret)
     throw invalid(`the secret must be a text of 1 to ${longestSecret} characters`);
   const key = standardKey(secret);
   if (secret.startsWith("whsec_") && (key?.length ?? 0) < leastKey)
     throw invalid(`a secret that begins with whsec_ goes on with ${leastKey} bytes or more in base64`); // prettier-ignore
-  return { type, name: aboutOf(type, name), endpoint: endpointOf(endpoint, egress), secret };
+  if (type !== "registry" && (events ?? packages))
+    throw invalid("only a hook of the registry chooses events and packages");
+  for (const pattern of [...(events ?? []), ...(packages ?? [])])
+    if (!isPattern(pattern)) throw invalid("events and packages are names, beginnings with a star, or *"); // prettier-ignore
+  for (const pattern of events ?? [])
+    if (![...packageTypes, ...noticeTypes].some((event) => matches(pattern, event)))
+      throw invalid("there is no such event");
+  const about = { type, name: aboutOf(type, name), events, packages };
+  return { ...about, endpoint: endpointOf(endpoint, egress), secret };
 }
 
 function aboutOf(type: HookInput["type"], name: string): string {
   if (type === "package") return checkName(name);
+  if (type === "registry") {
+    if (name === "*") return name;
+    throw invalid("a hook of the registry is about *");
+  }
   if (type === "owner") {
     if (isUserName(name)) return name;
     throw invalid("the name after ~ is not that of a user");
@@ -222,7 +313,8 @@ function endpointOf(endpoint: string, egress: Egress): string {
 function demandAccount({ principal }: Caller): void {
   if (principal.kind === "anonymous")
     throw new CitadelError("E_AUTH_REQUIRED", "hooks need an account: log in first");
-  if (principal.kind !== "user" || principal.grant?.manage === false)
+  const whole = principal.kind === "user" || principal.kind === "local";
+  if (!whole || principal.grant?.manage === false)
     throw new CitadelError("E_FORBIDDEN", "this token must not see or change hooks", {
       hint: ["use one that may do everything that you may: npm login"],
     });

@@ -1,2 +1,3 @@
 export { createHooks, type HooksOptions } from "./hooks.ts";
+export type { DeliveryItem } from "./deliveries.ts";
 export type * from "./types.ts";

@@ -7,6 +7,8 @@ export interface Progress {
   readonly seq: number;
   /** in the change after it: the newest event that was told, by revision and place */
   readonly told?: readonly [rev: number, n: number];
+  /** of a hook of the registry: number of the newest notice that is done with */
+  readonly noticed?: number;
   /** `updated` of the hook that the rest is about */
   readonly of: number;
   /** ms since 1970 of the newest call */

@@ -1,13 +1,18 @@
 import type { Caller } from "../access/types.ts";
+import type { DeliveryItem } from "./deliveries.ts";
 
-/** What a hook is about: one package, all below a scope (`@acme`), or all that a user owns. */
-export type HookType = "package" | "scope" | "owner";
+/** What a hook is about: one package, all below a scope (`@acme`), all that a user owns, or the whole registry, for administrators. */
+export type HookType = "package" | "scope" | "owner" | "registry";
 
 /** A hook as its owner's document keeps it. */
 export interface HookRecord {
   readonly id: string;
   readonly type: HookType;
+  /** `*` for the registry */
   readonly name: string;
+  /** of the registry: patterns of the events and of the packages that it is told of. Absent: all */
+  readonly events?: readonly string[];
+  readonly packages?: readonly string[];
   /** address that is told */
   readonly endpoint: string;
   /** what the calls are signed with, sealed under the key of the server */
@@ -52,6 +57,8 @@ export interface HookInfo extends Omit<HookRecord, "secret" | "account"> {
 export interface HookInput {
   readonly type: HookType;
   readonly name: string;
+  readonly events?: readonly string[] | undefined;
+  readonly packages?: readonly string[] | undefined;
   readonly endpoint: string;
   readonly secret: string;
 }
@@ -90,6 +97,12 @@ export interface Hooks {
   ): Promise<HookInfo>;
   /** @returns what it was @throws E_NOT_FOUND */
   remove(id: string, caller: Caller): Promise<HookInfo>;
+  /** Calls it with `webhook.test` at once, once. @throws E_NOT_FOUND */
+  test(id: string, caller: Caller): Promise<DeliveryItem>;
+  /** The last 100 calls, newest first. @throws E_NOT_FOUND */
+  deliveries(id: string, caller: Caller): Promise<readonly DeliveryItem[]>;
+  /** Calls it once more with what it was told then, under the same id. @throws E_NOT_FOUND */
+  replay(id: string, delivery: string, caller: Caller): Promise<DeliveryItem>;
   /**
    * Calls what is due, of all hooks that no other server is busy with.
    * @returns ms since 1970 at which the next try is due; `Infinity`: at the next change; undefined: there is no hook

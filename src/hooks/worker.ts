@@ -12,11 +12,14 @@ const looking = 5000;
 /** longest ms of a timer */
 const longest = 2 ** 31 - 1;
 
+/** What may have changed; a notice was written. */
+export type Heard = "package" | "hook" | "notice";
+
 export interface DeliveryOptions {
   readonly store: Pick<Store, "ledger">;
   readonly hooks: () => Promise<Pick<Hooks, "deliver">>;
   /** Calls back when a package or a hook may have changed. @returns ends it */
-  heard(listener: (what: "package" | "hook") => void): () => void;
+  heard(listener: (what: Heard) => void): () => void;
   /** what other processes change is heard of from now on */
   follow(): void;
 }

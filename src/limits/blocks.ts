@@ -1,5 +1,6 @@
 import type { Driver } from "../driver/index.ts";
 import { logger } from "../log.ts";
+import type { Notices } from "../notices/notices.ts";
 import { temporary } from "../store/temporary.ts";
 
 const minute = 60_000;
@@ -37,7 +38,7 @@ export interface Blocks {
 }
 
 /** Blocks below `t/blocks/` of a store: for all servers, beyond restarts, and gone by themselves. */
-export function createBlocks(driver: Driver): Blocks {
+export function createBlocks(driver: Driver, notices: Pick<Notices, "note">): Blocks {
   const log = logger("limits");
   const stored = temporary<Block>(driver, "blocks");
   let known = new Map<string, Block>();
@@ -68,6 +69,7 @@ export function createBlocks(driver: Driver): Blocks {
         return { next: { value, until: value.until + forgiven }, answer: value };
       });
       known.set(client, made);
+      await notices.note("client.blocked", blockItem(made));
       return made;
     },
 

@@ -1,4 +1,5 @@
 import { openDriver, type Driver, type Schemes } from "../driver/index.ts";
+import type { Notices } from "../notices/notices.ts";
 import { createBlocks, type Blocks } from "./blocks.ts";
 import { createBuckets, type Buckets } from "./buckets.ts";
 import { shareBuckets } from "./sharing.ts";
@@ -16,6 +17,7 @@ export interface LimitsOptions {
   /** a Redis that shares the counts instead */
   readonly redis: string | undefined;
   readonly schemes: Schemes;
+  readonly notices: Pick<Notices, "note">;
 }
 
 /**
@@ -23,10 +25,15 @@ export interface LimitsOptions {
  * counts for itself. Blocks are in the registry's store.
  * @throws E_STORE_UNAVAILABLE
  */
-export async function openLimits({ driver, redis, schemes }: LimitsOptions): Promise<Limits> {
+export async function openLimits({
+  driver,
+  redis,
+  schemes,
+  notices,
+}: LimitsOptions): Promise<Limits> {
   const own = redis === undefined ? undefined : await openDriver(redis, schemes);
   const buckets = createBuckets();
-  const blocks = createBlocks(driver);
+  const blocks = createBlocks(driver, notices);
   const over = own ?? (driver.caps.ttl === "none" ? undefined : driver);
   const stop = over && shareBuckets(over, buckets);
   blocks.follow();

@@ -1,4 +1,5 @@
 import { alert, logger } from "../log.ts";
+import type { Notices } from "../notices/notices.ts";
 import { matches } from "../patterns.ts";
 import type { Exception } from "../policy/types.ts";
 import type { JsonObject } from "../registry/types.ts";
@@ -81,7 +82,11 @@ export interface Released extends Extra {
 
 const system: Actor = { name: "upstream", via: "system" };
 
-export function createQuarantine(store: Store, recipients: Recipients): Quarantine {
+export function createQuarantine(
+  store: Store,
+  recipients: Recipients,
+  notices: Pick<Notices, "note">,
+): Quarantine {
   const ledger = store.ledger(quarantineKind());
   const log = logger("upstream");
   const read = async (name: string): Promise<readonly Quarantined[]> =>
@@ -119,6 +124,10 @@ export function createQuarantine(store: Store, recipients: Recipients): Quaranti
         ...(versions.length > 0 ? [{ type: "removed", versions } as const] : []),
         ...(back.length > 0 ? [{ type: "returned", versions: back } as const] : []),
       ]);
+      for (const { version } of versions)
+        await notices.note("package.quarantined", { name, version, upstream: origin });
+      for (const version of back)
+        await notices.note("package.released", { name, version, upstream: origin });
       for (const one of versions)
         alert(
           "upstream",

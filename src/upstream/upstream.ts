@@ -7,6 +7,7 @@ import { segment } from "../driver/index.ts";
 import { CitadelError } from "../errors.ts";
 import { matches, patternMap } from "../patterns.ts";
 import { PolicyError, type Rules } from "../policy/policies.ts";
+import type { Notices } from "../notices/notices.ts";
 import type { Refusals } from "../policy/refusals.ts";
 import { packageNotFound } from "../registry/context.ts";
 import { scopeOf, versionOf } from "../registry/names.ts";
@@ -31,6 +32,7 @@ export interface UpstreamOptions {
   readonly store: Store;
   readonly registry: Pick<Registry, "elsewhere">;
   readonly access: Pick<Access, "isClaimed">;
+  readonly notices: Pick<Notices, "note">;
   readonly refusals: Pick<Refusals, "note">;
   readonly rules: () => Promise<Rules>;
   readonly secret: Secret;
@@ -48,7 +50,7 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
   const turn = createTurns();
   const keeper = createKeeper(driver, cache);
   const recipients = createRecipients(driver);
-  const quarantine = createQuarantine(store, recipients);
+  const quarantine = createQuarantine(store, recipients, options.notices);
   const documents = createDocuments({
     shelf: createShelf(driver, keeper.wrote),
     turn,

@@ -61,7 +61,7 @@ describe("attack 44: a call goes nowhere else", () => {
     await here.publish(token, one);
     const { createHooks } = await import("@citadel/core/hooks");
     const settings = { allow: [], perUser: 1 };
-    const hooks = createHooks({ ...here.citadel, settings });
+    const hooks = createHooks({ ...here.citadel, settings, base: undefined });
     await hooks.deliver(never);
     await hooks.close();
     expect(to.got).toEqual([]);

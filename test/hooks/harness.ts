@@ -40,9 +40,9 @@ export async function hooked(settings: Readonly<Record<string, unknown>> = {}): 
       stops.push(stop);
     },
     other(more = {}) {
-      const { store, registry, accounts, keys, changes } = citadel;
+      const { store, registry, accounts, keys, changes, notices } = citadel;
       const { hooks: own } = citadel.settings;
-      const hooks = createHooks({ store, registry, accounts, keys, changes, settings: own, ...more }); // prettier-ignore
+      const hooks = createHooks({ store, registry, accounts, keys, changes, notices, settings: own, base: undefined, ...more }); // prettier-ignore
       stops.push(() => hooks.close());
       return hooks;
     },

@@ -155,7 +155,10 @@ test("C2, attack 38: whoever goes on is not answered for a while, on every serve
   const again = await blocks.block(outside, "once more");
   expect((again.until - again.since) / 60_000).toBe(5);
   expect((await blocks.block(outside, "x")).count).toBe(3);
-  const elsewhere = (await import("@citadel/core/limits")).createBlocks(here.citadel.store.driver);
+  const elsewhere = (await import("@citadel/core/limits")).createBlocks(
+    here.citadel.store.driver,
+    here.citadel.notices,
+  );
   elsewhere.follow();
   await until(async () => elsewhere.find(outside) !== undefined);
   elsewhere.close();
@@ -201,7 +204,8 @@ test("C2: two processes over one store fill one bucket, but for a quarter of a s
   await using here = await limited({ "security.rateLimitMax": 200 });
   const { openLimits } = await import("@citadel/core/limits");
   const { driver } = here.citadel.store;
-  const options = { driver, redis: undefined, schemes: new Map() };
+  const { notices } = here.citadel;
+  const options = { driver, redis: undefined, schemes: new Map(), notices };
   const [one, two] = [await openLimits(options), await openLimits(options)];
   const allowance = { max: 200, window: 900_000 };
   for (let n = 0; n < 150; n++) one.buckets.take(outside, 1, allowance);

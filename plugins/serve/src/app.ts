@@ -27,6 +27,7 @@ import { createHub } from "./live/hub.ts";
 import type { Accepted, Sockets } from "./live/sockets.ts";
 import { createTickets } from "./live/tickets.ts";
 import { noRoute } from "./monitor/meter.ts";
+import { noteAlert } from "./monitor/note.ts";
 import { createMonitor, type Monitor } from "./monitor/monitor.ts";
 import type { Visit } from "./npm/room.ts";
 import { alone, type Together } from "./server/together.ts";
@@ -76,9 +77,11 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
   const figures = createFigures();
   const hub = createHub();
   const monitor = createMonitor(citadel, figures, processes, hub);
-  monitor.told(({ since, value = null, ...alert }) =>
-    hub.publish("alert", { ...alert, value, since: new Date(since).toISOString() }),
-  );
+  monitor.told(({ since, value = null, ...alert }, first) => {
+    const told = { ...alert, value, since: new Date(since).toISOString() };
+    hub.publish("alert", told);
+    if (first) void noteAlert(citadel.notices, told);
+  });
   const { meter } = monitor;
   const prefix = server.publicUrl === undefined ? "/" : new URL(server.publicUrl).pathname;
   const shared: Shared = {

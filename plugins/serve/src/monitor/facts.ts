@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { logger, type Citadel } from "@citadel/core";
 import { createSilences, type Silence } from "@citadel/core/alerts";
+import { temporary } from "@citadel/core/store";
 import { isExpiring } from "./stock.ts";
 
 /** What alerts look at besides the samples. */
@@ -27,6 +28,7 @@ const soon = 60_000;
 export function createFacts(citadel: Citadel): { read(): Facts; look(): Promise<void> } {
   const log = logger("alerts");
   const silences = createSilences(citadel.store.driver);
+  const noted = temporary<1>(citadel.store.driver, "expiring-keys");
   let seen: Facts = {
     diskUsed: undefined,
     expiringKeys: undefined,
@@ -38,6 +40,19 @@ export function createFacts(citadel: Citadel): { read(): Facts; look(): Promise<
   // not while the server starts
   let counted = Date.now() - seldom + soon;
 
+  /** Counts them, and notes each once. */
+  const expiring = async (): Promise<number> => {
+    const found = (await (await citadel.apiKeys()).list()).filter(isExpiring);
+    for (const { id, name, user, expires: until } of found) {
+      const first = await noted.change(id, (before) =>
+        before ? { next: undefined, answer: false } : { next: { value: 1, until }, answer: true },
+      );
+      const expires = new Date(until).toISOString();
+      if (first) await citadel.notices.note("key.expiring", { id, name, user, expires });
+    }
+    return found.length;
+  };
+
   const look = async (): Promise<void> => {
     const now = Date.now();
     looked = now;
@@ -47,9 +62,7 @@ export function createFacts(citadel: Citadel): { read(): Facts; look(): Promise<
       usedOf(citadel.dirs.data),
       citadel.limits().then(({ blocks: all }) => all.list()),
       silences.list(),
-      count
-        ? citadel.apiKeys().then(async (keys) => (await keys.list()).filter(isExpiring).length)
-        : seen.expiringKeys,
+      count ? expiring() : seen.expiringKeys,
     ]);
     const down = (citadel.upstream?.status() ?? []).filter(({ state }) => state === "open");
     seen = {

@@ -54,12 +54,34 @@ export const deleteHook: Handler = async (c) => {
   return c.json(shown(await hooks.remove(param(c, "id"), caller)));
 };
 
+/** `POST /-/npm/v1/hooks/hook/<id>/test`: calls it, and says what came of it */
+export const postTest: Handler = async (c) => {
+  const { caller, hooks } = await enter(c.env);
+  return c.json(await hooks.test(param(c, "id"), caller));
+};
+
+/** `GET /-/npm/v1/hooks/hook/<id>/deliveries`: the last calls */
+export const listDeliveries: Handler = async (c) => {
+  const { caller, hooks } = await enter(c.env);
+  return c.json({ items: await hooks.deliveries(param(c, "id"), caller) });
+};
+
+/** `POST /-/npm/v1/hooks/hook/<id>/deliveries/<delivery>`: tells the same once more */
+export const postReplay: Handler = async (c) => {
+  const { caller, hooks } = await enter(c.env);
+  const [id, delivery] = [param(c, "id"), param(c, "delivery")];
+  return c.json(await hooks.replay(id, delivery, caller));
+};
+
 /** A hook in npm's words; never its secret. */
 function shown(hook: HookInfo): object {
   const { id, username, name, endpoint, type, created, updated, lastDelivery, status } = hook;
+  const { events, packages } = hook;
   const iso = (ms: number): string => new Date(ms).toISOString();
   return {
     ...{ id, username, name, endpoint, type },
+    ...(events && { events }),
+    ...(packages && { packages }),
     created: iso(created),
     updated: iso(updated),
     last_delivery: lastDelivery === undefined ? null : iso(lastDelivery),

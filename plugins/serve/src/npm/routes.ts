@@ -8,7 +8,16 @@ import { getCollaborators } from "./collaborators.ts";
 import { deletePackage, deleteTarball, putRevision } from "./document.ts";
 import { getAttestations } from "./attestations.ts";
 import { getOrgPackages, getOwnPackages, getTeamPackages, getUserPackages } from "./holdings.ts";
-import { deleteHook, getHook, listHooks, postHook, putHook } from "./hooks.ts";
+import {
+  deleteHook,
+  getHook,
+  listDeliveries,
+  listHooks,
+  postHook,
+  postReplay,
+  postTest,
+  putHook,
+} from "./hooks.ts";
 import { getKeys } from "./keys.ts";
 import { getManifest } from "./manifest.ts";
 import { deleteMember, getMembers, getTeams, putMember, putTeam } from "./orgs.ts";
@@ -104,6 +113,9 @@ export function npmRoutes(shared: Shared): Hono<Env> {
     .get("/-/npm/v1/hooks/hook/:id", getHook)
     .put("/-/npm/v1/hooks/hook/:id", putHook)
     .delete("/-/npm/v1/hooks/hook/:id", deleteHook)
+    .post("/-/npm/v1/hooks/hook/:id/test", postTest)
+    .get("/-/npm/v1/hooks/hook/:id/deliveries", listDeliveries)
+    .post("/-/npm/v1/hooks/hook/:id/deliveries/:delivery", postReplay)
 
     .get("/-/_view/starredByUser", getStarredView)
     .get("/-/user/v1/star", getOwnStars)

@@ -108,8 +108,10 @@ export const grantSchema = z.looseObject({
 });
 export const hookUpdateSchema = z.looseObject({ endpoint: text, secret: text });
 export const hookSchema = hookUpdateSchema.extend({
-  type: z.enum(["package", "scope", "owner"]),
+  type: z.enum(["package", "scope", "owner", "registry"]),
   name: text,
+  events: z.array(text).min(1).max(50).optional(),
+  packages: z.array(text).min(1).max(50).optional(),
 });
 export const accessSchema = z
   .looseObject({

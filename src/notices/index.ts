@@ -1,0 +1,1 @@
+export { noticeTypes, type Notice, type Notices, type NoticeType } from "./notices.ts";
