@@ -46,6 +46,8 @@ export interface ServeOptions {
 export interface Server {
   /** base address without a slash at the end */
   readonly url: string;
+  /** of the dashboard, with a code that signs in once */
+  readonly dashboard: string;
   readonly child: ChildProcess;
   readonly pid: number;
   /** all that it wrote to stderr so far */
@@ -81,10 +83,11 @@ export async function serve(options: ServeOptions): Promise<Server> {
   child.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
   const ended = once(child, "exit").then(() => {});
   const alive = () => child.exitCode === null && child.signalCode === null;
-  const url = await firstLine(child, command.join(" "), () => log);
+  const { url, dashboard } = await firstLine(child, command.join(" "), () => log);
   await answers(url, alive);
   return {
     url,
+    dashboard,
     child,
     pid: child.pid ?? 0,
     log: () => log,
@@ -104,7 +107,11 @@ export async function serve(options: ServeOptions): Promise<Server> {
   };
 }
 
-async function firstLine(child: ChildProcess, command: string, log: () => string): Promise<string> {
+async function firstLine(
+  child: ChildProcess,
+  command: string,
+  log: () => string,
+): Promise<Pick<Server, "url" | "dashboard">> {
   if (!child.stdout) throw new Error("no stdout");
   const lines = createInterface({ input: child.stdout });
   for await (const line of lines) {
@@ -115,7 +122,7 @@ async function firstLine(child: ChildProcess, command: string, log: () => string
       throw new Error(`${command} does not start: ${[line, ...rest].join("\n")}\n${log()}`);
     }
     child.stdout.resume();
-    return url;
+    return { url, dashboard: /"dashboard":"([^"]+)"/.exec(line)?.[1] ?? "" };
   }
   throw new Error(`${command} ended before it was ready\n${log()}`);
 }

@@ -9,6 +9,8 @@ export interface Failure {
   readonly status: number;
   readonly hint: readonly string[];
   readonly requestId?: string;
+  /** what was answered instead of an error */
+  readonly answer?: unknown;
 }
 
 export const isFailure = (value: unknown): value is Failure =>
@@ -72,16 +74,18 @@ export async function send<T>(
 }
 
 function failureOf(status: number, text: string): Failure {
-  try {
-    const { error, ...rest } = JSON.parse(text) as Omit<Failure, "message"> & { error?: unknown };
-    if (typeof error === "string" && isFailure(rest)) return { ...rest, message: error, status };
-  } catch {
-    // a proxy in between answers in its own way
-  }
-  return {
+  const plain = {
     message: `the server answered with status ${status}`,
     code: "E_ANSWER",
     status,
     hint: [],
   };
+  try {
+    const answer = JSON.parse(text) as Omit<Failure, "message"> & { error?: unknown };
+    const { error, ...rest } = answer;
+    if (typeof error === "string" && isFailure(rest)) return { ...rest, message: error, status };
+    return { ...plain, answer };
+  } catch {
+    return plain; // a proxy in between answers in its own way
+  }
 }

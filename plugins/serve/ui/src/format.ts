@@ -31,3 +31,12 @@ export function ago(time: string | number, now = Date.now()): string {
     if (Math.abs(seconds) >= length) return relative.format(Math.round(seconds / length), unit);
   return seconds > 0 ? "in a moment" : "just now";
 }
+
+/** `90 s`, `3 h 20 min`, `12 days` */
+export function duration(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 2) return `${Math.round(ms / 1000)} s`;
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : plural(Math.floor(hours / 24), "day");
+}

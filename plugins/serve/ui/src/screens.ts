@@ -32,6 +32,7 @@ export const routes: readonly Route[] = [
     admin: "Configuration",
     load: () => import("./screens/configuration/index.tsx"),
   },
+  { pattern: /^\/policy$/, admin: "Policy", load: () => import("./screens/policy.tsx") },
   { pattern: /^\/audit$/, admin: "Audit", load: () => import("./screens/audit.tsx") },
   { pattern: /^\/sign-in$/, load: () => import("./screens/sign-in.tsx") },
   { pattern: /^\/set-up$/, load: () => import("./screens/set-up.tsx") },

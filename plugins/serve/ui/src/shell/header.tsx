@@ -11,7 +11,9 @@ const site = document.body.dataset["site"] ?? "";
 /** `under`: the first part of addresses that belong to it */
 const places = [
   { name: "Packages", to: "/", under: /^\/(?:$|package)/, admin: false },
+  { name: "Metrics", to: "/metrics", under: /^\/metrics/, admin: true },
   { name: "Security", to: "/security", under: /^\/security/, admin: true },
+  { name: "Policy", to: "/policy", under: /^\/policy/, admin: true },
   { name: "Configuration", to: "/configuration", under: /^\/configuration/, admin: true },
   { name: "Audit", to: "/audit", under: /^\/audit/, admin: true },
 ] as const;

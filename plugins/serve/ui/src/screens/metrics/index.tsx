@@ -1,0 +1,121 @@
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { ask } from "../../api.ts";
+import { Badge, type Tone } from "../../parts/badge.tsx";
+import { Icon, type IconName } from "../../parts/icon.tsx";
+import { Page } from "../../parts/page.tsx";
+import { Loaded, Wait } from "../../parts/state.tsx";
+import { useResource } from "../../resource.ts";
+import { connection, reconnect } from "../../live.ts";
+import { Alerts, type AlertRow } from "./alerts.tsx";
+import { Panel } from "./panel.tsx";
+import { charts, shown } from "./series.ts";
+import { followMetrics, frozen, samples, told } from "./state.ts";
+import { Summary, type SummaryItem } from "./summary.tsx";
+import { Uptime } from "./uptime.tsx";
+
+/** ms between two looks at what is counted rarely */
+const rarely = 10_000;
+/** ms after which values are old: three samples that did not come */
+const old = 3500;
+
+/** How the server is, second by second. */
+export default function MetricsScreen() {
+  const clock = useSignal(Date.now());
+  useEffect(followMetrics, []);
+  useEffect(() => {
+    const timer = setInterval(() => (clock.value = Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  const beat = Math.floor(clock.value / rarely);
+  const summary = useResource(
+    (signal) => ask<SummaryItem>("/_api/performance/summary", { signal }),
+    [beat],
+  );
+  const alerts = useResource(
+    (signal) =>
+      ask<{ readonly items: readonly AlertRow[] }>("/_api/performance/alerts", { signal }),
+    [beat, told.value],
+  );
+  const paused = frozen.value !== undefined;
+  const seen = frozen.value ?? samples.value;
+  const last = seen.at(-1)?.time;
+  const now = paused ? (last ?? clock.value) : Math.max(last ?? 0, clock.value - old);
+  const range = [now / 1000 - shown, now / 1000] as const;
+  const stale = !paused && last !== undefined && clock.value - last > old;
+  const rows = alerts.now.value.value?.items ?? [];
+  const limit = summary.now.value.value?.memory?.limit;
+
+  return (
+    <Page
+      title="Metrics"
+      lead="What this server does, second by second; the same figures as in /metrics."
+      actions={
+        <>
+          <State paused={paused} />
+          <button type="button" onClick={() => (frozen.value = paused ? undefined : samples.value)}>
+            <Icon name={paused ? "play" : "pause"} />
+            {paused ? "Go on" : "Pause"}
+          </button>
+        </>
+      }
+    >
+      <Loaded of={summary} what="Counting">
+        {(item) => <Summary {...item} />}
+      </Loaded>
+      <h2>The last minute</h2>
+      {seen.length === 0 && <Wait what="Waiting for the first sample" />}
+      <div class="panels">
+        {charts.map((chart) => (
+          <Panel
+            key={chart.title}
+            chart={chart}
+            samples={seen}
+            range={range}
+            threshold={thresholdOf(chart.rule, rows, limit)}
+            stale={stale}
+          />
+        ))}
+      </div>
+      <Loaded of={alerts}>{({ items }) => <Alerts items={items} changed={alerts.reload} />}</Loaded>
+      <Uptime beat={beat} since={summary.now.value.value?.since} alerts={rows} />
+    </Page>
+  );
+}
+
+/** That of memory is a share of what there is. */
+function thresholdOf(
+  rule: string | undefined,
+  rows: readonly AlertRow[],
+  limit: number | undefined,
+): number | undefined {
+  const found = rows.find((row) => row.rule === rule)?.threshold;
+  if (rule !== "memory" || found === undefined) return found;
+  return limit === undefined ? undefined : (limit * found) / 100;
+}
+
+const states: Readonly<Record<string, readonly [tone: Tone, icon: IconName]>> = {
+  live: ["good", "check"],
+  paused: ["plain", "pause"],
+  reconnecting: ["warn", "warning"],
+  over: ["bad", "stop"],
+};
+
+function State({ paused }: { readonly paused: boolean }) {
+  const state = paused ? "paused" : connection.value;
+  const [tone, icon] = states[state] ?? ["plain", "info"];
+  return (
+    <>
+      <span role="status">
+        <Badge tone={tone} icon={icon}>
+          {state}
+        </Badge>
+      </span>
+      {(state === "reconnecting" || state === "over") && (
+        <button type="button" onClick={reconnect}>
+          Try now
+        </button>
+      )}
+    </>
+  );
+}
