@@ -50,6 +50,7 @@ async function open(
   if (signedIn && cookies) await context.addCookies(cookies);
   await watch(context);
   const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
   await page.goto(to.startsWith("http") ? to : `${server.url}/_dashboard${to}`);
   return page;
 }
@@ -102,7 +103,7 @@ test("B6: the link of the start signs in once, and leaves no trace in the addres
   if (!browser) return skip("no chromium here");
   const page = await open(server.dashboard, { signedIn: false });
   await heading(page, "Welcome to your registry");
-  await page.getByText("local", { exact: true }).waitFor();
+  await page.locator("summary", { hasText: "local" }).waitFor();
   expect(page.url()).toBe(`${server.url}/_dashboard/`);
   cookies = await page.context().cookies();
   expect(cookies).toMatchObject([{ httpOnly: true, sameSite: "Strict", path: "/_dashboard" }]);

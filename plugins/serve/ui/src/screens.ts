@@ -34,6 +34,11 @@ export const routes: readonly Route[] = [
   },
   { pattern: /^\/policy$/, admin: "Policy", load: () => import("./screens/policy.tsx") },
   { pattern: /^\/audit$/, admin: "Audit", load: () => import("./screens/audit.tsx") },
+  {
+    pattern: /^\/metrics$/,
+    admin: "Metrics",
+    load: () => import("./screens/metrics/index.tsx"),
+  },
   { pattern: /^\/sign-in$/, load: () => import("./screens/sign-in.tsx") },
   { pattern: /^\/set-up$/, load: () => import("./screens/set-up.tsx") },
 ];

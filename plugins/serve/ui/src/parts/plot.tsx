@@ -70,7 +70,12 @@ function optionsOf(place: HTMLElement, now: { readonly current: PlotProps }): uP
     },
     scales: { x: { time: true, auto: false }, y: { auto: false } },
     axes: [
-      { ...axis, size: 28, space: 90 },
+      {
+        ...axis,
+        ...{ size: 28, space: 90 },
+        values: (_, ticks) =>
+          ticks.map((tick) => new Date(tick * 1000).toLocaleTimeString("en-GB")),
+      },
       {
         ...axis,
         size: 64,

@@ -19,14 +19,16 @@ export interface Chart {
   readonly rule?: string;
 }
 
-const rate = (value: number): string =>
-  `${value < 10 ? Number(value.toFixed(1)) : count(Math.round(value))}/s`;
+/** with one digit behind the point where that says something */
+const one = (value: number): string =>
+  value < 10 ? String(Number(value.toFixed(1))) : count(Math.round(value));
+const rate = (value: number): string => `${one(value)}/s`;
 
 export const charts: readonly Chart[] = [
   {
     title: "Processor",
     lines: [{ field: "cpu", name: "of one core" }],
-    text: (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} %`,
+    text: (value) => `${one(value)} %`,
     ...{ least: 10, rule: "cpu" },
   },
   {
@@ -41,7 +43,7 @@ export const charts: readonly Chart[] = [
   {
     title: "Event loop",
     lines: [{ field: "lagP99", name: "late, 99th percentile" }],
-    text: (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`,
+    text: (value) => `${one(value)} ms`,
     ...{ least: 25, rule: "event-loop" },
   },
   {
