@@ -1,7 +1,6 @@
 // B6: the dashboard in a real browser.
-import { readdir, readFile, writeFile, open as openFile } from "node:fs/promises";
+import { readdir, readFile, open as openFile } from "node:fs/promises";
 import { join } from "node:path";
-import { source as axe } from "axe-core";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -10,82 +9,34 @@ import { citadel, root, serve, type Server } from "../support/citadel.ts";
 import { request } from "../support/http.ts";
 import { pack, publish, signIn } from "../support/packages.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
+import { createWindows, violations, type Look, type Windows } from "../support/windows.ts";
 
 let browser: Browser | undefined;
 let temp: Temp;
 let server: Server;
 /** of whoever came by the link of the start */
-let cookies: Awaited<ReturnType<BrowserContext["cookies"]>>;
-/** what browsers complain of, and what they ask of anybody else */
-const complaints: string[] = [];
+let cookies: Awaited<ReturnType<BrowserContext["cookies"]>> = [];
+let windows: Windows | undefined;
 
 beforeAll(async () => {
   browser = await openBrowser();
   temp = await tempFolder("dashboard");
   server = await serve({ home: temp.path });
+  windows = browser && createWindows(browser, server.url);
 }, 400_000);
 afterAll(async () => {
   await browser?.close();
   await server.stop();
   await temp.remove();
-  expect(complaints).toEqual([]);
+  expect(windows?.complaints ?? []).toEqual([]);
 });
 
-interface Look {
-  readonly dark?: boolean;
-  readonly width?: number;
-  readonly signedIn?: boolean;
-}
-/** A window in which every complaint of the browser is written down. */
 async function open(
   to: string,
-  { dark = false, width = 1200, signedIn = true }: Look = {},
+  { signedIn = true, ...look }: Look & { signedIn?: boolean } = {},
 ): Promise<Page> {
-  if (!browser) throw new Error("no browser");
-  const context = await browser.newContext({
-    colorScheme: dark ? "dark" : "light",
-    viewport: { width, height: 900 },
-    permissions: ["clipboard-read", "clipboard-write"],
-  });
-  if (signedIn && cookies) await context.addCookies(cookies);
-  await watch(context);
-  const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
-  await page.goto(to.startsWith("http") ? to : `${server.url}/_dashboard${to}`);
-  return page;
-}
-
-async function watch(context: BrowserContext): Promise<void> {
-  context.on("request", (sent) => {
-    const url = new URL(sent.url());
-    if (url.protocol !== "data:" && url.origin !== server.url) complaints.push(sent.url());
-  });
-  context.on("console", (message) => {
-    if (!message.text().startsWith("Failed to load resource")) complaints.push(message.text());
-  });
-  context.on("weberror", (error) => complaints.push(String(error.error())));
-  await context.exposeFunction("refused", (what: string) => void complaints.push(what));
-  await context.addInitScript({
-    content: `document.addEventListener("securitypolicyviolation", (event) =>
-      refused([event.violatedDirective, event.blockedURI, event.sample].join(" ")));`,
-  });
-}
-
-/** What is wrong with a page for people who cannot see it well, or cannot use a mouse. */
-async function violations(page: Page): Promise<string[]> {
-  // by the debugger: the page itself lets no script in
-  if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(axe);
-  return page.evaluate(async () => {
-    const { run } = (globalThis as unknown as { axe: { run(options: object): Promise<any> } }).axe;
-    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-    const { violations: found } = await run({
-      runOnly: { type: "tag", values: tags },
-      resultTypes: ["violations"],
-    });
-    return found.flatMap(({ id, nodes }: { id: string; nodes: { html: string }[] }) =>
-      nodes.map(({ html }) => `${id}: ${html}`),
-    );
-  });
+  if (!windows) throw new Error("no browser");
+  return windows.open(to, { ...look, ...(signedIn && { cookies }) });
 }
 const heading = (page: Page, name: string) =>
   page.getByRole("heading", { level: 1, name, exact: true }).waitFor({ timeout: 20_000 });
@@ -101,7 +52,7 @@ test("B6: the link of the start signs in once, and leaves no trace in the addres
   skip,
 }) => {
   if (!browser) return skip("no chromium here");
-  const page = await open(server.dashboard, { signedIn: false });
+  const page = await open(`/${new URL(server.dashboard).hash}`, { signedIn: false });
   await heading(page, "Welcome to your registry");
   await page.locator("summary", { hasText: "local" }).waitFor();
   expect(page.url()).toBe(`${server.url}/_dashboard/`);
@@ -112,7 +63,7 @@ test("B6: the link of the start signs in once, and leaves no trace in the addres
     `npm set registry ${server.url}/`,
   );
   await page.context().close();
-  const again = await open(server.dashboard, { signedIn: false });
+  const again = await open(`/${new URL(server.dashboard).hash}`, { signedIn: false });
   await again.getByText("The link was used already, or is too old.").first().waitFor();
   await again.context().close();
 });
@@ -152,7 +103,7 @@ test("B6: by keyboard alone from the search to a package and back", async ({ ski
   }
   // switched off, they are letters
   await page.keyboard.press("?");
-  await page.getByRole("switch").click();
+  await help.getByRole("switch").click();
   await page.keyboard.press("Escape");
   await help.waitFor({ state: "detached" });
   await page.keyboard.type("gp");
@@ -280,7 +231,6 @@ test("B6: a key is shown once, works, and is dead when it is revoked; every chan
   expect(items.at(-1)).toEqual({ end: true, damaged: [] });
   expect(items.filter(({ kind }) => kind === "package")).toHaveLength(2);
   await page.getByLabel("Package").fill("@acme/button");
-  await page.getByRole("cell", { name: "publish 1.0.0 as latest" }).waitFor();
   await expect.poll(() => page.getByRole("row").count()).toBe(2);
   await page.context().close();
 });
@@ -292,13 +242,16 @@ test("B6: the figures are those of /metrics and of local:stats", async ({ skip }
   await page.getByText("live", { exact: true }).waitFor();
   const figure = (name: string) =>
     page.locator(".figure", { hasText: name }).locator("strong").innerText();
-  const text = (await request(`${server.url}/metrics`)).text();
-  const exported = (pattern: RegExp): number =>
-    Array.from(text.matchAll(pattern)).reduce((sum, [, value]) => sum + Number(value), 0);
   const stats = JSON.parse((await citadel(temp.path, ["local:stats", "--json"])).stdout) as {
     packages: { total: number; versions: number };
   };
-  expect(await figure("Packages")).toBe(String(stats.packages.total));
+  // it looks again every ten seconds
+  await expect
+    .poll(() => figure("Packages"), { timeout: 15_000 })
+    .toBe(String(stats.packages.total));
+  const text = (await request(`${server.url}/metrics`)).text();
+  const exported = (pattern: RegExp): number =>
+    Array.from(text.matchAll(pattern)).reduce((sum, [, value]) => sum + Number(value), 0);
   expect(exported(/^citadel_packages\{origin="local"\} (\d+)/gm)).toBe(stats.packages.total);
   expect(await page.getByText(`${stats.packages.versions} versions`).count()).toBe(1);
   expect(await figure("Publishes")).toBe(

@@ -4,6 +4,8 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 export interface Look {
   readonly dark?: boolean;
   readonly width?: number;
+  /** of somebody who has signed in */
+  readonly cookies?: Awaited<ReturnType<BrowserContext["cookies"]>>;
 }
 
 /** Windows in which every complaint of the browser is written down, and whatever it asks of anybody but `origin`. */
@@ -17,13 +19,16 @@ export function createWindows(browser: Browser, origin: string): Windows {
   const complaints: string[] = [];
   return {
     complaints,
-    async open(to, { dark = false, width = 1200 } = {}) {
+    async open(to, { dark = false, width = 1200, cookies = [] } = {}) {
       const context = await browser.newContext({
         colorScheme: dark ? "dark" : "light",
         viewport: { width, height: 900 },
+        permissions: ["clipboard-read", "clipboard-write"],
       });
+      await context.addCookies([...cookies]);
       await watch(context, origin, complaints);
       const page = await context.newPage();
+      page.setDefaultTimeout(10_000);
       await page.goto(`${origin}/_dashboard${to}`);
       return page;
     },
@@ -49,11 +54,14 @@ async function watch(context: BrowserContext, origin: string, complaints: string
 /** What is wrong with a page for people who cannot see it well, or cannot use a mouse. */
 export async function violations(page: Page): Promise<string[]> {
   // by the debugger: the page itself lets no script in
-  await page.evaluate(axe);
+  if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(axe);
   return page.evaluate(async () => {
     const { run } = (globalThis as unknown as { axe: { run(options: object): Promise<any> } }).axe;
     const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-    const { violations: found } = await run({ runOnly: { type: "tag", values: tags } });
+    const { violations: found } = await run({
+      runOnly: { type: "tag", values: tags },
+      resultTypes: ["violations"],
+    });
     return found.flatMap(({ id, nodes }: { id: string; nodes: { html: string }[] }) =>
       nodes.map(({ html }) => `${id}: ${html}`),
     );

@@ -57,7 +57,7 @@ export function createMonitor(
   const meter = createMeter();
   const upstreams = upstream.registries.map(({ name }) => name);
   const alerts = createAlerts(alertRules(alert, upstreams), Date.now());
-  const stock = createStock(citadel);
+  const stock = createStock(citadel, () => meter.publishes.ok);
   const facts = createFacts(citadel);
   const counts = createLiveCounts();
   const samples = createLiveSamples(stock, metrics.historySize, async () =>

@@ -15,22 +15,27 @@ export interface StockItem {
 }
 
 export interface Stock {
-  /** As it was at most a minute ago. */
+  /** As it was at most a minute ago; a few seconds, where something was published since. */
   read(): Promise<StockItem>;
 }
 
 const kept = 60_000;
+const keptAfterPublish = 3000;
 /** ms before its end at which a key is said to be expiring */
 const soon = 14 * 86_400_000;
 
-export function createStock(citadel: Citadel): Stock {
-  let counted: { readonly at: number; readonly item: Promise<StockItem> } | undefined;
+/** @param publishes that this process has seen */
+export function createStock(citadel: Citadel, publishes: () => number): Stock {
+  let counted:
+    | { readonly at: number; readonly after: number; readonly item: Promise<StockItem> }
+    | undefined;
   return {
     read() {
-      const now = performance.now();
-      if (counted && now - counted.at < kept) return counted.item;
+      const [now, after] = [performance.now(), publishes()];
+      const lasts = counted?.after === after ? kept : keptAfterPublish;
+      if (counted && now - counted.at < lasts) return counted.item;
       const item = count(citadel);
-      counted = { at: now, item };
+      counted = { at: now, after, item };
       item.catch(() => (counted = undefined));
       return item;
     },

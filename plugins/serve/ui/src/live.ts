@@ -23,7 +23,11 @@ export const connection = computed(() => {
   return state.value === "ended" ? "over" : "reconnecting";
 });
 
+/** ms that the socket stays when nobody listens: whoever goes from one screen to the next needs it again at once */
+const linger = 5000;
+
 let client: LiveClient | undefined;
+let leaving: ReturnType<typeof setTimeout> | undefined;
 let listeners: readonly Listener[] = [];
 
 /** Who looks at another tab needs no figures. */
@@ -38,13 +42,17 @@ const wanted = (): readonly Topic[] => [
 export function listen(topics: readonly Topic[], hear: Listener["hear"]): () => void {
   const listener = { topics, hear };
   listeners = [...listeners, listener];
+  clearTimeout(leaving);
   if (client && client.state() !== "ended") client.listen(wanted());
   else open();
   return () => {
     listeners = listeners.filter((each) => each !== listener);
-    if (listeners.length > 0) return client?.listen(wanted());
-    client?.close();
-    client = undefined;
+    client?.listen(wanted());
+    if (listeners.length > 0) return;
+    leaving = setTimeout(() => {
+      client?.close();
+      client = undefined;
+    }, linger);
   };
 }
 

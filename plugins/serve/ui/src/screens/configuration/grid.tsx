@@ -109,7 +109,7 @@ function Editor({
   return (
     <input
       ref={field}
-      defaultValue={two(value)}
+      defaultValue={two(before.current)}
       maxLength={2}
       inputMode="text"
       autoComplete="off"
