@@ -115,8 +115,6 @@ export interface MemberVerbs {
   /** What a member could read, and still can be read by others. */
   exposure(which: string): Promise<readonly Exposed[]>;
   status(): Promise<VaultStatus>;
-  /** Whether some member is a recovery kit; needs no identity. @throws E_VAULT_NOT_FOUND, E_VAULT_DAMAGED, E_VAULT_ROLLBACK */
-  hasKit(): Promise<boolean>;
   /**
    * Adds the identity of this machine, made where there is none, as an administrator, in the name of a recovery kit.
    * @param passphrase of the kit @throws E_VAULT_LOCKED when it opens nothing here

@@ -13,7 +13,7 @@ import type { Compartment, Member, MemberKind, MemberState, OperationOf } from "
 import { exposure } from "./exposure.ts";
 import { forget } from "./place.ts";
 import { rekey, rekeyLeaked } from "./rekey.ts";
-import { hasKit, status } from "./status.ts";
+import { status } from "./status.ts";
 
 const administrator = "administrator";
 /** Bytes of a role's name. */
@@ -78,7 +78,6 @@ export function memberVerbs(session: Session): MemberVerbs {
       return exposure(session, (await findMember(await use(), which)).kid);
     },
     status: () => status(session),
-    hasKit: () => hasKit(session),
     async recover(kit, passphrase, { name, keep = "any" }) {
       const saved = openSession({
         ...session,

@@ -3,17 +3,7 @@ import { fingerprint } from "../identity/text.ts";
 import { sealsOffered } from "../limits.ts";
 import { administrators, isCurrent } from "../members.ts";
 import type { Session } from "../session.ts";
-import type { MemberState } from "../types.ts";
 import { leaked } from "./rekey.ts";
-
-const isKit = ({ kind }: MemberState): boolean => kind === "recovery";
-
-/** {@link MemberVerbs.hasKit} */
-export async function hasKit({ history }: Session): Promise<boolean> {
-  const now = Date.now();
-  const { members } = await history.state();
-  return [...members.values()].some((member) => isKit(member) && isCurrent(member, now));
-}
 
 /** {@link MemberVerbs.status} */
 export async function status({ use, lookForIdentity }: Session): Promise<VaultStatus> {
@@ -32,7 +22,7 @@ export async function status({ use, lookForIdentity }: Session): Promise<VaultSt
     pin: { seq: state.seq, head: state.head },
     members: current.length,
     administrators: administrators(state).length,
-    recovery: current.some(isKit),
+    recovery: current.some(({ kind }) => kind === "recovery"),
     scopes: await Promise.all(
       [...state.scopes.values()].map(async (scope) => ({
         name: (await contents.scopeOf(state, scope)).name,

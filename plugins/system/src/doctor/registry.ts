@@ -55,9 +55,9 @@ async function* checkKey(
 async function* checkKit(citadel: Citadel): AsyncGenerator<Finding, void, void> {
   const { hasVault } = await import("@citadel/core/secrets");
   if (!(await hasVault(citadel))) return;
-  const { openUnasked } = await import("@citadel/core/unasked");
+  const { hasKit } = await import("@citadel/core/has-kit");
   try {
-    if (await openUnasked(citadel).hasKit()) yield good("recovery", "there is a recovery kit for the vault"); // prettier-ignore
+    if (await hasKit(citadel)) yield good("recovery", "there is a recovery kit for the vault"); // prettier-ignore
     else yield warning("recovery", "the vault has no recovery kit", "when the identities of its administrators are lost, nobody opens it again", ["citadel secrets:member:recovery <file>, on a disk that you take away", "keep the file, or the line from paper, where no machine is"]); // prettier-ignore
   } catch (error) {
     yield failure("recovery", error);
