@@ -63,6 +63,17 @@ beforeAll(async () => {
     });
   for (const [n, [, text]] of attacks.entries())
     await send({ name: "hostile", version: `1.0.${n}` }, { "README.md": `START${n}\n\n${text}` });
+  await send(
+    {
+      ...{ name: long, version: `1.0.0-${"x".repeat(60)}`, description: "y".repeat(2000) },
+      ...{ license: "L".repeat(200), scripts: { install: "z".repeat(500) } },
+      dependencies: { ["d".repeat(200)]: `^1.0.0 || ${"2.0.0 ||".repeat(40)} 3` },
+    },
+    {
+      "README.md": `# ${"x".repeat(500)}\n\n|${"c".repeat(300)}|\n|-|\n\n    ${"code ".repeat(99)}`,
+      [`${"deep/".repeat(12)}we\u0007ird\u202e<b>.js`]: "strange",
+    },
+  );
   await request(`${server.url}/@acme%2ftoolbox/-/toolbox-2.0.0.tgz`);
 }, 400_000);
 afterAll(async () => {
@@ -81,6 +92,7 @@ const go = (page: Page, to: string): Promise<unknown> =>
   page.evaluate(`history.pushState(null, "", ${JSON.stringify(`/_dashboard${to}`)});
     dispatchEvent(new PopStateEvent("popstate")); undefined`);
 const at = "/package/@acme/toolbox";
+const long = `@${"scope".repeat(12)}/${"name".repeat(35)}`;
 
 describe("attacks 29 and 35: a README does nothing to who reads it, and tells nobody", () => {
   test("nothing runs, nobody else is asked, nothing lies over the page", async ({ skip }) => {
@@ -194,6 +206,14 @@ test("B6: no page of a package shuts anybody out, in both themes and at two widt
         if (path !== undefined) await page.screenshot({ path });
       }
   }
+  for (const to of ["", "/versions", "/dependencies", "/files", `/files/${"deep/".repeat(12)}`]) {
+    await go(page, `/package/${long}${to}`);
+    await page.locator(".prose, tbody").first().waitFor();
+    const wide = await page.evaluate("document.documentElement.scrollWidth");
+    if (wide !== 360) found.push(`${to} of a long name: ${String(wide)} wide`);
+  }
   expect(found).toEqual([]);
+  await page.getByRole("link", { name: "we\u{fffd}ird\u{fffd}<b>.js" }).click();
+  await page.locator(".code", { hasText: "strange" }).waitFor();
   await page.context().close();
 }, 90_000);

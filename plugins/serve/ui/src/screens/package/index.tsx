@@ -4,6 +4,7 @@ import type { Overview } from "../../../../src/dashboard/packages/overview.ts";
 import type { VersionDetails } from "../../../../src/dashboard/packages/version.ts";
 import { ask } from "../../api.ts";
 import { Badge } from "../../parts/badge.tsx";
+import { Tags } from "./tags.tsx";
 import { copyText } from "../../parts/copy.tsx";
 import { Page } from "../../parts/page.tsx";
 import { Empty, Failed, Loaded, Wait } from "../../parts/state.tsx";
@@ -85,17 +86,14 @@ function Package({ overview, details, place }: Props) {
     <Page
       title={place.tab === "readme" ? `${name} ${version}` : `${name}: ${titles[place.tab]}`}
       heading={<span class="package-name">{name}</span>}
-      lead={value?.name === name ? value.description || undefined : undefined}
+      {...(value?.name === name &&
+        value.description !== "" && {
+          lead: <span class="description">{value.description}</span>,
+        })}
     >
       <p class="package-line">
         <strong class="mono">{version}</strong>
-        {versions
-          .find((one) => one.version === version)
-          ?.tags.map((tag) => (
-            <Badge key={tag} tone="accent">
-              {tag}
-            </Badge>
-          ))}
+        <Tags tags={versions.find((one) => one.version === version)?.tags ?? []} />
         {overview.visibility === "restricted" && <Badge icon="key">restricted</Badge>}
         {overview.origin !== "here" && <Badge icon="external">from {overview.origin}</Badge>}
       </p>

@@ -9,6 +9,7 @@ import { Empty, sentence } from "../../parts/state.tsx";
 import { useResource } from "../../resource.ts";
 import { History } from "./history.tsx";
 import { addressOf, apiOf, diffAddress } from "./place.ts";
+import { Tags } from "./tags.tsx";
 
 /** rows that are shown before somebody asks for all */
 const many = 100;
@@ -142,11 +143,7 @@ const Row = ({
         <a class="mono" href={addressOf(name, version)}>
           {version}
         </a>
-        {tags.map((tag) => (
-          <Badge key={tag} tone="accent">
-            {tag}
-          </Badge>
-        ))}
+        <Tags tags={tags} />
         {attested && <Badge tone="good">provenance</Badge>}
         {deprecated !== null && (
           <Badge tone="warn" icon="warning">
