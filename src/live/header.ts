@@ -119,3 +119,22 @@ export function plainUrl(text: string): string {
     );
   return `${url.origin}${url.pathname.replace(/\/*$/, "/")}`;
 }
+
+/** The same header with other bytes from `offset` on. */
+export const withBytes = (header: Buffer, offset: number, bytes: Buffer): Buffer =>
+  Buffer.concat([header.subarray(0, offset), bytes, header.subarray(offset + bytes.length)]);
+
+/** What stands in another header where it differs; the four bytes of the hash are one place. */
+export function* runs(
+  before: Buffer,
+  after: Buffer,
+): Generator<readonly [at: number, bytes: number[]]> {
+  for (let at = 0; at < headerLength; at++) {
+    if (before[at] === after[at]) continue;
+    const inHash = at >= hashOffset && at < hashOffset + hashLength;
+    const end = inHash ? hashOffset + hashLength : at + 1;
+    const from = inHash ? hashOffset : at;
+    yield [from, [...after.subarray(from, end)]];
+    at = end - 1;
+  }
+}

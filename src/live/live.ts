@@ -12,15 +12,17 @@ import {
   decodeHeader,
   defaultHeader,
   flagsOffset,
-  hashLength,
   hashOf,
   hashOffset,
   placeOf,
+  runs,
+  withBytes,
   reservedOffset,
   type ConfigBytes,
   type Defaults,
 } from "./header.ts";
 import { createLock, type Order } from "./lock.ts";
+import { overlay } from "./overlay.ts";
 
 /** ms between a change and its way to the disk, and between looks at a file that others may change */
 const lazily = 100;
@@ -317,40 +319,3 @@ function demandWritable(offset: number, value: number, force: boolean): void {
 }
 
 const invalid = (message: string): CitadelError => new CitadelError("E_INVALID_DOCUMENT", message);
-
-const withBytes = (header: Buffer, offset: number, bytes: Buffer): Buffer =>
-  Buffer.concat([header.subarray(0, offset), bytes, header.subarray(offset + bytes.length)]);
-
-/** What stands in another header where it differs; the four bytes of the hash are one place. */
-function* runs(before: Buffer, after: Buffer): Generator<readonly [at: number, bytes: number[]]> {
-  for (let at = 0; at < headerLength; at++) {
-    if (before[at] === after[at]) continue;
-    const inHash = at >= hashOffset && at < hashOffset + hashLength;
-    const end = inHash ? hashOffset + hashLength : at + 1;
-    const from = inHash ? hashOffset : at;
-    yield [from, [...after.subarray(from, end)]];
-    at = end - 1;
-  }
-}
-
-/** Lays `CITADEL_CONFIG_HEX` and `CITADEL_FEATURE_<NAME>` over what is stored. @throws E_CONFIG */
-function overlay(env: Environment): (stored: Buffer) => Buffer {
-  const whole = env["CITADEL_CONFIG_HEX"];
-  if (whole && !/^[\da-f]{26}$/i.test(whole))
-    throw new CitadelError("E_CONFIG", "CITADEL_CONFIG_HEX has 26 hex digits");
-  const set = features.flatMap((name, bit) => {
-    const value = env[`CITADEL_FEATURE_${name}`];
-    if (!value) return [];
-    if (!/^[01]$/.test(value))
-      throw new CitadelError("E_CONFIG", `CITADEL_FEATURE_${name} is 0 or 1`);
-    return [{ ...placeOf(bit), on: value === "1" }];
-  });
-  return (stored) => {
-    const bytes = Buffer.from(whole ? Buffer.from(whole, "hex") : stored);
-    for (const { offset, mask, on } of set) {
-      const found = bytes[offset] ?? 0;
-      bytes[offset] = on ? found | mask : found & ~mask;
-    }
-    return bytes;
-  };
-}

@@ -19,8 +19,8 @@ export interface Soaked {
   readonly closed: number;
   /** messages that were heard */
   readonly heard: number;
-  /** bytes that the server took: once it was warm, at the end, and most */
-  readonly memory: { readonly warm: number; readonly last: number; readonly most: number };
+  /** bytes of memory that the server took each second, once it was warm */
+  readonly memory: readonly number[];
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -54,7 +54,7 @@ export async function soak({ sockets: count, seconds, warm }: SoakOptions): Prom
       socket.send({ type: "subscribe", seq: 1, topics: ["config", "metrics", "history"] });
     }
     const [writer] = sockets;
-    const memory = { warm: 0, last: 0, most: 0 };
+    const memory: number[] = [];
     let heard = 0;
     let missed = 0;
     for (let second = 1; second <= warm + seconds; second++) {
@@ -68,9 +68,7 @@ export async function soak({ sockets: count, seconds, warm }: SoakOptions): Prom
         heard += news.length;
         if (!news.some((one) => one.type === "config_byte" && one.new === value)) missed++;
       }
-      memory.last = await residentOf(server.pid);
-      if (second <= warm) memory.warm = memory.last;
-      memory.most = Math.max(memory.most, memory.last);
+      if (second > warm) memory.push(await residentOf(server.pid));
     }
     const ended = closed;
     await Promise.all(sockets.map((socket) => socket.close()));

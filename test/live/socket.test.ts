@@ -4,8 +4,11 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { closeCodes, liveErrors } from "@citadel/core/frames";
+import { createApp } from "@citadel/plugin-serve";
 
+import { asked } from "../serve/place.ts";
 import { request } from "../support/http.ts";
+import { authenticator } from "../support/totp.ts";
 import { until } from "../support/until.ts";
 import { binary, dial, livePlace, operator, text, type LivePlace } from "./dial.ts";
 
@@ -119,6 +122,30 @@ test("C5: who may not change bytes or run commands is told so, and hears only wh
   await socket.close();
 });
 
+test("C5, C1: whose every write needs a one-time code changes nothing here without one", async () => {
+  const token = await here.account("careful", true);
+  const { accounts } = here.citadel;
+  const app = authenticator(
+    await accounts.beginFactor("careful", "auth-and-writes", "x", operator),
+  );
+  await accounts.confirmFactor("careful", app.code(), operator);
+  const { status, json } = await request(`${here.url}/_dashboard/api/ws-ticket`, {
+    ...{ method: "POST", token },
+  });
+  expect(status).toBe(201);
+  const { ticket } = json() as { ticket: string };
+  const socket = await dial(here.url, { protocols: [...text, `citadel.ticket.${ticket}`] });
+  const before = (await here.citadel.live()).bytes().toString("hex");
+  socket.send({ type: "feature", seq: 1, bit: 2, op: "flip" });
+  expect(await socket.answer(1)).toMatchObject({ type: "error", code: liveErrors.forbidden });
+  for (const [n, line] of ["set rows 77", "enable DEBUG", "disable METRICS"].entries()) {
+    socket.send({ type: "command", seq: n + 2, line });
+    expect(await socket.answer(n + 2)).toMatchObject({ type: "command", exit: 8 });
+  }
+  expect((await here.citadel.live()).bytes().toString("hex")).toBe(before);
+  await socket.close();
+});
+
 test("C5: what may not stand in the thirteen bytes is refused with a code of its own", async () => {
   for (const protocols of [text, binary]) {
     const socket = await dial(here.url, { token: here.root, protocols });
@@ -227,6 +254,38 @@ test("C5, C2: who says too much is slowed down, then closed", async () => {
     ...{ code: liveErrors.rateLimited, of: 3 },
     detail: expect.any(Number),
   });
+});
+
+test("C5, C2: messages count as requests, by token or by address", async () => {
+  await using place = await livePlace({ "security.rateLimitKeyMax": 10 });
+  const { citadel } = place;
+  const app = createApp({ citadel, limits: await citadel.limits() });
+  const from = {
+    ...asked("/_dashboard/ws", { ...upgrade, authorization: `Bearer ${place.root}` }),
+    peer: "203.0.113.5",
+  };
+  // whose token it is is known from the second request on
+  await app.upgrade(from);
+  await until(async () => citadel.accounts.principal("root").then(Boolean));
+  const decided = await app.upgrade(from);
+  if ("status" in decided) throw new Error(`refused: ${decided.status}`);
+  const heard: any[] = [];
+  const connection = decided.open({
+    send: (data) => heard.push(JSON.parse(String(data))),
+    ...{ buffered: () => 0, ping() {}, close() {}, cut() {} },
+  });
+  for (let seq = 1; seq <= 20; seq++)
+    connection.receive(JSON.stringify({ type: "subscribe", seq, topics: ["config"] }));
+  connection.receive(JSON.stringify({ type: "heartbeat", seq: 21, time: 0, generation: 0 }));
+  connection.ended();
+  await app.closeSockets();
+  const answers = heard.filter(({ reply }) => reply);
+  expect(answers).toHaveLength(21);
+  expect(answers[0]).toMatchObject({ type: "subscribe" });
+  expect(answers.at(-1)).toMatchObject({ type: "heartbeat", seq: 21 });
+  const refused = answers.filter(({ type }) => type === "error");
+  expect(refused.length).toBeGreaterThanOrEqual(10);
+  expect(refused[0]).toMatchObject({ code: liveErrors.rateLimited, of: 7, detail: 255 });
 });
 
 test("C5: a session has so many sockets and no more", async () => {

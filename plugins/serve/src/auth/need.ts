@@ -21,6 +21,7 @@ const rules: readonly (readonly [method: string, path: RegExp, need: Need])[] = 
   ["POST", /^\/-\/auth\//, "none"],
   ["POST", /^\/_auth\//, "none"],
   ["*", /^\/_dashboard\/api\/session$/, "none"],
+  ["POST", /^\/_dashboard\/api\/ws-ticket$/, "none"],
   ["POST", /^\/api\/v1\/auth\//, "none"],
   ["POST", /^\/-\/npm\/v1\/security\//, "none"],
   ["POST", /^\/-\/npm\/v1\/oidc\//, "none"],

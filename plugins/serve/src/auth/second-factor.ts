@@ -1,5 +1,5 @@
 import { CitadelError } from "@citadel/core";
-import { codeNeeded } from "@citadel/core/access";
+import { codeNeeded, type Accounts, type Principal } from "@citadel/core/access";
 import { actorOf } from "@citadel/core/registry";
 import { callerOf } from "../context.ts";
 import { CodeChallenge } from "../http/errors.ts";
@@ -24,12 +24,7 @@ export async function demandCode(visit: Visit, need: Need): Promise<void> {
     throw notWithThis("a token made for machines cannot do this");
   if (need === "account" && principal.grant)
     throw notWithThis("the account cannot be changed with this token");
-  if (principal.kind !== "user" || principal.automation) return;
-  const { secondFactor } = (await accounts.user(principal.name)) ?? {};
-  if (!secondFactor) return;
-  // a password alone is a log-in of its own
-  if (need === "write" && secondFactor.mode === "auth-only" && principal.token !== undefined)
-    return;
+  if (!(await needsCode(accounts, principal, need === "write"))) return;
 
   const code = asked.header("npm-otp") ?? "";
   const of: CodeOf = {
@@ -41,6 +36,18 @@ export async function demandCode(visit: Visit, need: Need): Promise<void> {
   if (isApproved(code)) {
     if (!(await shared.approvals.use(code, of))) throw codeNeeded();
   } else await accounts.checkCode(principal.name, code, actorOf(caller));
+}
+
+/** Whether somebody needs a code, for a mere write or for more. */
+export async function needsCode(
+  accounts: Pick<Accounts, "user">,
+  { kind, automation, name, token }: Principal,
+  write: boolean,
+): Promise<boolean> {
+  if (kind !== "user" || automation) return false;
+  const { secondFactor } = (await accounts.user(name)) ?? {};
+  // a password alone is a log-in of its own
+  return secondFactor !== undefined && !(write && secondFactor.mode === "auth-only" && token !== undefined); // prettier-ignore
 }
 
 async function challenge({ asked, shared, site }: Visit, code: CodeOf): Promise<CitadelError> {

@@ -1,8 +1,9 @@
 import { CitadelError, errorObject, logger, nearest, type Citadel } from "@citadel/core";
-import type { Caller } from "@citadel/core/access";
+import { codeNeeded, type Caller } from "@citadel/core/access";
 import { setFeature, setField } from "@citadel/core/live";
 import { actorOf } from "@citadel/core/registry";
 import { clean, coloured, palette, type Palette } from "@citadel/core/terminal";
+import { needsCode } from "../auth/second-factor.ts";
 import type { Figures } from "../limit/figures.ts";
 import type { Monitor } from "../monitor/monitor.ts";
 import { publishFolder } from "./publish.ts";
@@ -84,6 +85,7 @@ function read(line: string): readonly [] | readonly [Verb, ...string[]] {
 
 const run: Readonly<Record<Verb, (line: Line) => void | Promise<void>>> = {
   async set({ citadel, who, args: [field = "", value = ""], say, style }) {
+    await demandNoCode(citadel, who);
     await setField(await citadel.live(), field, value, { by: actorOf(who) });
     say(style.good(`${clean(field)} is ${clean(value)}`));
   },
@@ -122,7 +124,14 @@ const run: Readonly<Record<Verb, (line: Line) => void | Promise<void>>> = {
   exit() {},
 };
 
+/** @throws E_OTP_REQUIRED for those whose every write needs a code, which these lines have no place for */
+async function demandNoCode({ accounts }: Citadel, { principal }: Caller): Promise<void> {
+  if (await needsCode(accounts, principal, true))
+    throw codeNeeded(["change it on the machine of the registry: citadel config:set"]);
+}
+
 async function turn({ citadel, who, args: [name = ""], say, style }: Line, on: boolean) {
+  await demandNoCode(citadel, who);
   await setFeature(await citadel.live(), name, on, { by: actorOf(who) });
   say(style.good(`${name.toUpperCase()} is ${on ? "on" : "off"}`));
 }

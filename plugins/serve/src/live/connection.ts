@@ -12,7 +12,6 @@ import {
   type Bodies,
   type ClientMessage,
   type Encoding,
-  type FrameType,
   type Hello,
   type Problem,
   type Received,
@@ -40,6 +39,7 @@ import type { Identity } from "./identity.ts";
 import { createOutbox, type Wire } from "./outbox.ts";
 import { isLess, mayHear, namesOf, topicsOf } from "./rights.ts";
 import { createRate } from "./rate.ts";
+import { partsOf, reasons, typeOf } from "./words.ts";
 
 /** bytes of a message of a client */
 export const longestMessage = 4096;
@@ -54,8 +54,6 @@ const perSecond = 20;
 const burst = 40;
 /** commands that wait for the one that runs */
 const mostCommands = 16;
-/** characters of one message of a command's output */
-const outputPart = 16_384;
 
 export interface ConnectionOptions {
   readonly wire: Wire;
@@ -71,6 +69,8 @@ export interface ConnectionOptions {
   readonly history: () => Bodies["history"];
   /** called when its client listens to something else than before */
   readonly turned: () => void;
+  /** whether somebody changes things with a one-time code only, which a message has no place for */
+  readonly needsCode: (caller: Caller) => Promise<boolean>;
   /** whether somebody may know of a package */
   readonly knows: (name: string, caller: Caller) => Promise<boolean>;
   /** Runs a line of the console. @returns its exit code */
@@ -203,6 +203,8 @@ export function openConnection(options: ConnectionOptions): Connection {
       const of = frameTypes[message.type];
       if (isReadOnly(message))
         return refuse(message.seq, of, liveErrors.readOnly, "this byte is not to be written");
+      if (await options.needsCode(who))
+        return refuse(message.seq, of, liveErrors.forbidden, "this needs a one-time code: over HTTP"); // prettier-ignore
       const by = actorOf(who);
       asked.set(by, message);
       counts.bySocket.add(by);
@@ -331,33 +333,3 @@ export function openConnection(options: ConnectionOptions): Connection {
     cut: () => wire.cut(),
   };
 }
-
-function typeOf(received: Received<ClientMessage>): FrameType | undefined {
-  if ("message" in received) return received.message.type;
-  const { of } = received.problem;
-  return (Object.keys(frameTypes) as FrameType[]).find((name) => frameTypes[name] === of);
-}
-
-/** Output in parts, none of which ends within a character. */
-function* partsOf(text: string): Generator<string> {
-  for (let at = 0; at < text.length;) {
-    let end = Math.min(text.length, at + outputPart);
-    if (end < text.length && /[\ud800-\udbff]/.test(text[end - 1] ?? "")) end--;
-    yield text.slice(at, end);
-    at = end;
-  }
-}
-
-/** What a closed socket says beside its code. */
-const reasons: ReadonlyMap<number, string> = new Map([
-  [closeCodes.textOnBinary, "text and bytes are not mixed"],
-  [closeCodes.restart, "the server stops"],
-  [closeCodes.badFrame, "a frame is malformed"],
-  [closeCodes.sessionExpired, "the session has ended"],
-  [closeCodes.rightLost, "a right was taken away"],
-  [closeCodes.noSubprotocol, "BINARY_PROTOCOL is off"],
-  [closeCodes.silent, "nothing was heard"],
-  [closeCodes.tooMany, "too many messages"],
-  [closeCodes.draining, "the server stops"],
-  [closeCodes.slow, "too slow"],
-]);

@@ -1,5 +1,6 @@
 import { CitadelError } from "@citadel/core";
 import { closeCodes, subprotocols, type Encoding, type Topic } from "@citadel/core/frames";
+import { needsCode } from "../auth/second-factor.ts";
 import { runLine } from "../console/index.ts";
 import type { Shared } from "../context.ts";
 import { rightsOf } from "../dashboard/session.ts";
@@ -101,6 +102,7 @@ export async function createSockets(shared: Shared): Promise<Sockets> {
             ...{ history: () => monitor.history(), turned },
             knows: async (name, caller) =>
               (await citadel.registry.known(name, caller)) !== undefined,
+            needsCode: ({ principal: each }) => needsCode(citadel.accounts, each, true),
             runLine: (line, context) =>
               runLine(line, {
                 ...{ citadel, server: { monitor, figures }, folders: settings.folders },
