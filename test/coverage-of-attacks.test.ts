@@ -87,3 +87,22 @@ test("every attack on secrets in docs/security.md is tried by a test that is nam
       );
   }
 });
+
+test("every attack on the vault is tried by a test that is named after it", async () => {
+  const text = await readFile(join(root, "docs/security.md"), "utf8");
+  const rows = Array.from(
+    text.matchAll(/^\| V(\d+) +\|.*\| ([^|]+) \|$/gm),
+    ([, number, files]) => ({
+      number: Number(number),
+      files: Array.from((files ?? "").matchAll(/`(test\/[\w./-]+)`/g), ([, file = ""]) => file),
+    }),
+  );
+  expect(rows.map(({ number }) => number)).toEqual(Array.from({ length: 24 }, (_, n) => n + 1));
+  for (const { number, files } of rows) {
+    expect(files.length, `V${number}`).toBeGreaterThan(0);
+    for (const file of files) {
+      const named = new RegExp(`"[^"\n]*vault attack ${number}\\b[^"\n]*",`);
+      expect(await readFile(join(root, file), "utf8"), `V${number} in ${file}`).toMatch(named);
+    }
+  }
+});

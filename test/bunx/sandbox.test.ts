@@ -40,7 +40,7 @@ console.log(JSON.stringify(ended));
 process.exit(0);
 `;
 
-test("E2, attack 16: a package that looks for secrets gets none in the sandbox, and the files of its user without", async () => {
+test("E2, vault attack 16: a package that looks for secrets gets none in the sandbox, and the files of its user without", async () => {
   const here = await shop();
   const { home, project, bunx } = here;
   await here.publish({ name: "@acme/thief", version: "1.0.0", bin: "a.js" }, { "a.js": thief });

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { formsOf, raiseShield } from "@citadel/core/mask";
 import { expect, test } from "vitest";
 import { bin, commands } from "../cli/cli.ts";
-import { citadelEnv } from "../support/citadel.ts";
+import { citadelEnv, serve } from "../support/citadel.ts";
+import { pack, publishDocument, signIn } from "../support/packages.ts";
 import { seat } from "./seat.ts";
 
 const canary = "canary-5e1f0c-value/with+signs";
@@ -80,6 +81,59 @@ test("attack 48, vault attack 9: no command about secrets says or leaves a value
   running.kill("SIGTERM");
   await once(running, "exit");
 }, 180_000);
+
+test("attack 48, vault attack 9: a server that lends out a value says it to nobody else, and leaves it nowhere", async () => {
+  const { path, home, run, env } = await seat();
+  const temporary = join(path, "tmp");
+  await mkdir(temporary);
+  await run(["secrets:set", "a", "-s", "planted"], { input: canary });
+  const rules = join(path, "rules.json");
+  const allow = [{ effect: "allow", actions: ["read", "list"], names: ["a"] }];
+  await writeFile(rules, JSON.stringify({ roles: { "user:deploy": allow } }));
+  expect((await run(["secrets:policy:set", rules])).code).toBe(0);
+  const server = await serve({
+    ...{ home, args: ["--verbose"] },
+    env: { ...env, DEBUG: "*", TMPDIR: temporary, CITADEL_SECRETS_BROKER: "true" },
+  });
+  const token = await signIn(server.url, "deploy");
+  type Options = Omit<RequestInit, "headers"> & { headers?: Readonly<Record<string, string>> };
+  const ask = async (address: string, options: Options = {}) => {
+    const headers = { authorization: `Bearer ${token}`, ...options.headers };
+    const answer = await fetch(`${server.url}/${address}`, { ...options, headers });
+    return { status: answer.status, text: await answer.text() };
+  };
+  expect(await ask("_secrets/planted/a")).toEqual({ status: 200, text: canary });
+  const json = await ask("_secrets/planted/a", { headers: { accept: "application/json" } });
+  expect(JSON.parse(json.text).value).toBe(canary);
+  const manifest = { name: "@deploy/one", version: "1.0.0" };
+  const leak = pack(manifest, { "index.js": canary });
+  const body = JSON.stringify(publishDocument(server.url, manifest, leak));
+  const type = { "content-type": "application/json" };
+  const published = await ask("@deploy%2fone", { method: "PUT", body, headers: type });
+  expect([published.status, published.text.includes("planted/a")]).toEqual([400, true]);
+  const said = [
+    published,
+    await ask("_secrets/planted"),
+    await ask("_secrets/planted/b"),
+    await ask("_secrets/planted/a?version=9"),
+    await ask("_secrets/planted/a?label=x"),
+    await ask("_secrets/planted/a", { method: "POST", body: canary }),
+    await ask("_secrets/planted/a", { headers: { authorization: "Bearer npm_none" } }),
+    await ask("_secrets/planted/a", { headers: { authorization: `Bearer ${canary}` } }),
+    ...(await Promise.all(["metrics", "-/healthz", "-/whoami"].map((one) => ask(one)))),
+  ];
+  for (const { text } of said) expect(holds(text), text).toBe(false);
+  // the database is in use, its WAL beside it
+  expect(await filesWith(home)).toEqual([]);
+  expect(await filesWith(path)).toEqual([]);
+  if (process.platform === "linux")
+    for (const file of ["cmdline", "environ", "comm"])
+      expect(holds(await readFile(`/proc/${server.pid}/${file}`)), file).toBe(false);
+  await server.stop();
+  expect(holds(server.log())).toBe(false);
+  expect(server.log()).not.toContain("_secrets/planted");
+  expect(await filesWith(home)).toEqual([]);
+}, 120_000);
 
 test("attack 48, vault attack 9: what a process says after it has opened a value is filtered, whoever says it", async () => {
   const written: string[] = [];
