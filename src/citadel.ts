@@ -25,6 +25,7 @@ import { isLoopback } from "./config/hosts.ts";
 import type { Dirs, Settings } from "./config/index.ts";
 import type { Changes } from "./changes/changes.ts";
 import { createDownloads, type Downloads } from "./counts/downloads.ts";
+import type { Records } from "./counts/records.ts";
 import { crashAt, type CrashPoint } from "./crash.ts";
 import type { Key } from "./driver/driver.ts";
 import type { Feeds } from "./feeds/feeds.ts";
@@ -95,6 +96,8 @@ export interface Citadel {
   readonly feeds: Lazy<Feeds>;
   /** how often tarballs were fetched */
   readonly downloads: Downloads;
+  /** who fetched them */
+  readonly records: Lazy<Records>;
   readonly keys: Keys;
   /** what settings refer to */
   readonly secret: Secret;
@@ -224,6 +227,11 @@ export async function openCitadel({
     keys,
     memberships: createMemberships({ store }),
     jobs: createJobs(store),
+  });
+  const records = lazy(async () => {
+    const { openRecords } = await import("./counts/records.ts");
+    const days = Math.max(1, Math.round(settings.downloads.retention / 86_400_000));
+    return openRecords({ driver, keys, days });
   });
   const apiKeys = lazy(async () => {
     const { createApiKeys } = await import("./access/api-keys.ts");
@@ -357,6 +365,7 @@ export async function openCitadel({
     trust,
     refusals,
     downloads,
+    records,
     hooks,
     notices,
     feeds,
@@ -416,6 +425,7 @@ export async function openCitadel({
       (await catalog.opened())?.close();
       await (await refusals.opened())?.close();
       await downloads.close();
+      await (await records.opened())?.close();
       await views.close();
       await accounts.close();
       await upstream?.close();

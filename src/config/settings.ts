@@ -85,6 +85,12 @@ export interface Settings {
     /** ms that 95 of 100 requests take at most */
     readonly latencyThreshold: number;
   };
+  /** what is remembered of each download */
+  readonly downloads: {
+    readonly records: boolean;
+    /** ms */
+    readonly retention: number;
+  };
   /** what a new scoped package is when its publisher does not say */
   readonly access: { readonly scoped: "public" | "restricted" };
   readonly limits: {

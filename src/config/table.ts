@@ -220,6 +220,16 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     description: "95th percentile of answers above which there is an alert",
     variables: ["ALERT_LATENCY_THRESHOLD"],
   },
+  "downloads.records": {
+    type: flag,
+    default: true,
+    description: "note time, client and user agent of each download, for owners",
+  },
+  "downloads.retention": {
+    type: duration,
+    default: 30 * 86_400_000,
+    description: "how long a download is remembered, in whole days",
+  },
   "access.scoped": {
     type: choice("public", "restricted"),
     default: "public",

@@ -214,7 +214,7 @@ test("F4: the page that shows the API says every operation, and is quiet in a re
   page.on("request", (one) => said.push(...(one.url().startsWith(server.url) ? [] : [one.url()])));
   await page.goto(`${server.url}/api/v1/docs`);
   const headings = await page.locator("h2").allTextContents();
-  expect(headings).toHaveLength(11);
+  expect(headings).toHaveLength(12);
   await page.locator("summary", { hasText: "Body" }).first().click();
   expect(await page.locator("pre").first().textContent()).toContain("tarball");
   expect(said).toEqual([]);

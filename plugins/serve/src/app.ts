@@ -1,6 +1,7 @@
 import type { Citadel, CitadelError } from "@citadel/core";
 import { createLimiter } from "@citadel/core/access";
 import { isLoopback } from "@citadel/core/config";
+import { createTotals } from "@citadel/core/counts";
 import { createJwts } from "@citadel/core/keys";
 import type { Limits } from "@citadel/core/limits";
 import { createApprovals } from "./auth/approvals.ts";
@@ -90,6 +91,7 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
     approvals: createApprovals(citadel.store),
     limiter: createLimiter(citadel.store.driver),
     jwts: createJwts(citadel.keys),
+    totals: createTotals(citadel.downloads),
     ...{ figures, monitor, hub, tickets: createTickets(citadel.store) },
     vault,
     sessions: createSessions({ store: citadel.store, accounts: citadel.accounts, guard }),

@@ -2,6 +2,7 @@ import type { Caller, Principal } from "@citadel/core/access";
 import { anonymous } from "@citadel/core/access";
 import { CitadelError, errorCode } from "@citadel/core";
 import type { Citadel } from "@citadel/core";
+import type { Totals } from "@citadel/core/counts";
 import type { Limiter } from "@citadel/core/access";
 import type { Approvals } from "./auth/approvals.ts";
 import { issuing } from "./auth/issuer.ts";
@@ -33,6 +34,8 @@ export interface Shared {
   /** what was asked and refused since the start */
   readonly figures: Figures;
   readonly monitor: Monitor;
+  /** sums of downloads */
+  readonly totals: Totals;
   /** tells the sockets of this process what happens */
   readonly hub: Hub;
   /** open sockets for pages, which can send no header */

@@ -1,5 +1,7 @@
 import { CitadelError } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
+import type { Records } from "@citadel/core/counts";
+import { alert } from "@citadel/core/log";
 import { versionOf, type VersionRecord } from "@citadel/core/registry";
 import type { Upstream } from "@citadel/core/upstream";
 import { callerOf, isShared, nobody, readAs, type Shared } from "../context.ts";
@@ -30,6 +32,8 @@ export function createTarball(
 ): (asked: Asked, name: string, file: string) => Promise<Answer> {
   const { citadel } = shared;
   const { registry, store, staleness, downloads } = citadel;
+  const recorded = citadel.settings.downloads.records;
+  let records: Promise<Records | undefined> | undefined;
   const ready = new WeakMap<VersionRecord, readonly string[]>();
   const headersFor = (record: VersionRecord, open: boolean): readonly string[] => {
     if (!open) return headersOf(record, false);
@@ -57,6 +61,17 @@ export function createTarball(
       headers: headersFor(record, isShared(caller)),
       body: (range) => content(record, range),
     };
+  }
+
+  /** Nobody waits for it. */
+  function record(asked: Asked, name: string, version: string): void {
+    const address = shared.guard.client(asked);
+    const agent = asked.header("user-agent") ?? "";
+    records ??= citadel.records().catch((error: unknown) => {
+      alert("downloads", `single downloads are not recorded: ${String(error)}`);
+      return undefined;
+    });
+    void records.then((opened) => opened?.note(name, version, address, agent));
   }
 
   async function content(record: VersionRecord, range?: Range): Promise<Answer["body"]> {
@@ -99,6 +114,7 @@ export function createTarball(
     if (asked.method === "HEAD") return { status: 200, headers, body: null };
     const body = await found.body();
     downloads.note(name, found.version);
+    if (recorded) record(asked, name, found.version);
     shared.monitor.meter.downloaded(found.source);
     return { status: 200, headers, body };
   };

@@ -4,7 +4,6 @@ import { callerOf } from "../../context.ts";
 import type { Env, Handler } from "../../npm/room.ts";
 import { check } from "../../npm/schemas.ts";
 import { ownVersion } from "../../version.ts";
-import { downloadFigures } from "./figures.ts";
 import { searchQuery } from "./schemas.ts";
 
 const topmost = 10;
@@ -31,12 +30,8 @@ export const getSearch: Handler = async (c) => {
 
 /** Counts of what the caller may read, and nothing of the rest. */
 export const getStats: Handler = async (c) => {
-  const { citadel } = c.env.shared;
-  const [catalog, by, figures] = await Promise.all([
-    citadel.current(),
-    viewer(c),
-    downloadFigures(citadel),
-  ]);
+  const { citadel, totals } = c.env.shared;
+  const [catalog, by, figures] = await Promise.all([citadel.current(), viewer(c), totals.all()]);
   const counts = { packages: 0, versions: 0 };
   const downloads = { total: 0, week: 0, month: 0 };
   const top: { name: string; downloads: number }[] = [];

@@ -15,8 +15,10 @@ import { check } from "../../npm/schemas.ts";
 import { uploadOptions } from "../../npm/publish.ts";
 import { createTarball } from "../../npm/tarball.ts";
 import { readUpload } from "../../npm/upload.ts";
-import { downloadFigures, nothing } from "./figures.ts";
-import { newPackage } from "./schemas.ts";
+import { downloadsQuery, newPackage } from "./schemas.ts";
+
+/** ms that are looked back at when it is not said */
+const usual = 7 * 86_400_000;
 
 /** The same publish as `npm publish`, with the fields of the body laid over the package.json in the tarball. */
 export const postPackage: Handler = async (c) => {
@@ -53,7 +55,7 @@ export const getPackage: Handler = async (c) => {
   const caller = await callerOf(shared, asked);
   const { state } = await registry.document(name, caller);
   const { manifest } = await registry.resolve(name, newestOf(state), caller);
-  const { total, week, month } = await figuresOf(shared.citadel, name);
+  const { total, week, month } = await shared.totals.of(name);
   const { description, license, homepage, keywords } = manifest;
   return c.json({
     name,
@@ -80,7 +82,7 @@ export const getVersion: Handler = async (c) => {
   const name = param(c, "name");
   const caller = await callerOf(shared, asked);
   const found = await shared.citadel.registry.resolve(name, param(c, "version"), caller);
-  const { versions } = await figuresOf(shared.citadel, name);
+  const { versions } = await shared.totals.of(name);
   return c.json({
     name,
     ...itemOf(found.version, found.record, found.tags),
@@ -103,6 +105,26 @@ export function tarballOf(shared: Shared): Handler {
   };
 }
 
+/** Who fetched a package: for its owners and administrators. */
+export const getDownloads: Handler = async (c) => {
+  const { asked, shared } = c.env;
+  const { citadel } = shared;
+  const name = param(c, "name");
+  const { limit, version, since } = check(downloadsQuery, c.req.query());
+  await citadel.registry.permit(name, "admin", await signedIn(shared, asked));
+  if (!citadel.settings.downloads.records)
+    throw new CitadelError("E_NOT_FOUND", "single downloads are not recorded here", {
+      hint: ["downloads.records is off"],
+    });
+  const records = await citadel.records();
+  const from = since === undefined ? Date.now() - usual : Date.parse(since);
+  const { items, dropped } = await records.read(name, { since: from, version, limit });
+  return c.json({
+    items: items.map(({ at, ...rest }) => ({ at: new Date(at).toISOString(), ...rest })),
+    dropped,
+  });
+};
+
 /** Takes one version back; its number stays taken. Only for owners. */
 export const deleteVersion: Handler = async (c) => {
   const { asked, shared } = c.env;
@@ -115,9 +137,6 @@ export const deleteVersion: Handler = async (c) => {
   await registry.unpublish(name, [version], caller);
   return c.body(null, 204);
 };
-
-const figuresOf = async (citadel: Parameters<typeof downloadFigures>[0], name: string) =>
-  (await downloadFigures(citadel, name)).get(name) ?? nothing();
 
 const newestOf = (state: PackageState): string =>
   state.tags.get("latest") ?? [...state.versions.keys()].at(-1) ?? "latest";

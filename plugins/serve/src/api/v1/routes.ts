@@ -9,6 +9,7 @@ import { openApi } from "./openapi.ts";
 import { getHealth, getSearch, getStats } from "./overview.ts";
 import {
   deleteVersion,
+  getDownloads,
   getPackage,
   getVersion,
   getVersions,
@@ -59,6 +60,15 @@ const operations = (shared: Shared): readonly Operation[] => [
     handler: getVersions,
     answer: [200, schemas.versionList],
     errors: [404],
+  },
+  {
+    ...{ id: "listDownloads", method: "get", path: "/packages/{name}/downloads" },
+    ...{ tag: "packages", signedIn: true },
+    summary: "Who fetched a package, newest first; for its owners",
+    handler: getDownloads,
+    query: schemas.downloadsQuery,
+    answer: [200, schemas.downloadList],
+    errors: [401, 403, 404],
   },
   {
     ...{ id: "getVersion", method: "get", path: "/packages/{name}/{version}", tag: "packages" },

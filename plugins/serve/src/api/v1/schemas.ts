@@ -143,6 +143,23 @@ export const failure = z
   })
   .meta({ id: "Error" });
 
+export const downloadsQuery = z.object({
+  version: text.max(256).optional(),
+  since: z.iso.datetime().optional().meta({ description: "the last 7 days when it is missing" }),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+export const downloadList = z.object({
+  items: z.array(
+    z.object({
+      at: z.iso.datetime(),
+      version: text,
+      client: text.meta({ description: "hash of the address: the same for the same client" }),
+      agent: text.meta({ description: "what the client calls itself" }),
+    }),
+  ),
+  dropped: z.number().int().meta({ description: "downloads of any package that were only counted" }), // prettier-ignore
+});
+
 export const searchQuery = z.object({
   q: text.max(512).default("").meta({ description: "words, with npm's qualifiers" }),
   limit: z.coerce.number().int().min(0).max(250).default(20),
