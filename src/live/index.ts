@@ -8,6 +8,7 @@ export {
   terminalModes,
   type ByteField,
   type Feature,
+  type TerminalMode,
 } from "./fields.ts";
 export {
   decodeHeader,

@@ -36,6 +36,7 @@ export const asking: ReadonlySet<string> = new Set([
   "registry:config:save",
   "secrets:identity",
   "secrets:init",
+  "term",
 ]);
 
 /** Through a shell, for what Node's spawn cannot do: `$0` is node, `$1` the start, the rest the arguments. */

@@ -65,6 +65,14 @@ const budgets: ReadonlyMap<string, number> = new Map([
   ["sync:status", 320],
   ["sync:upload", 320],
 ]);
+/** What Node loads for itself: listen(), with which doctor tries the port, and fetch(), which asks whether a server runs. */
+const allowed: ReadonlyMap<string, readonly string[]> = new Map([
+  ["doctor", ["cluster"]],
+  ["registry:self-publish", ["http", "http2"]],
+  ["term", ["http", "http2"]],
+]);
+/** It lives beside the server, of which it needs the console and the sign-in, and no more. */
+const ofTerm = /\/serve\/dist\/(?:commands\/term|term\/|console\/|dashboard\/session|live\/hub)/;
 describe.concurrent.each(commands.filter(({ id }) => !endless.has(id)).map(({ id }) => id))(
   "%s",
   (id) => {
@@ -73,14 +81,14 @@ describe.concurrent.each(commands.filter(({ id }) => !endless.has(id)).map(({ id
       const { files, builtins } = await loaded([id, "--json", "--store", "memory:"]);
       expect(files.length).toBeLessThanOrEqual(budget);
       expect(
-        files.filter((file) => /\/drivers\/(?!memory\/)|\/plugins\/serve\//.test(file)),
+        files.filter(
+          (file) => /\/drivers\/(?!memory\/)|\/plugins\/serve\//.test(file) && !ofTerm.test(file),
+        ),
       ).toEqual([]);
       expect(
         files.filter((file) => /node_modules\/(ink|react|hono|@clack|chalk|vitest)\//.test(file)),
       ).toEqual([]);
-      // Node's listen(), with which doctor tries the port, loads it
-      const allowed = id === "doctor" ? ["cluster"] : [];
-      expect(builtins.filter((name) => server.includes(name))).toEqual(allowed);
+      expect(builtins.filter((name) => server.includes(name))).toEqual(allowed.get(id) ?? []);
     });
   },
 );

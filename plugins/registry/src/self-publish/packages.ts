@@ -7,7 +7,6 @@ import { openGuard } from "@citadel/core/guard";
 import { publishPackages, readPackageJson } from "@citadel/core/pack";
 import { isObject, type PublishInput } from "@citadel/core/registry";
 import { withRemote, type There } from "../find.ts";
-import { sendBatch } from "../send-batch.ts";
 
 /** patterns of the names of Citadel's own packages */
 export const own = ["citadel", "@citadel/*"] as const;
@@ -79,7 +78,7 @@ export async function publishOwn(
       );
     const fresh = inputs.filter((_, n) => items[n]?.state === "new");
     if (fresh.length === 0) return;
-    if (there) return sendBatch(there, fresh, signal);
+    if (there) return (await import("../send-batch.ts")).sendBatch(there, fresh, signal);
     await citadel.registry.publishBatch(fresh, commandLine);
   };
   await publishPackages(citadel, commandLine, { ...options, guard, send, signal }, scratch);
