@@ -11,7 +11,10 @@ const out = join(root, "plugins/serve/dist/dashboard/ui");
 const stamp = join(out, "built-from");
 // what the pages import besides their own sources
 const shared = [join(root, "package-lock.json"), join(root, "scripts/dashboard.js")];
-const folders = [ui, join(root, "src/live"), join(root, "plugins/serve/src/dashboard")];
+const served = ["dashboard", "console", "term"].map((name) =>
+  join(root, "plugins/serve/src", name),
+);
+const folders = [ui, join(root, "src/live"), ...served];
 
 const hash = createHash("sha256");
 for (const file of [...shared, ...(await Promise.all(folders.map(filesOf))).flat()])

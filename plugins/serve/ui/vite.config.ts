@@ -14,6 +14,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { input: { main: "src/main.tsx" } },
+    rolldownOptions: { input: { main: "src/main.tsx", terminal: "src/terminal.ts" } },
   },
 });

@@ -13,15 +13,17 @@ export function dashboardRoutes(): Hono<Env> {
   let loaded: Promise<Assets> | undefined;
   const assets = (): Promise<Assets> => (loaded ??= loadAssets());
 
-  const getDocument: Handler = async (c) => {
-    const { asked, site, shared } = c.env;
-    return dashboardDocument({
-      site: new URL(site.base).host,
-      entry: (await assets()).entry("src/main.tsx"),
-      path: asked.path.split("?", 1)[0] ?? "",
-      secure: shared.guard.overTls(asked),
-    });
-  };
+  const documentOf =
+    (name: string, inlineStyles: boolean): Handler =>
+    async ({ env: { asked, site, shared } }) =>
+      dashboardDocument({
+        site: new URL(site.base).host,
+        entry: (await assets()).entry(name),
+        path: asked.path.split("?", 1)[0] ?? "",
+        secure: shared.guard.overTls(asked),
+        inlineStyles,
+      });
+  const getDocument = documentOf("src/main.tsx", false);
 
   return new Hono<Env>({ getPath })
     .get("/_dashboard/api/session", getSession)
@@ -34,6 +36,7 @@ export function dashboardRoutes(): Hono<Env> {
     .get("/_dashboard/assets/:file", async (c) =>
       (await assets()).answer(param(c, "file"), c.env.asked),
     )
+    .get("/_dashboard/terminal", documentOf("src/terminal.ts", true))
     .get("/_dashboard", getDocument)
     .get("/_dashboard/*", getDocument);
 }
