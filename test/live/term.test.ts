@@ -97,6 +97,7 @@ test.skipIf(!tmux)(
     );
     await t.enter("publish 'a package'");
     await t.see("published shown@1.0.0");
+    await t.see(/shown.*1.0.0 as latest/);
     await t.enter("status");
     await t.see(/packages +1 with 1 versions/);
     await t.see("up since");

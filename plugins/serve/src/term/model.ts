@@ -46,13 +46,10 @@ export function heard(model: Model, news: Broadcast): Model {
       else alerts.delete(rule);
       return withEvent({ ...model, alerts }, news.body.since, `${state}: ${description}`);
     }
-    case "package": {
-      const { name, event, versions, who, time } = news.body;
-      return withEvent(model, time, `${who}: ${event} ${name} ${versions.join(", ")}`);
-    }
+    case "package":
     case "security": {
-      const { time, who, event, subject } = news.body;
-      return withEvent(model, time, `${who}: ${event} ${subject}`);
+      const { name, who, text, time } = news.body;
+      return withEvent(model, time, `${who}: ${name} ${text}`);
     }
     case "notice":
       return withEvent(model, new Date().toISOString(), news.body.text);
