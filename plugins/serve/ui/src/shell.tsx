@@ -5,7 +5,7 @@ import { Header } from "./shell/header.tsx";
 import { CodeDialog } from "./shell/code.tsx";
 import { Help } from "./shell/help.tsx";
 import { Outlet } from "./shell/outlet.tsx";
-import { go, path } from "./router.ts";
+import { base, go, path } from "./router.ts";
 
 /** What stands around every screen. */
 export function Shell() {
@@ -17,7 +17,7 @@ export function Shell() {
     { keys: "g m", does: "go to metrics", run: () => go("/metrics") },
     { keys: "g s", does: "go to security", run: () => go("/security") },
     { keys: "g c", does: "go to configuration", run: () => go("/configuration") },
-    { keys: "g t", does: "go to the terminal", run: () => location.assign("terminal") },
+    { keys: "g t", does: "go to the terminal", run: () => location.assign(`${base}/terminal`) },
   ]);
   useSignalEffect(() => {
     if (path.value) help.value = false;

@@ -14,6 +14,8 @@ import { session } from "../session.ts";
 import { SetUp } from "./set-up.tsx";
 
 const size = 50;
+/** rows that one answer holds at most */
+const most = 250;
 
 /** All packages, and those that somebody looks for while they type. */
 export default function PackagesScreen() {
@@ -62,10 +64,13 @@ export default function PackagesScreen() {
                 : `${plural(found.total, "package")} of ${found.all} for “${text.value}”`}
             </p>
             <Rows items={found.items} query={text.value} />
-            {found.items.length < found.total && (
+            {shown.value >= most && found.total > most && (
+              <p class="faint">These are the first {most}; a word more finds the others.</p>
+            )}
+            {found.items.length < found.total && shown.value < most && (
               <button
                 type="button"
-                onClick={() => (shown.value = Math.min(shown.value + 100, 250))}
+                onClick={() => (shown.value = Math.min(shown.value + 100, most))}
               >
                 Show more
               </button>

@@ -64,7 +64,9 @@ export default function MetricsScreen() {
         {(item) => <Summary {...item} />}
       </Loaded>
       <h2>The last minute</h2>
-      {seen.length === 0 && <Wait what="Waiting for the first sample" />}
+      {seen.length === 0 && !summary.now.value.failure && (
+        <Wait what="Waiting for the first sample" />
+      )}
       <div class="panels">
         {charts.map((chart) => (
           <Panel
