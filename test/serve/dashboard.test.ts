@@ -1,8 +1,8 @@
 // B6: sessions of the dashboard, and how its pages are delivered.
 import { expect, test } from "vitest";
 
-import { place, type Place, type Sent } from "./place.ts";
-import { createLink } from "@citadel/plugin-serve";
+import { createApp, createLink } from "@citadel/plugin-serve";
+import { base, host, place, type Place, type Sent } from "./place.ts";
 
 const session = "/_dashboard/api/session";
 
@@ -74,6 +74,20 @@ test("B6: a session ends with its token, its account and its sign-out, at once",
     expect(got.headers.get("www-authenticate")).not.toMatch(/basic/i);
     expect(got.headers.get("set-cookie")).toBeNull();
   }
+});
+
+test("B6: a session counts on every server over the store, and ends on all of them", async () => {
+  await using here = await place();
+  const cookie = await enter(here, { link: await createLink(here.citadel.store) });
+  const other = createApp({ citadel: here.citadel });
+  const there = async (): Promise<unknown> => {
+    const headers = { host, cookie };
+    const answer = await other.fetch(new Request(`${base}${session.slice(1)}`, { headers }));
+    return ((await answer.json()) as { user: unknown }).user;
+  };
+  expect(await there()).toBe("local");
+  await here.ask(session, { method: "DELETE", headers: { cookie } });
+  expect(await there()).toBeNull();
 });
 
 test("B6: behind a proxy with TLS the cookie is for this host alone, and a path before the dashboard is kept", async () => {
@@ -162,6 +176,35 @@ test("attack 32: a page on another port of this machine cannot even ask the dash
       expect(got.headers.get("content-type")).toMatch(/^application\/json/);
     }
   expect((await here.ask(session, { headers: { host: "evil.example" } })).status).toBe(421);
+});
+
+test("B6: the history is for administrators, page by page, and whole as lines", async () => {
+  await using here = await place();
+  const token = await here.signIn("ann");
+  await here.publish(token, { name: "one", version: "1.0.0" });
+  const ask = (path: string, cookie: string) =>
+    here.ask(`/_dashboard/api/${path}`, { headers: { cookie } });
+  const ann = await enter(here, { token });
+  expect((await ask("log", ann)).status).toBe(403);
+  expect((await ask("log.ndjson", "")).status).toBe(401);
+
+  const cookie = await enter(here, { link: await createLink(here.citadel.store) });
+  const lines = (await ask("log.ndjson", cookie)).text.trim().split("\n");
+  const all = lines.map((line) => JSON.parse(line) as object);
+  expect(all.pop()).toEqual({ end: true, damaged: [] });
+  expect(all.length).toBeGreaterThan(3);
+  const paged: object[] = [];
+  for (let after: string | null = ""; after !== null;) {
+    const from: string = after === "" ? "" : `&after=${after}`;
+    const page = (await ask(`log?limit=1${from}`, cookie)).json();
+    paged.push(...page.items);
+    after = page.next;
+  }
+  expect(paged).toEqual(all);
+  const found = (await ask("log?package=one&who=ann", cookie)).json().items;
+  expect(found).toMatchObject([{ kind: "package", name: "one", who: "ann", via: "npm" }]);
+  for (const bad of ["log.ndjson?kind=none", "log.ndjson?after=x", "log?since=x", "log?limit=x"])
+    expect([bad, (await ask(bad, cookie)).status]).toEqual([bad, 400]);
 });
 
 test("B6: who is not signed in sees what everybody may see, and what is typed wrongly is found", async () => {
