@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { createGzip, createZstdCompress } from "node:zlib";
+import type { CacheRow } from "../cache/types.ts";
 import { CitadelError } from "../errors.ts";
 import { replaceFile, type Scratch } from "../scratch.ts";
 import type { Outgoing } from "./contents.ts";
@@ -16,6 +17,8 @@ export interface WriteOptions {
   readonly config: ExportHead["config"];
   /** all of them, sealed @default none */
   readonly secrets?: SealedSecrets;
+  /** what the tiers on disk hold, without the bodies @default nothing */
+  readonly cache?: readonly CacheRow[];
   /** ends it; what was at the path stays */
   readonly signal?: AbortSignal;
   /** hears how many packages are done */
@@ -46,7 +49,7 @@ export interface Exported {
 export async function writeExport(
   path: string,
   packages: AsyncIterable<Outgoing>,
-  { config, secrets, signal, seen }: WriteOptions,
+  { config, secrets, cache = [], signal, seen }: WriteOptions,
   scratch: Scratch = new Set(),
 ): Promise<Exported> {
   const format = formatOf(path);
@@ -69,7 +72,7 @@ export async function writeExport(
   }
   async function* counted(): AsyncGenerator<Uint8Array, void, void> {
     const write = format === "json" ? jsonOf : tarOf;
-    const chunks = write(head, watched(), secrets ? [secrets] : []);
+    const chunks = write(head, watched(), { secrets: secrets ? [secrets] : [], cache });
     for await (const chunk of compressed(inPieces(chunks), format)) {
       signal?.throwIfAborted();
       count.size += chunk.byteLength;

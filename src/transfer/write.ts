@@ -1,16 +1,23 @@
 import { createHash } from "node:crypto";
 import { Header } from "tar/header";
 import { Pax } from "tar/pax";
+import type { CacheRow } from "../cache/types.ts";
 import type { Outgoing } from "./contents.ts";
 import { paths, type ExportHead, type ExportIndex, type SealedSecrets } from "./format.ts";
 
 type Chunks = AsyncGenerator<Uint8Array | string, void, void>;
 
+/** What comes after the packages. */
+interface Beside {
+  readonly secrets: readonly SealedSecrets[];
+  readonly cache: readonly CacheRow[];
+}
+
 /** One JSON document, in which the content of each version is base64. */
 export async function* jsonOf(
   head: ExportHead,
   packages: AsyncIterable<Outgoing>,
-  secrets: readonly SealedSecrets[],
+  { secrets, cache }: Beside,
 ): Chunks {
   yield `${open(head)},"packages":[`;
   let comma = "";
@@ -27,7 +34,7 @@ export async function* jsonOf(
     yield "]}";
     comma = ",";
   }
-  yield `\n],"secrets":${JSON.stringify(secrets)},"cache":[]}\n`;
+  yield `\n],"secrets":${JSON.stringify(secrets)},"cache":${JSON.stringify(cache)}}\n`;
 }
 
 /** An object as JSON, to be continued. */
@@ -48,7 +55,7 @@ async function* base64(source: AsyncIterable<Uint8Array>): Chunks {
 export async function* tarOf(
   head: ExportHead,
   packages: AsyncIterable<Outgoing>,
-  secrets: readonly SealedSecrets[],
+  { secrets, cache }: Beside,
 ): Chunks {
   const hash = createHash("sha256");
   const mtime = new Date(head.exportedAt);
@@ -86,7 +93,7 @@ export async function* tarOf(
     index.packages++;
   }
   yield* file(paths.secrets, pretty(secrets));
-  yield* file(paths.cache, "[]\n");
+  yield* file(paths.cache, pretty(cache));
   const sha256 = hash.copy().digest("base64");
   yield* file(paths.index, pretty({ ...index, sha256 } satisfies ExportIndex));
   yield Buffer.alloc(1024);

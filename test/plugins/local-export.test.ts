@@ -182,6 +182,31 @@ describe("A8 export and import", () => {
     expect(await problems(target)).toEqual([]);
   });
 
+  test("A8: what the caches hold is in it, without bodies; an import looks at its form", async () => {
+    await using source = await place("memory:");
+    const cache = await source.citadel.cache();
+    await cache.ready;
+    await cache.put("views/some", { etag: "e", body: Buffer.from("a finished answer") });
+    for (const end of [".json", ".tar"]) {
+      const path = newPath(end);
+      await source.registry.exportData(path);
+      const text = await readFile(path, "latin1");
+      expect(text).toContain("views/some");
+      expect(text).not.toContain("a finished answer");
+      expect(text).not.toContain(Buffer.from("a finished answer").toString("base64"));
+      await using target = await place("memory:");
+      await target.registry.importData(path);
+      expect(await (await target.citadel.cache()).get("views/some")).toBeUndefined();
+      if (end === ".tar") continue;
+      const document = JSON.parse(text) as { cache: object[] };
+      expect(document.cache).toMatchObject([{ key: "views/some", size: 17, access_count: 0 }]);
+      const poisoned = newPath(end);
+      const cached = document.cache.map((row) => ({ ...row, body: "AAAA" }));
+      await writeFile(poisoned, JSON.stringify({ ...document, cache: cached }));
+      await expect(target.registry.importData(poisoned)).rejects.toThrow("cache");
+    }
+  });
+
   test("tar itself reads the archive; compressed ones hold the same", async () => {
     const list = await promisify(execFile)("tar", ["-tf", files.tar]);
     const lines = list.stdout.trim().split("\n");

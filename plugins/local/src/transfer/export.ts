@@ -31,6 +31,7 @@ export async function exportTo(
   let total = 0;
   if (onProgress) for await (const _ of namesOf(citadel.registry.packages)) total++;
   const options = {
+    cache: await (await citadel.cache()).rows(),
     config: snapshot(citadel.settings, secrets?.redact),
     ...(secrets && { secrets: secrets.sealed }),
     ...(signal && { signal }),

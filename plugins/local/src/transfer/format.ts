@@ -1,3 +1,4 @@
+import type { CacheRow } from "@citadel/core/cache";
 import type { JsonObject } from "@citadel/core/registry";
 import { formatVersion, type ExportedPackage, type ExportIndex } from "@citadel/core/transfer";
 import { z } from "zod";
@@ -57,12 +58,25 @@ const sealedSecrets = z.strictObject({
   sealed: z.string().startsWith("-----BEGIN AGE ENCRYPTED FILE-----"),
 });
 
+const ms = z.number().nonnegative();
+
+/** What a cache held, without its body, which is made again: a finished answer of somebody else is not to be believed. */
+const cacheEntry = z.strictObject({
+  key: name,
+  size: z.int().nonnegative(),
+  integrity: sha256,
+  timestamp: ms,
+  ttl: ms.nullable(),
+  access_count: z.int().nonnegative(),
+  last_accessed: ms,
+}) satisfies z.ZodType<CacheRow>;
+
 /** What an export says about itself. */
 export const headSchema = z.object({
   version: z.literal(formatVersion),
   exportedAt: z.iso.datetime(),
   secrets: z.array(sealedSecrets).max(1),
-  cache: z.array(z.unknown()),
+  cache: z.array(cacheEntry),
 });
 
 /** The last entry of a tar: nothing was cut off, added or moved. */
