@@ -51,6 +51,12 @@ test("C5: who may not open a socket is told so as everywhere, before it is one",
   expect((await request(`${here.url}/_dashboard/ws`)).status).toBe(426);
 });
 
+test("C5: an offer to speak something else is left alone, as by Java's clients", async () => {
+  const headers = { connection: "upgrade, http2-settings", upgrade: "h2c", "http2-settings": "" };
+  const { status, text: body } = await request(`${here.url}/-/ping`, { headers });
+  expect([status, body()]).toEqual([200, "{}"]);
+});
+
 test("C5: hello and the configuration come first; what is said has numbers without a gap", async () => {
   for (const protocols of [text, binary]) {
     const socket = await dial(here.url, { token: reader, protocols });

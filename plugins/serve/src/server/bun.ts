@@ -38,7 +38,12 @@ export async function listenOnBun({ app, host, port, log }: ListenOptions): Prom
   ]);
   const adapter = createAdapter({ hooks, idleTimeout: 0, getNamespace: () => "live" });
   const upgrade = async (request: Request, self: BunServer): Promise<Response | undefined> => {
-    const decided = await app.upgrade(new AskedBun(request, self));
+    const asked = new AskedBun(request, self);
+    let status = 101;
+    const done = log?.(asked.method, asked.path, asked.peer, () => status);
+    const decided = await app.upgrade(asked);
+    if ("status" in decided) ({ status } = decided);
+    done?.();
     if ("status" in decided) return respond(decided);
     // its own type of a server, which that of Bun is
     const owner = self as unknown as Parameters<typeof adapter.handleUpgrade>[1];

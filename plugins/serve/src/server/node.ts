@@ -57,8 +57,13 @@ export async function listenOnNode({ app, host, port, log }: ListenOptions): Pro
       answer.then((done) => send(response, done)).catch(() => response.destroy());
     else send(response, answer);
   });
-  const upgrade = createUpgrade(app);
-  server.on("upgrade", (request, socket, head) => void upgrade.take(request, socket, head));
+  const upgrade = createUpgrade(app, log);
+  server.on("upgrade", (request, socket, head) => {
+    if (isWebSocket(request))
+      upgrade.take(request, socket, head).catch(() => void socket.destroy());
+    // a Node that does not know how to leave the offer alone
+    else server.emit("request", request, answering(request, socket));
+  });
   server.maxConnections = 10_000;
   server.maxRequestsPerSocket = 100_000;
   // a connection on which nothing moves
@@ -91,7 +96,7 @@ export async function listenOnNode({ app, host, port, log }: ListenOptions): Pro
 }
 
 /** Upgrades to WebSockets; what speaks them is loaded by the first one. */
-function createUpgrade(app: ListenOptions["app"]) {
+function createUpgrade(app: ListenOptions["app"], log: RequestLog | undefined) {
   let adapter: Promise<NodeAdapter> | undefined;
   const load = async (): Promise<NodeAdapter> => {
     const [{ default: createAdapter }, { hooks, longestMessage }] = await Promise.all([
@@ -109,14 +114,13 @@ function createUpgrade(app: ListenOptions["app"]) {
     async take(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
       const gone = (): void => void socket.destroy();
       socket.once("error", gone);
-      const decided = await app.upgrade(new NodeAsked(request));
-      if ("status" in decided) {
-        const response = new ServerResponse(request);
-        response.shouldKeepAlive = false;
-        response.assignSocket(socket as Socket);
-        response.once("finish", () => socket.end());
-        return send(response, decided);
-      }
+      const asked = new NodeAsked(request);
+      let status = 101;
+      const done = log?.(asked.method, asked.path, asked.peer, () => status);
+      const decided = await app.upgrade(asked);
+      if ("status" in decided) ({ status } = decided);
+      done?.();
+      if ("status" in decided) return send(answering(request, socket), decided);
       const { accepting } = await import("./sockets.ts");
       const upgraded = accepting(new Request("http://live.invalid/"), decided);
       await (await (adapter ??= load())).handleUpgrade(request, socket, head, upgraded);
@@ -126,10 +130,20 @@ function createUpgrade(app: ListenOptions["app"]) {
   };
 }
 
+/** The answer to a request whose connection is not the server's any more, and ends with it. */
+function answering(request: IncomingMessage, socket: Duplex): ServerResponse {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket as Socket);
+  return response.once("finish", () => socket.end());
+}
+
+const isWebSocket = ({ headers }: IncomingMessage): boolean =>
+  headers.upgrade?.toLowerCase() === "websocket";
+
 const limits = {
   // other upgrades, such as Java's to HTTP/2, are offers that a server need not take
-  shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
-    headers.upgrade?.toLowerCase() === "websocket",
+  shouldUpgradeCallback: isWebSocket,
   headersTimeout: 30 * seconds,
   // a large upload over a slow line; one that stalls is cut much earlier
   requestTimeout: 3600 * seconds,

@@ -30,11 +30,7 @@ export default async function startReader(citadel: Citadel): Promise<Reader> {
     const shown = Buffer.from(asked.header("authorization") ?? "");
     const known = shown.length === expected.length && timingSafeEqual(shown, expected);
     if (known && (asked.method === "GET" || asked.method === "HEAD")) return undefined;
-    const error = new CitadelError(
-      "E_FORBIDDEN",
-      "this registry answers one process, and only reads",
-    );
-    return errorAnswer(error, "-");
+    return errorAnswer(readsOnly(), "-");
   };
   const server = await startServer({
     app: {
@@ -48,7 +44,7 @@ export default async function startReader(citadel: Citadel): Promise<Reader> {
         const refused = refuse(new AskedRequest(request, peer));
         return refused ? toResponse(refused) : app.fetch(request, peer);
       },
-      upgrade: async (asked) => refuse(asked) ?? (await app.upgrade(asked)),
+      upgrade: async (asked) => refuse(asked) ?? errorAnswer(readsOnly(), "-"),
     },
     hosts: ["127.0.0.1"],
     port: 0,
@@ -60,6 +56,9 @@ export default async function startReader(citadel: Citadel): Promise<Reader> {
     close: () => server.stop(grace),
   };
 }
+
+const readsOnly = (): CitadelError =>
+  new CitadelError("E_FORBIDDEN", "this registry answers one process, and only reads");
 
 const base = "http://citadel.invalid/";
 
