@@ -202,18 +202,28 @@ test("D4: rotate --due from the command line, and rules that are not understood 
 test("D4: a server rotates what is due, when it is told to and has an identity", async () => {
   const at = await seat();
   const { run, path, home, env } = at;
-  await at.fill({ "production/db": "old" });
-  await run(["secrets:edit", "db", "--every", "1ms"]);
+  await at.fill({ "production/db": "old", "production/bad": "old" });
+  for (const name of ["db", "bad"]) await run(["secrets:edit", name, "--every", "1ms"]);
   const got = join(path, "got");
   const file = await scripts(at, `cat > ${got}`, "true");
   const policy: object = JSON.parse(await readFile(file, "utf8"));
-  await writeFile(file, JSON.stringify({ "production/*": policy }), { mode: 0o600 });
+  await writeFile(
+    file,
+    JSON.stringify({
+      "production/bad": { ...policy, test: ["/usr/bin/false"] },
+      "production/*": policy,
+    }),
+    { mode: 0o600 },
+  );
   const told = { CITADEL_SECRETS_ROTATION: file, CITADEL_SECRETS_ROTATE: "true" };
   const server = await serve({ home, env: { ...env, ...told } });
   await until(async () => {
     const value = (await run(["secrets:get", "db"])).stdout;
     return value !== "old" && value === (await readFile(got, "utf8"));
   });
+  await until(async () =>
+    server.log().includes("ALERT production/bad was not rotated: E_ROTATION"),
+  );
   await server.stop();
   // its own key is on record as the one that did it, and no value in what it said
   expect(server.log()).not.toContain(await readFile(got, "utf8"));

@@ -41,8 +41,9 @@ export function startRotation(
     const before = async () => (held = await hold(lease));
     try {
       const items = await vault((opened) => rotateDue(opened, { rules, signal, before }));
-      for (const { scope, name, ...what } of items)
-        log("a secret was due", { scope, name, ...what });
+      for (const { scope, name, what, error } of items)
+        if (what === "failed") alert("rotation", `${scope}/${name} was not rotated: ${error}`);
+        else log("a secret is due", { secret: `${scope}/${name}`, what });
     } finally {
       if (held) await hold(1);
     }
