@@ -2,6 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { theme } from "../theme.ts";
+import { colours } from "./colours.ts";
 
 export interface PlotProps {
   /** what it shows, with the value and where it goes, for who does not see it */
@@ -116,15 +117,3 @@ function optionsOf(place: HTMLElement, now: { readonly current: PlotProps }): uP
 }
 
 const lineColours = ["--accent", "--warn"];
-
-/** A colour of the style sheet as a canvas takes it. */
-function colours(place: HTMLElement): (name: string) => string {
-  const probe = document.createElement("span");
-  return (name) => {
-    place.append(probe);
-    probe.style.color = `var(${name})`;
-    const { color } = getComputedStyle(probe);
-    probe.remove();
-    return color;
-  };
-}

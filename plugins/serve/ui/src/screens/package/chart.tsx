@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { DownloadCounts } from "../../../../src/dashboard/packages/downloads.ts";
 import { count } from "../../format.ts";
+import { colours } from "../../parts/colours.ts";
 import { theme } from "../../theme.ts";
 
 const height = 220;
@@ -38,8 +39,7 @@ async function draw(element: HTMLElement, days: DownloadCounts["items"]): Promis
     import("uplot"),
     import("uplot/dist/uPlot.min.css"),
   ]);
-  const styles = getComputedStyle(element);
-  const colour = (name: string): string => resolved(element, styles.getPropertyValue(name));
+  const colour = colours(element);
   const axis = {
     stroke: colour("--faint"),
     grid: { stroke: colour("--line"), width: 1 },
@@ -84,13 +84,3 @@ async function draw(element: HTMLElement, days: DownloadCounts["items"]): Promis
 }
 
 const dayOf = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(5, 10);
-
-/** A canvas knows no `light-dark()`. */
-function resolved(element: HTMLElement, value: string): string {
-  const probe = document.createElement("i");
-  probe.style.color = value;
-  element.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
-}

@@ -1,6 +1,7 @@
 import type { DownloadCounts } from "../../../../src/dashboard/packages/downloads.ts";
 import { ask } from "../../api.ts";
 import { count, plural } from "../../format.ts";
+import { Figure } from "../../parts/figure.tsx";
 import { Empty, Loaded } from "../../parts/state.tsx";
 import { Table } from "../../parts/table.tsx";
 import { useResource } from "../../resource.ts";
@@ -37,16 +38,9 @@ function Counted({ name, counts }: { readonly name: string; readonly counts: Dow
     <>
       <h2>Downloads</h2>
       <dl class="figures">
-        {[
-          ["last 7 days", sum(7)],
-          ["last 30 days", sum(30)],
-          ["last 90 days", total],
-        ].map(([period, n]) => (
-          <div key={period}>
-            <dt>{period}</dt>
-            <dd>{count(Number(n))}</dd>
-          </div>
-        ))}
+        <Figure label="last 7 days" value={count(sum(7))} />
+        <Figure label="last 30 days" value={count(sum(30))} />
+        <Figure label="last 90 days" value={count(total)} />
       </dl>
       <figure class="card">
         <Chart label={label} days={items} />

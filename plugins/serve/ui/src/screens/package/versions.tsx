@@ -42,7 +42,7 @@ export function Versions({ overview }: { readonly overview: Overview }) {
     <>
       <h2 class="sr-only">Versions</h2>
       <History versions={versions} />
-      <div class="field filter">
+      <div class="field range-filter">
         <label for={id}>Which versions does a range take?</label>
         <input
           id={id}
