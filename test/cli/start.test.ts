@@ -69,7 +69,6 @@ const budgets: ReadonlyMap<string, number> = new Map([
 const allowed: ReadonlyMap<string, readonly string[]> = new Map([
   ["doctor", ["cluster"]],
   ["registry:self-publish", ["http", "http2"]],
-  ["term", ["http", "http2"]],
 ]);
 /** It lives beside the server, of which it needs the console and the sign-in, and no more. */
 const ofTerm = /\/serve\/dist\/(?:commands\/term|term\/|console\/|dashboard\/session|live\/hub)/;

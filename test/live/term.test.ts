@@ -1,5 +1,6 @@
 // B7: the terminal dashboard in a real terminal.
-import { readFile, writeFile, mkdir } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { installed } from "../servers/installed.ts";
@@ -205,3 +206,23 @@ test("B7: lines from a pipe, with and without a server", async () => {
     via: "api",
   });
 }, 60_000);
+
+test.skipIf(process.platform !== "linux" || process.getuid?.() !== 0)(
+  "B7: another user who has the port is told nothing",
+  async () => {
+    const script =
+      "require('http').createServer((q,r)=>{console.log(q.method,q.url);r.end('{}')}).listen(0,'127.0.0.1',function(){console.log(this.address().port)})";
+    const other = spawn(process.execPath, ["-e", script], { uid: 65_534, cwd: "/", env: {} });
+    try {
+      let said = "";
+      other.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
+      await until(async () => said.includes("\n"));
+      const ran = await citadel(temp.path, ["term", "--port", said.trim()], { input: "status\n" });
+      expect([ran.code, ran.stdout.includes("none runs here")], ran.output).toEqual([0, true]);
+      expect(said.trim()).toMatch(/^\d+$/);
+    } finally {
+      other.kill();
+    }
+  },
+  30_000,
+);

@@ -84,6 +84,9 @@ test("B8, A12, D6, E1, E2: published, installed from there into an empty folder,
   const here = JSON.parse((await citadel(home, ["commands", "--json"])).stdout);
   const ids = ({ items: all }: { items: { id: string }[] }) => all.map(({ id }) => id);
   expect(ids(listed)).toEqual(ids(here));
+  await using server = await running(lib, bin);
+  for (const page of ["_dashboard", "_dashboard/terminal"])
+    expect((await request(`${server.url}/${page}`)).status, page).toBe(200);
 }, 150_000);
 
 test("B8: --check says what would be published; other content under a version is refused, and nothing is published", async () => {
@@ -120,7 +123,7 @@ test("B8: no registry, a folder that holds something, and no way to do two parts
   expect(await readFile(join(home, "config/.npmrc")).catch(() => undefined)).toBeUndefined();
 }, 60_000);
 
-async function running(home: string) {
-  const server = await serve({ home });
+async function running(home: string, bin?: string) {
+  const server = await serve({ home, ...(bin !== undefined && { bin }) });
   return { url: server.url, [Symbol.asyncDispose]: () => server.stop() };
 }

@@ -39,6 +39,8 @@ export interface ServeOptions {
   readonly port?: number;
   /** what runs it: Node by default; a path to bun */
   readonly runtime?: string;
+  /** @default the start of this workspace */
+  readonly bin?: string;
   /** put before the command, such as `["taskset", "-c", "0"]` */
   readonly prefix?: readonly string[];
 }
@@ -67,7 +69,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const command = [
     ...(options.prefix ?? []),
     options.runtime ?? process.execPath,
-    bin,
+    options.bin ?? bin,
     "serve",
     "--port",
     String(options.port ?? 0),

@@ -53,6 +53,6 @@ export async function runProgram({ file, args, cwd, env, signal }: Program): Pro
 
 /** Where npm gets packages from in this folder. */
 export async function outside(cwd: string, env: Environment): Promise<string> {
-  const args = ["config", "get", "registry"];
+  const args = ["config", "get", "registry", "--loglevel=error"];
   return (await runProgram({ file: "npm", args, cwd, env: withThisNode(env) })).trim();
 }

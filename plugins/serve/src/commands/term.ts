@@ -1,4 +1,5 @@
 import { CitadelCommand } from "@citadel/core/command";
+import { integer } from "@oclif/core/flags";
 
 export default class Term extends CitadelCommand {
   static override summary = "Watch and steer the registry of this machine on the terminal";
@@ -9,6 +10,11 @@ export default class Term extends CitadelCommand {
     "<%= config.bin %> config:set terminalMode raw",
     "echo 'enable DEBUG' | <%= config.bin %> <%= command.id %>",
   ];
+
+  static override flags = {
+    port: integer({ min: 1, max: 65_535, description: "port of the server (4873)" }),
+  };
+  static override settingFlags = { port: "server.port" };
 
   async run(): Promise<object> {
     await this.parse(Term);

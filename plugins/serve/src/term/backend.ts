@@ -1,7 +1,9 @@
+import { stat } from "node:fs/promises";
 import { stripVTControlCharacters } from "node:util";
 import { environment, logger, type Citadel, type Dirs, type Settings } from "@citadel/core";
 import type { Topic } from "@citadel/core/frames";
 import { decodeHeader, livePlace, openLive, type TerminalMode } from "@citadel/core/live";
+import { holderOf } from "@citadel/core/port";
 import { splitLine } from "../console/words.ts";
 import { emptyModel, heard, withOutput, type Model } from "./model.ts";
 
@@ -68,6 +70,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
 
   /** Signs in as the user of this machine: who may write into the store may do everything. */
   const signIn = async (): Promise<boolean> => {
+    if (!(await isOurs(settings.server.port, dirs.data))) return false;
     const [{ store }, { createLink }] = await Promise.all([
       citadel(),
       import("../dashboard/session.ts"),
@@ -168,4 +171,17 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       void file.close();
     },
   };
+}
+
+/**
+ * Whether the server at a port may be shown a link: another user of this machine who took the port could use it elsewhere. Where
+ * the system does not tell whose it is, it counts as ours.
+ */
+async function isOurs(port: number, data: string): Promise<boolean> {
+  if (process.platform !== "linux") return true;
+  const holder = await holderOf(port);
+  if (!holder) return false;
+  const owners = [`/proc/${holder.pid}`, data].map((path) => stat(path).then(({ uid }) => uid));
+  const [theirs, ours] = await Promise.all(owners).catch(() => []);
+  return theirs !== undefined && [0, ours, process.getuid?.()].includes(theirs);
 }
