@@ -11,6 +11,8 @@ export async function wrk(
   url: string,
   headers: Readonly<Record<string, string>>,
   seconds: number,
+  /** of wrk, which says what is asked for */
+  script?: string,
 ): Promise<{ readonly requests: number; readonly megabytes: number; readonly finished: number }> {
   const fields = Object.entries(headers).flatMap(([name, value]) => ["-H", `${name}: ${value}`]);
   const args = [
@@ -23,6 +25,7 @@ export async function wrk(
     "--timeout",
     "30s",
     ...fields,
+    ...(script === undefined ? [] : ["-s", script]),
     url,
   ];
   const child = spawn("taskset", args, { stdio: ["ignore", "pipe", "inherit"] });

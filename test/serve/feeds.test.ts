@@ -252,3 +252,23 @@ describe("H12, E5: feeds of releases", () => {
     },
   );
 });
+
+test("H12: the feeds of a registry as a list, without scopes that one must not know of", async () => {
+  for (const name of ["one", "@acme/ui", "@acme/kit", "@hidden/x"])
+    await here.publish(token, { name, version: "1.0.0" });
+  await here.ask("/-/package/@hidden%2fx/access", {
+    ...{ method: "POST", token, body: { access: "restricted" } },
+  });
+  const list = async (sent: object = {}) => {
+    const got = await here.ask("/-/feed/feeds.opml", sent);
+    expect([got.status, got.headers.get("content-type")]).toEqual([
+      200,
+      "text/x-opml; charset=utf-8",
+    ]);
+    return Array.from(got.text.matchAll(/xmlUrl="([^"]+)"/g), ([, url = ""]) => url);
+  };
+  const all = ["releases", "scope/acme"].map((path) => `http://localhost:4873/-/feed/${path}.atom`);
+  expect(await list()).toEqual(all);
+  expect(await list({ token })).toEqual([...all, "http://localhost:4873/-/feed/scope/hidden.atom"]);
+  for (const url of all) expect((await here.ask(new URL(url).pathname)).status).toBe(200);
+});

@@ -1,5 +1,5 @@
 import { CitadelError } from "@citadel/core";
-import type { FeedFilter, FeedFormat } from "@citadel/core/feeds";
+import { feedList, type FeedFilter, type FeedFormat } from "@citadel/core/feeds";
 import { Hono } from "hono";
 import { callerOf } from "../context.ts";
 import { notModified } from "../http/conditional.ts";
@@ -10,11 +10,39 @@ import { getPath } from "../npm/routes.ts";
 /** What was released, for feed readers; `docs/feeds.md`. */
 export function feedRoutes(): Hono<Env> {
   return new Hono<Env>({ getPath })
+    .get("/-/feed/feeds.opml", getList)
     .get("/-/feed/:file", getReleases)
     .get("/-/feed/scope/:file", getScope)
     .get("/-/feed/package/:file", getPackage)
     .get("/-/feed/tag/:file", getTag);
 }
+
+/** All of them, for readers that take a list: those of scopes with a package that the caller may read. */
+const getList: Handler = async (c) => {
+  const { asked, shared, site } = c.env;
+  const { citadel } = shared;
+  const { principal } = await callerOf(shared, asked);
+  const [catalog, policy] = await Promise.all([citadel.current(), citadel.access.policy()]);
+  const scopes = new Set<string>();
+  for (let after: string | undefined, more = true; more;) {
+    const page = {
+      limit: 1000,
+      viewer: { principal, policy },
+      ...(after !== undefined && { after }),
+    };
+    const { items, next } = catalog.list(page);
+    for (const { name } of items)
+      if (name.startsWith("@")) scopes.add(name.slice(1, name.indexOf("/")));
+    after = next;
+    more = after !== undefined;
+  }
+  const headers = {
+    "content-type": "text/x-opml; charset=utf-8",
+    "cache-control": `${principal.kind === "anonymous" ? "public" : "private"}, max-age=60`,
+    vary: "authorization",
+  };
+  return c.body(await feedList(site.base, [...scopes].toSorted()), 200, headers);
+};
 
 const getReleases: Handler = (c) =>
   answer(c, (name) => {

@@ -1,5 +1,6 @@
 import { networkInterfaces } from "node:os";
 import { CitadelError } from "@citadel/core";
+import { environment } from "@citadel/core/config";
 import type { App } from "../app.ts";
 import { listenOnBun, onBun } from "./bun.ts";
 import type { RequestLog } from "./log.ts";
@@ -32,6 +33,11 @@ const tries = 20;
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { hosts, port } = options;
+  const fd = inherited();
+  if (fd !== undefined) {
+    const [host = "localhost"] = hosts;
+    return running([await listenOnNode({ ...options, host, fd })]);
+  }
   for (let n = 1; ; n++) {
     const listeners: Listener[] = [];
     try {
@@ -48,6 +54,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       throw await explained(error, port);
     }
   }
+}
+
+/** The first socket that systemd has opened for this process; see sd_listen_fds(3). */
+function inherited(): number | undefined {
+  const { LISTEN_PID: pid, LISTEN_FDS: count } = environment();
+  return pid === String(process.pid) && Number(count) > 0 && !onBun() ? 3 : undefined;
 }
 
 async function open(

@@ -24,13 +24,15 @@ export interface ListenOptions {
   readonly host: string;
   /** 0: a free one */
   readonly port: number;
+  /** a socket that is open already */
+  readonly fd?: number | undefined;
   readonly log?: RequestLog | undefined;
 }
 
 const seconds = 1000;
 
 /** Listens with `node:http`. The install path is answered without Request and Response objects, the rest through srvx. */
-export async function listenOnNode({ app, host, port, log }: ListenOptions): Promise<Listener> {
+export async function listenOnNode({ app, host, port, fd, log }: ListenOptions): Promise<Listener> {
   const handler = toNodeHandler((request) => {
     const { req } = (request as ServerRequest).runtime?.node ?? {};
     return app.fetch(request, { address: req?.socket?.remoteAddress, path: req?.url });
@@ -73,7 +75,7 @@ export async function listenOnNode({ app, host, port, log }: ListenOptions): Pro
     connections++;
     socket.once("close", () => connections--);
   });
-  await listen(server, host, port);
+  await listen(server, fd === undefined ? { host, port } : { fd });
   const address = server.address();
 
   return {
@@ -152,10 +154,13 @@ const limits = {
   requireHostHeader: false,
 };
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+function listen(
+  server: Server,
+  where: { readonly host: string; readonly port: number } | { readonly fd: number },
+): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host, port }, () => {
+    server.listen(where, () => {
       server.off("error", reject);
       resolve();
     });

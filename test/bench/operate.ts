@@ -1,0 +1,216 @@
+/**
+ * What operating a registry costs, and whether its limits hold: `npm run bench:operate`. Prints figures, asserts nothing.
+ *
+ * `node test/bench/operate.ts monitoring [seconds] [pairs]`: a mix of requests with METRICS on and off, in turn, on one server: first as
+ * many as it can answer, in pairs; then 200 a second, with what they cost. The server has one core, the load the other.
+ * `… limits [seconds]`: one client asks four workers for as much as it can, over SQLite and with Redis.
+ * `… search [packages]`: searches through both APIs over so many packages.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { Agent } from "node:http";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { commandLine } from "@citadel/core/access";
+import { loadSettings } from "@citadel/core/config";
+import { openCitadel } from "@citadel/core/open";
+import { release } from "../core/registry-harness.ts";
+import { startRedis } from "../servers/redis.ts";
+import { citadel, root, serve, type Server } from "../support/citadel.ts";
+import { request } from "../support/http.ts";
+import { publish, signIn } from "../support/packages.ts";
+import { tempFolder } from "../support/temp.ts";
+import { manifest, wrk } from "./load.ts";
+
+const [what, ...amounts] = process.argv.slice(2);
+const [first, second] = amounts.map(Number);
+const temp = await tempFolder("bench-operate");
+const windowSeconds = 5;
+const print = (name: string, value: string): void => console.log(`${name.padEnd(52)} ${value}`);
+try {
+  if (what === undefined || what === "monitoring") await monitoring(first ?? 300, second ?? 10);
+  if (what === undefined || what === "limits") await limits(first ?? 20);
+  if (what === undefined || what === "search")
+    for (const count of first === undefined ? [10_000, 100_000] : [first]) await search(count);
+} finally {
+  await temp.remove();
+}
+
+async function monitoring(seconds: number, pairs: number): Promise<void> {
+  const home = join(temp.path, "monitoring");
+  const server = await serve({ home, prefix: ["taskset", "-c", "0"] });
+  try {
+    const token = await signIn(server.url, "ann");
+    for (let n = 0; n < 20; n++) await publish(server.url, token, manifest(`pkg-${n}`, "1.0.0"));
+    const paths = Array.from({ length: 20 }, (_, n) => [
+      ...[`/pkg-${n}`, `/pkg-${n}`, `/pkg-${n}/-/pkg-${n}-1.0.0.tgz`],
+      ...(n % 5 === 0 ? ["/-/ping", `/pkg-${n}/latest`, "/-/v1/search?text=bench&size=5"] : []),
+    ]).flat();
+    const script = join(temp.path, "mix.lua");
+    const list = paths.map((path) => `"${path}"`).join(",");
+    await writeFile(
+      script,
+      `local paths = {${list}}\nlocal n = 0\nrequest = function()\n  n = n % #paths + 1\n  return wrk.format("GET", paths[n])\nend\n`,
+    );
+    const switchTo = async (on: boolean): Promise<void> => {
+      const ran = await citadel(home, [on ? "config:enable" : "config:disable", "METRICS"]);
+      if (ran.code !== 0) throw new Error(ran.output);
+      await sleep(2500);
+    };
+    const ratios: number[] = [];
+    for (let pair = 0; pair < pairs; pair++) {
+      // which comes first changes, so that a machine that slows down favours neither
+      const order = pair % 2 === 0 ? [true, false] : [false, true];
+      const found = new Map<boolean, number>();
+      for (const on of order) {
+        await switchTo(on);
+        found.set(on, (await wrk(server.url, {}, windowSeconds, script)).requests);
+      }
+      ratios.push((found.get(true) ?? 0) / (found.get(false) ?? 1));
+      print(`pair ${pair + 1}: on, off (requests/s)`, `${round(found.get(true))}, ${round(found.get(false))}`); // prettier-ignore
+    }
+    print("throughput with monitoring, of that without", spread(ratios));
+    for (const on of [true, false]) {
+      await switchTo(on);
+      await paced(server, paths, seconds / 2, on);
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+/** 200 requests a second. */
+async function paced(server: Server, paths: readonly string[], seconds: number, on: boolean) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  const took: number[] = [];
+  const open: Promise<void>[] = [];
+  const before = await ticks(server.pid);
+  const began = performance.now();
+  for (let n = 0; n < seconds * 200; n++) {
+    const wait = began + n * 5 - performance.now();
+    if (wait > 1) await sleep(wait);
+    const start = performance.now();
+    const path = paths[n % paths.length] ?? "/";
+    open.push(request(server.url + path, { agent }).then(() => void took.push(performance.now() - start))); // prettier-ignore
+  }
+  await Promise.all(open);
+  const used = (await ticks(server.pid)) - before;
+  agent.destroy();
+  took.sort((a, b) => a - b);
+  const at = (part: number): string => (took[Math.floor(took.length * part)] ?? 0).toFixed(1);
+  const long = (performance.now() - began) / 1000;
+  print(
+    `200/s for ${Math.round(long)} s, monitoring ${on ? "on" : "off"}`,
+    `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${((used * 10) / long).toFixed(1)} ms of a core per second`,
+  );
+}
+
+/** Ticks (10 ms) of processor time that a process has used. */
+async function ticks(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8");
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+async function limits(seconds: number): Promise<void> {
+  const redis = await startRedis();
+  try {
+    for (const over of ["SQLite", "Redis"]) {
+      if (over === "Redis" && !redis) continue;
+      const [max, window] = [1000, 900_000];
+      const env = {
+        CITADEL_SERVER_TRUST_PROXY: "127.0.0.1",
+        SECURITY_RATE_LIMIT_MAX: String(max),
+        SECURITY_RATE_LIMIT_WINDOW: String(window),
+        ...(over === "Redis" && { REDIS_URL: redis?.store() }),
+      };
+      const server = await serve({ home: join(temp.path, over), env, args: ["--workers", "4"] });
+      try {
+        let [allowed, refused] = [0, 0];
+        const began = performance.now();
+        const guest = async (): Promise<void> => {
+          const agent = new Agent({ keepAlive: true });
+          const headers = { "x-forwarded-for": "192.0.2.7" };
+          // costs one, and no more when it is answered
+          while (performance.now() - began < seconds * 1000) {
+            const { status } = await request(`${server.url}/-/npm/v1/keys`, { agent, headers });
+            if (status === 429) refused++;
+            else allowed++;
+          }
+          agent.destroy();
+        };
+        await Promise.all(Array.from({ length: 16 }, guest));
+        const long = performance.now() - began;
+        const bound = max + (long * max) / window;
+        print(
+          `limit of ${max}, 4 workers, ${over}, ${seconds} s`,
+          `${allowed} of at most ${round(bound)} (${(((allowed - bound) / bound) * 100).toFixed(1)} %), ${refused} refused`,
+        );
+      } finally {
+        await server.stop();
+      }
+    }
+  } finally {
+    await redis?.stop();
+  }
+}
+
+async function search(count: number): Promise<void> {
+  const home = join(temp.path, `search-${count}`);
+  const dirs = { data: join(home, "data"), cache: join(home, "cache"), config: join(home, "config") }; // prettier-ignore
+  const names = ["memory", "sqlite", "file"];
+  const schemes = new Map(names.map((name) => [name, join(root, "drivers", name, "dist/index.js")])); // prettier-ignore
+  const { settings } = loadSettings({ env: {}, cwd: temp.path, dirs, flags: {} });
+  const made = await openCitadel({ settings, schemes, dirs });
+  const words = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu".split(" ");
+  let next = 0;
+  const began = performance.now();
+  const writer = async (): Promise<void> => {
+    for (let n = next++; n < count; n = next++) {
+      const name = `${words[n % 12]}-${words[Math.floor(n / 12) % 12]}-${n}`;
+      const one = {
+        ...manifest(name, "1.0.0"),
+        description: `${words[n % 7]} for ${words[n % 11]}`,
+      };
+      await made.registry.publish(release(one), commandLine);
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, writer));
+  await made.current();
+  await made.close();
+  print(`${count} packages published`, `${round((performance.now() - began) / 1000)} s`);
+  const server = await serve({
+    home,
+    env: { CITADEL_DATA_DIR: dirs.data, CITADEL_CACHE_DIR: dirs.cache },
+  });
+  try {
+    for (const path of ["/api/v1/search?q=", "/-/v1/search?text="]) {
+      const took: number[] = [];
+      for (let n = 0; n < 400; n++) {
+        const text = [words[n % 12], ["", "beta", "lam", "zzz"][n % 4]].filter(Boolean).join("+");
+        const start = performance.now();
+        const { status } = await request(`${server.url}${path}${text}`);
+        if (status !== 200) throw new Error(`${path}: ${status}`);
+        if (n >= 20) took.push(performance.now() - start);
+      }
+      took.sort((a, b) => a - b);
+      const at = (part: number): string => (took[Math.floor(took.length * part)] ?? 0).toFixed(1);
+      print(
+        `${path.split("?")[0]} over ${count} packages`,
+        `p50 ${at(0.5)} ms, p95 ${at(0.95)} ms`,
+      );
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+function round(value: number | undefined): string {
+  return Math.round(value ?? 0).toLocaleString("en");
+}
+
+/** Median, with the smallest and the largest. */
+function spread(values: readonly number[]): string {
+  const all = values.toSorted((a, b) => a - b);
+  const show = (value: number | undefined): string => (value ?? 0).toFixed(3);
+  return `${show(all[all.length >> 1])} (${show(all[0])} to ${show(all.at(-1))})`;
+}

@@ -1,0 +1,209 @@
+// G6: what stands around a server: proxies, copies, other ways to start it. Each is read by what it is for, or by a parser of its form.
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { createServer, type AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
+import { settingKeys, variablesOf } from "@citadel/core/config";
+import { expect, onTestFinished, test } from "vitest";
+import { citadel, citadelEnv, root, serve } from "../support/citadel.ts";
+import { request } from "../support/http.ts";
+import { publish, signIn } from "../support/packages.ts";
+import { run } from "../support/run.ts";
+import { tempFolder } from "../support/temp.ts";
+import { freePort } from "../bench/servers.ts";
+
+const { parse } = createRequire(join(root, "src/package.json"))("yaml") as {
+  parse(text: string): any;
+};
+
+async function write(name: string): Promise<string> {
+  const folder = await tempFolder(`template-${name}`);
+  onTestFinished(() => folder.remove());
+  const at = join(folder.path, "out");
+  const ran = await citadel(folder.path, ["template", name, "--scope", "zed", "--out", at]);
+  expect(ran.code, ran.output).toBe(0);
+  return at;
+}
+
+test("G6: backup: a copy of a running registry is checked, kept so many times, and proven by a drill; the unit is right", async () => {
+  const at = await write("backup");
+  const home = join(dirname(at), "home");
+  const to = join(dirname(at), "copies");
+  for (const script of ["citadel-backup.sh", "citadel-restore-drill.sh"])
+    await chmod(join(at, script), 0o755);
+  const server = await serve({ home });
+  onTestFinished(() => server.stop());
+  const token = await signIn(server.url, "ann");
+  await publish(server.url, token, {
+    name: "@zed/ui",
+    version: "1.0.0",
+    readme: randomBytes(150_000).toString("base64"),
+  });
+  const program = `${process.execPath} ${join(root, "bin/citadel.js")}`;
+  const env = { ...citadelEnv(home), CITADEL: program };
+  await mkdir(to);
+  // what was not made here stays
+  await mkdir(join(to, "mine"));
+  for (const day of ["2020-01-01", "2020-01-02"]) await mkdir(join(to, `${day}T030000Z`));
+  const ran = await run("/bin/sh", [join(at, "citadel-backup.sh"), to, "2"], { env });
+  expect([ran.code, ran.output]).toEqual([0, expect.any(String)]);
+  const copies = (await readdir(to)).toSorted();
+  expect(copies).toEqual(["2020-01-02T030000Z", expect.stringMatching(/^2\d{3}-.*Z$/), "mine"]);
+  const copy = join(to, copies[1] ?? "");
+
+  const port = await freePort();
+  const drill = (of: string) =>
+    run("/bin/sh", [join(at, "citadel-restore-drill.sh"), of], {
+      env: { ...env, PORT: String(port) },
+    });
+  const proven = await drill(copy);
+  expect([proven.code, proven.output]).toEqual([0, expect.stringContaining("the copy works")]);
+  await expect(request(`http://127.0.0.1:${port}/-/ping`)).rejects.toThrow(/ECONNREFUSED/);
+  // a copy that is damaged is none
+  const [blob = ""] = (await readdir(join(copy, "blobs"), { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  const bytes = await readFile(blob);
+  bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+  await chmod(blob, 0o600);
+  await writeFile(blob, bytes);
+  expect((await drill(copy)).code).not.toBe(0);
+
+  const analyze = "/usr/bin/systemd-analyze";
+  if (!existsSync(analyze)) return;
+  const unit = join(at, "citadel-backup.service");
+  const text = await readFile(unit, "utf8");
+  await writeFile(
+    unit,
+    text.replace("/usr/local/bin/citadel-backup.sh", join(at, "citadel-backup.sh")),
+  );
+  const verified = await run(analyze, [
+    "verify",
+    "--man=no",
+    unit,
+    join(at, "citadel-backup.timer"),
+  ]);
+  expect([verified.code, verified.output]).toEqual([0, ""]);
+  const judged = await run(analyze, ["security", "--offline=yes", "--threshold=30", unit]);
+  expect(judged.code, judged.output).toBe(0);
+}, 120_000);
+
+test("G6: Caddy: its file is right, and uploads, names and addresses pass", async () => {
+  const text = await readFile(join(await write("caddy"), "Caddyfile"), "utf8");
+  // balanced blocks of a site with one proxy to both servers; Caddy itself reads it where it is installed
+  expect(text.split("{").length).toBe(text.split("}").length);
+  expect(text).toMatch(/^npm\.example\.org \{$/m);
+  expect(text).toMatch(/reverse_proxy 127\.0\.0\.1:4873 127\.0\.0\.1:4874 \{/);
+  expect(text).toMatch(/max_size 140MB/);
+  if (!existsSync("/usr/bin/caddy")) return;
+  const folder = await tempFolder("caddy");
+  onTestFinished(() => folder.remove());
+  const file = join(folder.path, "Caddyfile");
+  await writeFile(file, text);
+  const ran = await run("/usr/bin/caddy", ["validate", "--adapter", "caddyfile", "--config", file]);
+  expect(ran.code, ran.output).toBe(0);
+});
+
+test("G6: Traefik: both files agree, with both servers and the name that clients ask for", async () => {
+  const at = await write("traefik");
+  const [fixed, dynamic] = await Promise.all(
+    ["traefik.yml", "citadel.yml"].map(async (name) =>
+      parse(await readFile(join(at, name), "utf8")),
+    ),
+  );
+  const { routers, services } = dynamic.http;
+  for (const router of Object.values<any>(routers)) {
+    for (const point of router.entryPoints) expect(fixed.entryPoints).toHaveProperty([point]);
+    expect(services).toHaveProperty([router.service]);
+    expect(router.rule).toBe("Host(`npm.example.org`)");
+  }
+  const { servers, passHostHeader, healthCheck } = services.citadel.loadBalancer;
+  expect(servers.map(({ url }: any) => url)).toEqual(
+    [4873, 4874].map((port) => `http://127.0.0.1:${port}`),
+  );
+  expect(passHostHeader).toBe(true);
+  expect(healthCheck).toMatchObject({ path: "/-/readyz", hostname: "npm.example.org" });
+  expect(fixed.entryPoints.websecure.forwardedHeaders).toEqual({ insecure: false });
+  expect(fixed.providers.file.filename).toMatch(/citadel\.yml$/);
+});
+
+test("G6: launchd: a property list whose command serves", async () => {
+  const text = await readFile(join(await write("launchd"), "citadel.plist"), "utf8");
+  // every element is closed in its place
+  const open: string[] = [];
+  for (const [, slash = "", name = "", own = ""] of text
+    .replaceAll(/<[!?][^>]*>/g, "")
+    .matchAll(/<(\/?)(\w+)[^>]*?(\/?)>/g))
+    if (own) continue;
+    else if (slash) expect(open.pop()).toBe(name);
+    else open.push(name);
+  expect(open).toEqual([]);
+  const words = /<key>ProgramArguments<\/key>\s*<array>([\s\S]*?)<\/array>/.exec(text)?.[1] ?? "";
+  const [node, ...args] = Array.from(
+    words.matchAll(/<string>(.*?)<\/string>/g),
+    ([, word = ""]) => word,
+  );
+  expect(node).toMatch(/\/node$/);
+  const folder = await tempFolder("launchd");
+  onTestFinished(() => folder.remove());
+  const command = args.map((arg) => arg.replace("/opt/citadel", root));
+  const child = spawn(process.execPath, [...command, "--port", "0"], {
+    env: citadelEnv(folder.path),
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  await once(child.stdout, "data");
+  child.kill("SIGTERM");
+  expect((await once(child, "exit"))[0]).toBe(0);
+}, 60_000);
+
+test("G6: dev container: what it names is there, and the registry's variables are ones that it reads", async () => {
+  const at = join(await write("devcontainer"), ".devcontainer");
+  const container = JSON.parse(await readFile(join(at, "devcontainer.json"), "utf8"));
+  const compose = parse(await readFile(join(at, container.dockerComposeFile), "utf8"));
+  expect(compose.services).toHaveProperty([container.service]);
+  expect(container.name).toBe("zed");
+  const { citadel: registry, work } = compose.services;
+  const known = new Set(settingKeys.flatMap(variablesOf));
+  for (const name of Object.keys(registry.environment)) expect([...known], name).toContain(name);
+  expect(work.environment).toEqual({ "npm_config_@zed:registry": "http://citadel:4873/" });
+  for (const needed of Object.keys(work.depends_on))
+    expect(compose.services).toHaveProperty([needed]);
+  for (const volume of registry.volumes)
+    expect(compose.volumes).toHaveProperty([volume.split(":")[0]]);
+  const dockerfile = await readFile(join(root, "templates/docker/Dockerfile"), "utf8");
+  expect(dockerfile).toContain(`VOLUME ${registry.volumes[0].split(":")[1]}`);
+});
+
+test("G6: systemd: a server takes over the socket that was opened for it", async () => {
+  const at = await write("systemd");
+  const unit = join(at, "citadel.socket");
+  expect(await readFile(unit, "utf8")).toMatch(/^ListenStream=127\.0\.0\.1:4873$/m);
+  const analyze = "/usr/bin/systemd-analyze";
+  if (existsSync(analyze)) {
+    const service = join(at, "citadel.service");
+    const text = await readFile(service, "utf8");
+    await writeFile(service, text.replace("/usr/bin/node", process.execPath));
+    const verified = await run(analyze, ["verify", "--man=no", service, unit]);
+    expect([verified.code, verified.output]).toEqual([0, ""]);
+  }
+  const opened = createServer().listen(0, "127.0.0.1");
+  await once(opened, "listening");
+  const { port } = opened.address() as AddressInfo;
+  const { fd } = (opened as unknown as { _handle: { fd: number } })._handle;
+  const words = [process.execPath, join(root, "bin/citadel.js"), "serve", "--json"];
+  const child = spawn("/bin/sh", ["-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"', ...words], {
+    env: citadelEnv(dirname(at)),
+    stdio: ["ignore", "pipe", "ignore", fd],
+  });
+  opened.close();
+  const [said] = (await once(child.stdout as Readable, "data")) as [Buffer];
+  expect(JSON.parse(said.toString()).url).toBe(`http://localhost:${port}/`);
+  expect((await request(`http://127.0.0.1:${port}/-/ping`)).status).toBe(200);
+  child.kill("SIGTERM");
+  expect((await once(child, "exit"))[0]).toBe(0);
+}, 60_000);
