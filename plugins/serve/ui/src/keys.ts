@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { forget, recall, remember } from "./theme.ts";
+import { forget, recall, remember } from "./memory.ts";
 
 /** A key, or two after each other: `/`, `g m`. */
 export interface Shortcut {

@@ -1,4 +1,5 @@
 import { computed, signal } from "@preact/signals";
+import { forget, recall, remember } from "./memory.ts";
 
 export type Theme = "light" | "dark";
 
@@ -24,23 +25,4 @@ export function toggleTheme(): void {
 function stored(): Theme | undefined {
   const value = recall(key);
   return value === "light" || value === "dark" ? value : undefined;
-}
-
-/** What a browser remembers of how somebody likes it; where it may not, nothing is lost but that. */
-export function remember(name: string, value: string): void {
-  try {
-    localStorage.setItem(name, value);
-  } catch {}
-}
-export function forget(name: string): void {
-  try {
-    localStorage.removeItem(name);
-  } catch {}
-}
-export function recall(name: string): string | undefined {
-  try {
-    return localStorage.getItem(name) ?? undefined;
-  } catch {
-    return undefined;
-  }
 }

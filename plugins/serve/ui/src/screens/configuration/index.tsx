@@ -1,4 +1,5 @@
 import { useEffect } from "preact/hooks";
+import { Connection } from "../../parts/connection.tsx";
 import { Copy } from "../../parts/copy.tsx";
 import { Icon } from "../../parts/icon.tsx";
 import { Page } from "../../parts/page.tsx";
@@ -22,10 +23,13 @@ export default function ConfigurationScreen() {
       title="Configuration"
       lead="Thirteen bytes that a running registry follows at once. Each change is one write of one byte."
       actions={
-        <button type="button" disabled={done.value.length === 0} onClick={() => void undo()}>
-          <Icon name="undo" />
-          Undo
-        </button>
+        <>
+          <Connection />
+          <button type="button" disabled={done.value.length === 0} onClick={() => void undo()}>
+            <Icon name="undo" />
+            Undo
+          </button>
+        </>
       }
     >
       {failure.value && <Failed failure={failure.value} again={() => void load()} />}

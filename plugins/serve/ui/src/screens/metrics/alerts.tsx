@@ -1,5 +1,4 @@
-import { ask } from "../../api.ts";
-import { isFailure } from "../../api.ts";
+import { ask, isFailure } from "../../api.ts";
 import { notify } from "../../announce.ts";
 import { Badge, Time, type Tone } from "../../parts/badge.tsx";
 import type { IconName } from "../../parts/icon.tsx";

@@ -1,12 +1,11 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ask } from "../../api.ts";
-import { Badge, type Tone } from "../../parts/badge.tsx";
-import { Icon, type IconName } from "../../parts/icon.tsx";
+import { Connection } from "../../parts/connection.tsx";
+import { Icon } from "../../parts/icon.tsx";
 import { Page } from "../../parts/page.tsx";
 import { Loaded, Wait } from "../../parts/state.tsx";
 import { useResource } from "../../resource.ts";
-import { connection, reconnect } from "../../live.ts";
 import { Alerts, type AlertRow } from "./alerts.tsx";
 import { Panel } from "./panel.tsx";
 import { charts, shown } from "./series.ts";
@@ -52,7 +51,7 @@ export default function MetricsScreen() {
       lead="What this server does, second by second; the same figures as in /metrics."
       actions={
         <>
-          <State paused={paused} />
+          <Connection paused={paused} />
           <button type="button" onClick={() => (frozen.value = paused ? undefined : samples.value)}>
             <Icon name={paused ? "play" : "pause"} />
             {paused ? "Go on" : "Pause"}
@@ -94,30 +93,4 @@ function thresholdOf(
   const found = rows.find((row) => row.rule === rule)?.threshold;
   if (rule !== "memory" || found === undefined) return found;
   return limit === undefined ? undefined : (limit * found) / 100;
-}
-
-const states: Readonly<Record<string, readonly [tone: Tone, icon: IconName]>> = {
-  live: ["good", "check"],
-  paused: ["plain", "pause"],
-  reconnecting: ["warn", "warning"],
-  over: ["bad", "stop"],
-};
-
-function State({ paused }: { readonly paused: boolean }) {
-  const state = paused ? "paused" : connection.value;
-  const [tone, icon] = states[state] ?? ["plain", "info"];
-  return (
-    <>
-      <span role="status">
-        <Badge tone={tone} icon={icon}>
-          {state}
-        </Badge>
-      </span>
-      {(state === "reconnecting" || state === "over") && (
-        <button type="button" onClick={reconnect}>
-          Try now
-        </button>
-      )}
-    </>
-  );
 }

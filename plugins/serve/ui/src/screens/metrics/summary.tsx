@@ -47,10 +47,7 @@ export const Summary = ({
     <Figure label="Packages" value={count(packages)}>
       {count(versions)} {versions === 1 ? "version" : "versions"}
     </Figure>
-    <Figure
-      label="Stored"
-      value={bytes(sum(Object.fromEntries(storage.map((each, n) => [n, each.bytes]))))}
-    >
+    <Figure label="Stored" value={bytes(storage.reduce((all, each) => all + each.bytes, 0))}>
       {storage
         .map(({ backend, kind, bytes: size }) => `${kind} ${bytes(size)} in ${backend}`)
         .join(", ")}

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { recall, remember } from "../../theme.ts";
+import { recall, remember } from "../../memory.ts";
 import { Copy } from "../../parts/copy.tsx";
 import { session } from "../../session.ts";
 
