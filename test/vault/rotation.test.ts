@@ -210,7 +210,7 @@ test("D4: a server rotates what is due, when it is told to and has an identity",
   await writeFile(
     file,
     JSON.stringify({
-      "production/bad": { ...policy, test: ["/usr/bin/false"] },
+      "production/bad": { generate: { length: 20 }, test: ["/usr/bin/false"] },
       "production/*": policy,
     }),
     { mode: 0o600 },
