@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import {
   boundOf,
   joined,
@@ -99,6 +100,8 @@ export interface Citadel {
   /** who fetched them */
   readonly records: Lazy<Records>;
   readonly keys: Keys;
+  /** `traceparent` of the request that something is done for; other registries are told it */
+  readonly trace: AsyncLocalStorage<string>;
   /** what settings refer to */
   readonly secret: Secret;
   /** CITADEL_IDENTITY, which processes started from here do not get */
@@ -220,6 +223,7 @@ export async function openCitadel({
       yield* (await written()).after(seq);
     },
   };
+  const trace = new AsyncLocalStorage<string>();
   const downloads = createDownloads(driver);
   const keys = createKeys({ store, serverKey: keyOf(serverKey, secret), folder: dirs.data });
   const accounts = createAccounts({
@@ -276,6 +280,7 @@ export async function openCitadel({
         registry,
         access,
         notices,
+        trace,
         refusals: await refusals(),
         rules: (await policies()).rules,
       })
@@ -368,6 +373,7 @@ export async function openCitadel({
     records,
     hooks,
     notices,
+    trace,
     feeds,
     changes,
     get upstream() {

@@ -76,6 +76,13 @@ export interface Settings {
     /** of one session or token */
     readonly connectionsPerSession: number;
   };
+  /** where a running server reports its metrics */
+  readonly telemetry: {
+    /** URL of a collector of OpenTelemetry, with a slash; undefined: nowhere */
+    readonly endpoint: string | undefined;
+    /** ms between two reports */
+    readonly interval: number;
+  };
   /** when a running server raises an alert */
   readonly alert: {
     /** per cent of one core */

@@ -202,6 +202,17 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     default: 8,
     description: "of them those of one session or token",
   },
+  "telemetry.endpoint": {
+    type: publicUrl,
+    default: undefined,
+    description: "address of an OpenTelemetry collector that gets the metrics (OTLP over HTTP)",
+    variables: ["OTEL_EXPORTER_OTLP_ENDPOINT"],
+  },
+  "telemetry.interval": {
+    type: duration,
+    default: 60_000,
+    description: "time between two reports to it",
+  },
   "alert.cpuThreshold": {
     type: integer(1, 100_000),
     default: 80,

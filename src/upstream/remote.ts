@@ -1,3 +1,4 @@
+import type { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Later, Secret } from "../config/reference.ts";
@@ -72,6 +73,9 @@ export interface Remote {
   close(): Promise<void>;
 }
 
+/** What a request is part of, as its client says. */
+export type Trace = Pick<AsyncLocalStorage<string>, "getStore">;
+
 /**
  * @throws E_CONFIG when the file of its token cannot be read
  */
@@ -79,6 +83,7 @@ export async function openRemote(
   setting: UpstreamSetting,
   limit: number,
   secret: Secret,
+  trace: Trace,
 ): Promise<Remote> {
   const { name, url, hosts, timeouts } = setting;
   const { origin, hostname } = new URL(url);
@@ -104,7 +109,9 @@ export async function openRemote(
       counts.requests++;
       const began = performance.now();
       try {
-        const headers = { "user-agent": "citadel", ...request.headers };
+        const parent = trace.getStore();
+        const traced = parent === undefined ? {} : { traceparent: parent };
+        const headers = { "user-agent": "citadel", ...traced, ...request.headers };
         const reply = await egress.fetch(target, { ...request, headers });
         if (statuses.includes(reply.status)) return reply;
         reply.cancel();

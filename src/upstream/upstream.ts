@@ -20,7 +20,7 @@ import { createKeeper, evict } from "./evict.ts";
 import { candidateOf, createPackages, digestOf, manifestIn, type Shown } from "./packages.ts";
 import { passOn } from "./pass.ts";
 import { createQuarantine } from "./quarantine.ts";
-import { openRemote, type Remote } from "./remote.ts";
+import { openRemote, type Remote, type Trace } from "./remote.ts";
 import { CACHE, createShelf } from "./shelf.ts";
 import { createTarballs } from "./tarballs.ts";
 import { createTurns } from "./turns.ts";
@@ -33,6 +33,7 @@ export interface UpstreamOptions {
   readonly registry: Pick<Registry, "elsewhere">;
   readonly access: Pick<Access, "isClaimed">;
   readonly notices: Pick<Notices, "note">;
+  readonly trace: Trace;
   readonly refusals: Pick<Refusals, "note">;
   readonly rules: () => Promise<Rules>;
   readonly secret: Secret;
@@ -44,7 +45,9 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
   const { driver } = store;
   const { registries, private: closed, cache } = settings.upstream;
   const remotes = await Promise.all(
-    registries.map((setting) => openRemote(setting, settings.limits.tarball, options.secret)),
+    registries.map((setting) =>
+      openRemote(setting, settings.limits.tarball, options.secret, options.trace),
+    ),
   );
   const routes = routesOf(remotes);
   const turn = createTurns();

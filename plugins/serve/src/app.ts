@@ -21,6 +21,7 @@ import {
 import { createGuard } from "./http/guard.ts";
 import { createRouter, type Route } from "./http/path.ts";
 import { createRequestIds } from "./http/request-id.ts";
+import { createTraced } from "./http/trace.ts";
 import { createInstall, type Install } from "./install.ts";
 import { createFigures } from "./limit/figures.ts";
 import { createGate } from "./limit/gate.ts";
@@ -114,6 +115,7 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
     });
   const install = createInstall(shared, routeOf, gate);
   const requestId = createRequestIds();
+  const traced = createTraced(citadel);
   const toResponse = createResponder();
   let sockets: Promise<Sockets> | undefined;
   let rooms: Promise<ReturnType<typeof import("./rooms.ts").createRooms>> | undefined;
@@ -150,7 +152,9 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
       let route: string = noRoute;
       const matched = (pattern: string): void => void (route = pattern);
       const ticket = gate?.enter(asked, false);
-      const response = await answerTo(request, asked, ticket?.refused, matched);
+      const response = await traced(asked, () =>
+        answerTo(request, asked, ticket?.refused, matched),
+      );
       const { status, headers } = response;
       figures.answered(asked.method, status);
       const size = asked.method === "HEAD" ? 0 : Number(headers.get("content-length") ?? 0);

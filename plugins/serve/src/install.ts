@@ -5,6 +5,7 @@ import type { Site } from "./http/guard.ts";
 import { apiHeaders } from "./http/headers.ts";
 import type { Route } from "./http/path.ts";
 import { createRequestIds, incomingId } from "./http/request-id.ts";
+import { createTraced } from "./http/trace.ts";
 import { createPackument } from "./npm/packument.ts";
 import type { Gate } from "./limit/gate.ts";
 import { noRoute, sizeOf } from "./monitor/meter.ts";
@@ -23,6 +24,7 @@ export function createInstall(
   const { meter } = shared.monitor;
   const requestId = createRequestIds();
   const packument = createPackument(shared);
+  const traced = createTraced(shared.citadel);
   const tarball = createTarball(shared);
   const failed = (asked: Asked) => (error: unknown) => {
     figures.failed(error);
@@ -44,7 +46,9 @@ export function createInstall(
       return refused;
     }
     const ticket = gate?.enter(asked, true);
-    const answer = ticket?.refused ? failed(asked)(ticket.refused) : answerTo(asked, route, site);
+    const answer = ticket?.refused
+      ? failed(asked)(ticket.refused)
+      : traced(asked, () => answerTo(asked, route, site));
     const sent = (done: Answer): Answer => {
       figures.answered(method, done.status);
       meter.went(began, patterns[route.kind], method, done.status, sizeOf(done));

@@ -42,6 +42,8 @@ export interface Monitor {
    * @returns ends it
    */
   start(connections: () => number | undefined): Promise<() => void>;
+  /** The metrics of this process; undefined while METRICS is off. */
+  read(): Promise<Exported | undefined>;
   /** What a scrape gets. @param accept the field of the request */
   export(accept: string): Promise<{ readonly type: string; readonly text: string }>;
 }
@@ -128,6 +130,7 @@ export function createMonitor(
         collector.stop();
       };
     },
+    read: async () => (meter.on ? (await exporter()).read() : undefined),
     async export(accept) {
       const { living, gone } = await processes.gather<Exported>("export");
       return (await exporter()).write(accept, living, gone);

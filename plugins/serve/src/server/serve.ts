@@ -76,6 +76,14 @@ async function serveHere(
   const requestLog = await createRequestLog(switches.logs);
   const server = await startServer({ app, hosts: host, port, log: requestLog });
   const unmonitor = await app.monitor.start(() => server.connections());
+  const { endpoint, interval } = opened.settings.telemetry;
+  const unreport =
+    endpoint === undefined
+      ? undefined
+      : (await import("../monitor/otlp.ts")).startTelemetry({
+          ...{ endpoint, interval },
+          read: () => app.monitor.read(),
+        });
   const deliveries = startDeliveries(opened);
   const { startRotation } = await import("../broker/rotation.ts");
   const unrotate = startRotation(opened, app.vault);
@@ -83,6 +91,7 @@ async function serveHere(
     port: server.port,
     async stop(grace) {
       await Promise.all([server.stop(grace), deliveries.stop(), unrotate(), app.closeSockets()]);
+      await unreport?.();
       unmonitor();
       switches.stop();
     },
