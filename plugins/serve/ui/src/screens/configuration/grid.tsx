@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { announce } from "../../announce.ts";
 import { addressOf, both, bytes, two, type ByteInfo } from "./bytes.ts";
 import { flashing, pending, write } from "./state.ts";
@@ -26,11 +26,18 @@ export function Grid({ values }: { readonly values: readonly number[] }) {
     event.preventDefault();
     focus(to);
   };
-  const end = (offset: number): void => {
+  const back = useRef(false);
+  /** @param stay whether the focus goes back to the byte: not when somebody has gone elsewhere */
+  const end = (stay: boolean): void => {
+    back.current ||= stay;
     editing.value = undefined;
-    // the button is back after the next paint
-    requestAnimationFrame(() => focus(offset));
   };
+  // before the next key is heard
+  useLayoutEffect(() => {
+    if (editing.value !== undefined || !back.current) return;
+    back.current = false;
+    focus(at.value);
+  }, [editing.value]);
   return (
     <div ref={grid} class="bytes" role="grid" aria-label="The thirteen bytes" onKeyDown={onKeyDown}>
       <div role="row">
@@ -53,7 +60,7 @@ export function Grid({ values }: { readonly values: readonly number[] }) {
                 {two(offset).toUpperCase()}
               </span>
               {editing.value === offset ? (
-                <Editor info={info} value={value} onEnd={() => end(offset)} />
+                <Editor info={info} value={value} onEnd={end} />
               ) : (
                 <button
                   type="button"
@@ -87,12 +94,12 @@ function Editor({
 }: {
   readonly info: ByteInfo;
   readonly value: number;
-  readonly onEnd: () => void;
+  readonly onEnd: (stay: boolean) => void;
 }) {
   const field = useRef<HTMLInputElement>(null);
   // what stood there when somebody began: a change from elsewhere in the meantime must not be overwritten unseen
   const before = useRef(value);
-  useEffect(() => field.current?.select(), []);
+  useLayoutEffect(() => field.current?.select(), []);
   const typed = (text: string): void => {
     if (field.current && !/^[\da-f]{0,2}$/i.test(text))
       field.current.value = text.replace(/[^\da-f]/gi, "").slice(0, 2);
@@ -103,7 +110,7 @@ function Editor({
       field.current?.select();
       return;
     }
-    onEnd();
+    onEnd(true);
     void write({ offset, from: before.current, to });
   };
   return (
@@ -117,9 +124,9 @@ function Editor({
       spellcheck={false}
       aria-label={`New value of byte ${addressOf(offset)}, ${name}, two hexadecimal digits`}
       onInput={(event) => typed(event.currentTarget.value)}
-      onBlur={onEnd}
+      onBlur={() => onEnd(false)}
       onKeyDown={(event) => {
-        if (event.key === "Escape") onEnd();
+        if (event.key === "Escape") onEnd(true);
         if (event.key === "Enter") typed(event.currentTarget.value.padStart(2, "0"));
       }}
     />
