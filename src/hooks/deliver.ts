@@ -42,6 +42,7 @@ export interface DeliverOptions {
   readonly marks: Marks;
   readonly notices: Pick<Notices, "newest" | "after">;
   readonly deliveries: Pick<Deliveries, "add">;
+  readonly called: (ok: boolean) => void;
   readonly egress: Egress;
   /** the public address of the registry, where there is one */
   readonly base: string | undefined;
@@ -165,6 +166,7 @@ export function createDeliver(options: DeliverOptions): DeliverHook {
       const at = Date.now();
       const called = { endpoint: hook.endpoint, id: shown.id, secret, body };
       const outcome = await call(egress, signal, called);
+      options.called(outcome.done);
       made.push({ ...shown, at, took: Date.now() - at, ...answerOf(outcome) });
       log("called", { hook: id, host, event: shown.event, ...outcome });
       const to = after(progress, done, outcome);

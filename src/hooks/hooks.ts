@@ -59,7 +59,9 @@ export function createHooks(options: HooksOptions): Hooks {
   const marks = createMarks(store.driver);
   const egress = createEgress({ plain: false, redirects: 0, allow: settings.allow });
   const deliveries = createDeliveryLog(store.driver);
-  const deliver = createDeliver({ ...options, marks, deliveries, egress });
+  const counts = { ok: 0, failed: 0 };
+  const called = (ok: boolean): void => void counts[ok ? "ok" : "failed"]++;
+  const deliver = createDeliver({ ...options, marks, deliveries, called, egress });
   const log = logger("hooks");
 
   /** Hooks of a user, without those of somebody who had the name before. */
@@ -115,6 +117,7 @@ export function createHooks(options: HooksOptions): Hooks {
     const at = Date.now();
     const what = { endpoint: hook.endpoint, id: shown.id, secret, body };
     const outcome = await call(egress, AbortSignal.timeout(longestCall), what);
+    called(outcome.done);
     const took = Date.now() - at;
     const made = { ...shown, ...(of && { of }), at, took, ...answerOf(outcome) };
     await deliveries.add(hook.id, [made]);
@@ -253,6 +256,7 @@ export function createHooks(options: HooksOptions): Hooks {
       return Math.min(...(await Promise.all(hooks.map((hook) => turns(() => one(hook))))));
     },
 
+    counts: () => counts,
     close: () => egress.close(),
   };
 }

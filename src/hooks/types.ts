@@ -108,5 +108,7 @@ export interface Hooks {
    * @returns ms since 1970 at which the next try is due; `Infinity`: at the next change; undefined: there is no hook
    */
   deliver(signal: AbortSignal): Promise<number | undefined>;
+  /** Calls of this process. */
+  counts(): { readonly ok: number; readonly failed: number };
   close(): Promise<void>;
 }

@@ -199,6 +199,9 @@ describe("H12: calls of a hook", () => {
       "webhook.test",
       "package:publish",
     ]);
+    const scraped = (await here.ask("/metrics")).text;
+    for (const line of ['{result="ok"} 2', '{result="failed"} 1'])
+      expect(scraped).toContain(`citadel_webhook_deliveries_total${line}`);
     // a test cannot be told again, nor what is not there; and others see nothing
     expect((await post(`deliveries/${tried.json().id}`)).status).toBe(404);
     expect((await post("deliveries/none")).status).toBe(404);

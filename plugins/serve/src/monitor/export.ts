@@ -270,6 +270,15 @@ function metricsOf(
       values: () => by("source", updateSources.map((source) => [source, meter.updates[source]])), // prettier-ignore
     },
     {
+      name: "citadel_webhook_deliveries_total",
+      type: "counter",
+      help: "Calls of hooks.",
+      async values() {
+        const { ok, failed } = (await citadel.hooks.opened())?.counts() ?? { ok: 0, failed: 0 };
+        return by("result", Object.entries({ ok, failed }));
+      },
+    },
+    {
       name: "citadel_alerts_firing",
       type: "gauge",
       aggregator: "max",
