@@ -9,6 +9,9 @@ import { run, type Ran, type RunOptions } from "./run.ts";
 export const root = join(import.meta.dirname, "../..");
 const bin = process.env["CITADEL_BIN"] ?? join(root, "bin/citadel.js");
 
+/** Compiled modules, shared by all processes: each home would begin with none. */
+const compiled = join(root, ".cache/compile");
+
 /** The environment of a citadel process: nothing of the developer's own configuration, state below `home`. */
 export function citadelEnv(home: string, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const { PATH, TMPDIR } = process.env;
@@ -17,6 +20,7 @@ export function citadelEnv(home: string, more: NodeJS.ProcessEnv = {}): NodeJS.P
     ...(TMPDIR === undefined ? {} : { TMPDIR }),
     HOME: home,
     CITADEL_HOME: home,
+    NODE_COMPILE_CACHE: compiled,
     ...more,
   };
 }
