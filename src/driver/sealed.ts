@@ -70,8 +70,9 @@ export function sealed(driver: Driver, options: SealedOptions): Driver {
   });
   /** @throws CORRUPT, E_SERVER_KEY */
   const partsOf = async (key: Key, mark: string, header: Buffer): Promise<Segments> => {
-    const [, id] = new RegExp(`^${NAME} ([\\w-]{1,32})$`).exec(mark) ?? [];
-    if (id === undefined) throw damaged(key, "how it is sealed is not known here");
+    const id = mark.slice(NAME.length + 1);
+    if (mark !== `${NAME} ${id}` || !/^[\w-]{1,32}$/.test(id))
+      throw damaged(key, "how it is sealed is not known here");
     const { secret } = await keys.named(id, key);
     try {
       return segments(format, secret, Buffer.from(key), header);

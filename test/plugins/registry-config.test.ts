@@ -33,7 +33,7 @@ test("E6: a new file explains every setting and changes none", async () => {
   const after = await citadel(home.path, ["config", "--json"], { cwd: home.path });
   expect(JSON.parse(after.stdout).items).toEqual(JSON.parse(before.stdout).items);
   // each line that only names a value can be taken out of its comment
-  const open = (await text("citadel.json5")).replaceAll(/^( +)\/\/ (?=\w+: .*,$)/gm, "$1");
+  const open = (await text("citadel.json5")).replaceAll(/^( +)\/\/(?=\w+: .*,$)/gm, "$1");
   await writeFile(at("open.json5"), open.replaceAll(/^ +\w+: "\.\.\.",$/gm, ""));
   const loaded = await config("load", ["open.json5", "--file", "all.json5"]);
   expect(loaded.json.items.length).toBeGreaterThan(20);

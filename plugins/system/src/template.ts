@@ -1,7 +1,10 @@
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CitadelError } from "@citadel/core";
-import { configTemplate } from "./template-config.ts";
+import { commentedSettings } from "@citadel/core/commented";
+
+/** Folders of a machine that serves, for defaults that depend on them. */
+const machine = { data: "/var/lib/citadel", cache: "/var/cache/citadel", config: "/etc/citadel" };
 
 /** What `citadel template` knows: its folder below `templates/`, but for what is made of the table of settings. */
 export const templates: Readonly<Record<string, string>> = {
@@ -46,7 +49,7 @@ export async function readTemplate(
   name: string,
   { root, registry, scope }: TemplateOptions,
 ): Promise<TemplateFile[]> {
-  if (name === "config") return [{ path: "citadel.json5", text: configTemplate() }];
+  if (name === "config") return [{ path: "citadel.json5", text: commentedSettings(machine) }];
   const folder = join(root, name);
   const found = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = found

@@ -69,8 +69,8 @@ export async function loadAssets(): Promise<Assets> {
     answer(name, asked) {
       const asset = assets.get(name);
       if (!asset) throw new CitadelError("E_NOT_FOUND", "the dashboard has no such file");
-      const accepted = asked.header("accept-encoding") ?? "";
-      const coding = codings.find((coding) => new RegExp(`\\b${coding}\\b`).test(accepted));
+      const accepted = (asked.header("accept-encoding") ?? "").split(/[\s,;]+/);
+      const coding = codings.find((each) => accepted.includes(each));
       const etag = `"${asset.hash}${coding === undefined ? "" : `-${coding}`}"`;
       const headers = {
         ...assetHeaders,

@@ -1,9 +1,9 @@
 import { CitadelCommand } from "@citadel/core/command";
+import { commentedSettings } from "@citadel/core/commented";
 import { CitadelError } from "@citadel/core/errors";
 import { boolean } from "@oclif/core/flags";
 import { fileFlags } from "../../../settings-file/flags.ts";
 import { replace, settingsFileOf, textOf } from "../../../settings-file/place.ts";
-import { commentedSettings } from "../../../settings-file/template.ts";
 
 export default class RegistryConfigInit extends CitadelCommand {
   static override summary = "Begin a settings file, with every setting explained";

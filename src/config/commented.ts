@@ -1,16 +1,15 @@
-import { settingKeys, settingsTable, variablesOf, type SettingKey } from "@citadel/core/config";
+import type { Dirs } from "./settings.ts";
+import { settingKeys, table as settingsTable, variablesOf, type SettingKey } from "./table.ts";
 
-/** Folders of a machine that serves, for defaults that depend on them. */
-const dirs = { data: "/var/lib/citadel", cache: "/var/cache/citadel", config: "/etc/citadel" };
 const width = 98;
 
-/** `citadel.json5` with every setting of the table, each commented out with its default. */
-export function configTemplate(): string {
+/** `citadel.json5` that changes nothing: every setting commented out, with its default, what it is and what is allowed. */
+export function commentedSettings(dirs: Dirs): string {
   const groups = Map.groupBy(settingKeys, (key) => key.split(".")[0] ?? "");
   const parts = Array.from(groups, ([group, keys]) => {
     const lines = keys.flatMap((key, at) => [
       ...(at > 0 ? [""] : []),
-      ...settingLines(key).map((line) => `    ${line}`),
+      ...settingLines(key, dirs).map((line) => `    ${line}`),
     ]);
     return `  ${group}: {\n${lines.join("\n")}\n  },`;
   });
@@ -22,17 +21,20 @@ export function configTemplate(): string {
   return `${head.join("\n")}\n{\n${[...parts, plugins].join("\n")}\n}\n`;
 }
 
-function settingLines(key: SettingKey): string[] {
+function settingLines(key: SettingKey, dirs: Dirs): string[] {
   const { description, type } = settingsTable[key];
   const about = [description, `${type.allowed}; ${variablesOf(key).join(", ")}`];
-  return [...about.flatMap((text) => wrapped(text)), `//${key.split(".")[1]}: ${literal(key)},`]; // prettier-ignore
+  return [...about.flatMap((text) => wrapped(text)), `//${key.split(".")[1]}: ${literal(key, dirs)},`]; // prettier-ignore
 }
 
 /** A value as it can stand in the file: the default, else the example of what is allowed. */
-function literal(key: SettingKey): string {
+function literal(key: SettingKey, dirs: Dirs): string {
   const { default: preset, type } = settingsTable[key];
   const value: unknown = typeof preset === "function" ? preset(dirs) : preset;
-  if (value === undefined) return JSON.stringify(/such as (\S+)/.exec(type.allowed)?.[1] ?? "");
+  if (value === undefined) {
+    const [, example = "...", least] = /such as (\S+)|from (\d+)/.exec(type.allowed) ?? [];
+    return least ?? JSON.stringify(example);
+  }
   const format = type.format as ((value: unknown) => string) | undefined;
   const text = typeof value === "number" ? format?.(value) : undefined;
   const exact = text !== undefined && !/^\d+$/.test(text) && type.parse(text, "/") === value;
