@@ -7,7 +7,7 @@ import { hint } from "./memberships.ts";
 import { isUserName } from "./names.ts";
 import { developers, orgKind, type OrgEvent } from "./org-kind.ts";
 import type { Scopes } from "./scopes.ts";
-import type { Accounts } from "./state.ts";
+import type { Accounts, PageOptions } from "./state.ts";
 import type { Caller, OrgRole, OrgState, Principal, TeamState } from "./types.ts";
 
 /**
@@ -17,6 +17,8 @@ import type { Caller, OrgRole, OrgState, Principal, TeamState } from "./types.ts
 export interface Orgs {
   /** undefined when there is none; asks nobody's rights */
   read(name: string): Promise<OrgState | undefined>;
+  /** By name, page by page; asks nobody's rights. */
+  list(options?: PageOptions): Promise<{ items: readonly OrgState[]; next?: string }>;
   /** What a member may see. @throws E_ORG_NOT_FOUND, also for all others */
   visit(name: string, caller: Caller): Promise<OrgState>;
   /**
@@ -95,6 +97,15 @@ export function createOrgs({ store, accounts, scopes, packages }: OrgOptions): O
 
   return {
     read,
+
+    async list(options = {}) {
+      const { items, next } = await ledger.list(options);
+      const states = await Promise.all(items.map(({ name }) => read(name)));
+      return {
+        items: states.filter((state): state is OrgState => state !== undefined),
+        ...(next !== undefined && { next }),
+      };
+    },
 
     async visit(name, { principal }) {
       const state = await read(name);

@@ -130,7 +130,7 @@ export function createDeliver(options: DeliverOptions): DeliverHook {
     if (!found) return Infinity;
     const now = Date.now();
     let progress = current(found.progress, hook.updated);
-    if (progress.disabled) return Infinity;
+    if (hook.off || progress.disabled) return Infinity;
     if (progress.lease && progress.lease.until > now) return progress.lease.until;
     if (progress.next !== undefined && progress.next > now) return progress.next;
     let mark: Mark | undefined = found;

@@ -21,7 +21,7 @@ import { happenings } from "./happenings.ts";
 import { bodyOf, packageTypes } from "./standard.ts";
 import { hookKind, noHooks } from "./kind.ts";
 import { createMarks, current } from "./progress.ts";
-import type { HookInfo, HookInput, HookRecord, Hooks, HookSettings } from "./types.ts";
+import type { HookEvent, HookInfo, HookInput, HookRecord, Hooks, HookSettings } from "./types.ts";
 
 const longestEndpoint = 2000;
 const longestSecret = 1000;
@@ -93,7 +93,7 @@ export function createHooks(options: HooksOptions): Hooks {
   };
 
   const shown = async ({ username, hook }: Owned): Promise<HookInfo> => {
-    const { secret: _, account: __, ...plain } = hook;
+    const { secret: _, account: __, off, ...plain } = hook;
     const mark = await marks.read(hook.id);
     const progress = mark && current(mark.progress, hook.updated);
     return {
@@ -101,12 +101,27 @@ export function createHooks(options: HooksOptions): Hooks {
       ...plain,
       ...(progress?.last !== undefined && { lastDelivery: progress.last }),
       ...(progress?.code !== undefined && { responseCode: progress.code }),
-      status: progress?.disabled ? "disabled" : progress?.failing ? "failing" : "active",
+      status: off || progress?.disabled ? "disabled" : progress?.failing ? "failing" : "active",
     };
   };
 
   const sealed = (id: string, secret: string): Promise<string> =>
     keys.seal(Buffer.from(secret), secretUse(id));
+
+  /** @throws E_NOT_FOUND when it was removed meanwhile */
+  const change = async (
+    { username, hook: { id } }: Owned,
+    caller: Caller,
+    event: HookEvent,
+  ): Promise<HookInfo> => {
+    const document = await ledger.change(username, actorOf(caller), (state) => {
+      if (!state?.hooks.some((one) => one.id === id)) throw notFound();
+      return [event];
+    });
+    const after = document?.state.hooks.find((one) => one.id === id);
+    if (!after) throw notFound();
+    return shown({ username, hook: after });
+  };
 
   /** A call out of turn; its outcome changes nothing of how far the hook has come. */
   const once = async (
@@ -192,17 +207,13 @@ export function createHooks(options: HooksOptions): Hooks {
     get: async (id, caller) => shown(await find(id, caller)),
 
     async update(id, to, caller) {
-      const { username, hook } = await find(id, caller);
-      const { endpoint, secret } = checked({ ...hook, ...to }, egress);
-      const event = { type: "update", id, endpoint, secret: await sealed(id, secret) } as const;
-      const document = await ledger.change(username, actorOf(caller), (state) => {
-        if (!state?.hooks.some((one) => one.id === id)) throw notFound();
-        return [event];
-      });
-      const after = document?.state.hooks.find((one) => one.id === id);
-      if (!after) throw notFound();
-      return shown({ username, hook: after });
+      const owned = await find(id, caller);
+      const { endpoint, secret } = checked({ ...owned.hook, ...to }, egress);
+      return change(owned, caller, { type: "update", id, endpoint, secret: await sealed(id, secret) }); // prettier-ignore
     },
+
+    switch: async (id, on, caller) =>
+      change(await find(id, caller), caller, { type: "switch", id, on }),
 
     async remove(id, caller) {
       const found = await find(id, caller);

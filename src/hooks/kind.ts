@@ -13,8 +13,13 @@ export function hookKind(): Kind<HookState, HookEvent> {
           return { hooks: [...hooks, { ...event.hook, created: at, updated: at }] };
         case "update": {
           const { id, endpoint, secret } = event;
-          const updated = (hook: HookRecord): HookRecord => ({ ...hook, endpoint, secret, updated: at }); // prettier-ignore
+          const updated = ({ off: _, ...hook }: HookRecord): HookRecord => ({ ...hook, endpoint, secret, updated: at }); // prettier-ignore
           return { hooks: hooks.map((hook) => (hook.id === id ? updated(hook) : hook)) };
+        }
+        case "switch": {
+          const { id, on } = event;
+          const switched = ({ off: _, ...hook }: HookRecord): HookRecord => ({ ...hook, updated: at, ...(!on && { off: true }) }); // prettier-ignore
+          return { hooks: hooks.map((hook) => (hook.id === id ? switched(hook) : hook)) };
         }
         case "remove":
           return { hooks: hooks.filter(({ id }) => id !== event.id) };

@@ -22,6 +22,8 @@ export interface HookRecord {
   /** ms since 1970 */
   readonly created: number;
   readonly updated: number;
+  /** somebody does not want it called for now */
+  readonly off?: true;
 }
 
 /** State of `d/hook/<user>`. */
@@ -40,17 +42,18 @@ export type HookEvent =
       readonly endpoint: string;
       readonly secret: string;
     }
+  | { readonly type: "switch"; readonly id: string; readonly on: boolean }
   | { readonly type: "remove"; readonly id: string };
 
 /** A hook as people see it. */
-export interface HookInfo extends Omit<HookRecord, "secret" | "account"> {
+export interface HookInfo extends Omit<HookRecord, "secret" | "account" | "off"> {
   /** whose it is */
   readonly username: string;
   /** ms since 1970 of the newest call; undefined: none yet */
   readonly lastDelivery?: number;
   /** status of its answer; undefined: there was no answer */
   readonly responseCode?: number;
-  /** `failing`: the newest call is tried again. `disabled`: given up, until the hook is updated */
+  /** `failing`: the newest call is tried again. `disabled`: given up or switched off, until the hook is updated or switched on */
   readonly status: "active" | "failing" | "disabled";
 }
 
@@ -95,6 +98,8 @@ export interface Hooks {
     to: { readonly endpoint: string; readonly secret: string },
     caller: Caller,
   ): Promise<HookInfo>;
+  /** Calls it no more, or again from where it stopped. @throws E_NOT_FOUND */
+  switch(id: string, on: boolean, caller: Caller): Promise<HookInfo>;
   /** @returns what it was @throws E_NOT_FOUND */
   remove(id: string, caller: Caller): Promise<HookInfo>;
   /** Calls it with `webhook.test` at once, once. @throws E_NOT_FOUND */

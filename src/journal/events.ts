@@ -164,6 +164,7 @@ const texts: Readonly<Record<string, Tell>> = {
   "subscription.gone": ({ url }) => `${url} is gone`,
   "hook.add": ({ hook }) => `add ${short(hook?.id)} to ${hook?.endpoint}`,
   "hook.update": ({ id, endpoint }) => `change ${short(id)} to ${endpoint}`,
+  "hook.switch": ({ id, on }) => `switch ${short(id)} ${on ? "on" : "off"}`,
   "hook.remove": ({ id }) => `remove ${short(id)}`,
 };
 

@@ -8,6 +8,7 @@ import { openBrowser, pictureOf } from "../support/browser.ts";
 import { citadel, root, serve, type Server } from "../support/citadel.ts";
 import { request } from "../support/http.ts";
 import { pack, publish, signIn } from "../support/packages.ts";
+import { receiver } from "../support/receiver.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { authenticator } from "../support/totp.ts";
 import { createWindows, violations, type Look, type Windows } from "../support/windows.ts";
@@ -18,11 +19,14 @@ let server: Server;
 /** of whoever came by the link of the start */
 let cookies: Awaited<ReturnType<BrowserContext["cookies"]>> = [];
 let windows: Windows | undefined;
+/** page of a hook, once there is one */
+let hookPage: readonly [to: string, name: string] | undefined;
 
 beforeAll(async () => {
   browser = await openBrowser();
   temp = await tempFolder("dashboard");
-  server = await serve({ home: temp.path });
+  const env = { CITADEL_HOOKS_ALLOW: "127.0.0.1", CITADEL_SERVER_SIGNUP: "open" };
+  server = await serve({ home: temp.path, env });
   windows = browser && createWindows(browser, server.url);
 }, 400_000);
 afterAll(async () => {
@@ -270,6 +274,84 @@ test("B6: the figures are those of /metrics and of local:stats", async ({ skip }
   await page.context().close();
 });
 
+test("H8: an administrator makes another one, an organisation and its teams, and locks somebody out", async ({
+  skip,
+}) => {
+  if (!browser) return skip("no chromium here");
+  const token = await signIn(server.url, "olga");
+  const page = await open("/people");
+  const sure = async (action: string) =>
+    page.getByRole("dialog").getByRole("button", { name: action, exact: true }).click();
+  const row = (name: string) => page.getByRole("row", { name: new RegExp(name) });
+  await page.getByRole("button", { name: "Make administrator: olga" }).click();
+  await sure("Make administrator");
+  await row("olga").getByText("administrator", { exact: true }).waitFor();
+  expect((await request(`${server.url}/_api/people/users`, { token })).status).toBe(200);
+  await page.getByRole("button", { name: "Disable: ann" }).click();
+  await sure("Disable");
+  await row("ann").getByText("disabled").waitFor();
+  await page.getByRole("button", { name: "Enable: ann" }).click();
+  await sure("Enable");
+  await row("ann").getByText("disabled").waitFor({ state: "detached" });
+
+  await page.getByRole("button", { name: "New organisation" }).click();
+  await page.getByLabel("Name").fill("core");
+  await page.getByLabel("Owner").fill("ann");
+  await page.getByRole("button", { name: "Make it" }).click();
+  await heading(page, "@core");
+  await page.getByRole("button", { name: "Add a member", exact: true }).click();
+  await page.getByLabel("User").fill("olga");
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await page.getByLabel("Role of olga").selectOption("admin");
+  await page.getByRole("status").filter({ hasText: "olga is now: admin" }).waitFor();
+  await page.getByLabel("Role of ann").selectOption("developer");
+  await page.getByText("core must keep at least one owner").first().waitFor();
+  await page.getByRole("button", { name: "Grant a package to developers" }).click();
+  await page.getByRole("textbox", { name: "Package" }).fill("left-margin");
+  await page.getByLabel("Right").selectOption("read-write");
+  await page.getByRole("button", { name: "Grant", exact: true }).click();
+  await page.getByRole("button", { name: "Take left-margin from developers" }).waitFor();
+  const granted = await request(`${server.url}/-/team/core/developers/package`, { token });
+  expect(granted.json()).toEqual({ "left-margin": "write" });
+  await page.context().close();
+});
+
+test("H12: a webhook is made, its secret shown once, called to try, called again and switched off", async ({
+  skip,
+}) => {
+  if (!browser) return skip("no chromium here");
+  await using to = await receiver();
+  const page = await open("/sign-in?to=/hooks", { signedIn: false });
+  await page.getByLabel("User name").fill("olga");
+  await page.getByLabel("Password").fill("correct horse 1");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "New webhook" }).click();
+  await page.getByLabel("Address").fill(to.url);
+  await page.getByLabel("Events").fill("package.*");
+  await page.getByRole("button", { name: "Make the webhook" }).click();
+  const dialog = page.getByRole("dialog", { name: "The secret of the webhook" });
+  const secret = await dialog.locator("code").innerText();
+  expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{32}$/);
+  await page.keyboard.press("Escape");
+  const { host } = new URL(to.url);
+  await page.getByRole("link", { name: host }).click();
+  await heading(page, host);
+  expect(await page.content()).not.toContain(secret);
+  hookPage = [page.url().slice(`${server.url}/_dashboard`.length), host];
+  await page.getByRole("button", { name: "Test" }).click();
+  await page.getByRole("cell", { name: "webhook.test" }).waitFor();
+  const manifest = { name: "right-margin", version: "1.0.0" };
+  await publish(server.url, await signIn(server.url, "ann"), manifest, pack(manifest));
+  await to.count(2);
+  await page.reload();
+  await page.getByRole("button", { name: /^Replay package.published/ }).click();
+  await to.count(3);
+  expect(to.got[2]?.body).toBe(to.got[1]?.body);
+  await page.getByRole("button", { name: "Disable" }).click();
+  await page.getByText("disabled").waitFor();
+  await page.context().close();
+});
+
 describe("B6: no screen shuts anybody out, in both themes", () => {
   test.concurrent.each([1200, 320])("at a width of %i", async (width) => {
     if (!browser) return;
@@ -282,6 +364,10 @@ describe("B6: no screen shuts anybody out, in both themes", () => {
       ["/security", "Security"],
       ["/configuration", "Configuration"],
       ["/metrics", "Metrics"],
+      ["/people", "People"],
+      ["/people/core", "@core"],
+      ["/hooks", "Webhooks"],
+      ...(hookPage ? [hookPage] : []),
       ["/policy", "Policy"],
       ["/audit", "Audit"],
       ["/nowhere", "There is nothing here"],

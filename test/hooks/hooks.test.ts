@@ -38,6 +38,26 @@ describe("H12: a hook", () => {
     expect((await here.citadel.verify()).items).toEqual([]);
   });
 
+  test("is not called while it is switched off, and goes on from there", async () => {
+    await using all = await hooked();
+    const { here, to } = all;
+    const token = await here.signIn("ann");
+    const { id } = await all.hook(token, "one");
+    const enabled = (value: unknown, by = token) =>
+      here.ask(`${path}/${id}/enabled`, { method: "PUT", token: by, body: { enabled: value } });
+    expect((await enabled("no")).status).toBe(400);
+    expect((await enabled(false, await here.signIn("bob"))).status).toBe(404);
+    expect((await enabled(false)).json()).toMatchObject({ id, status: "disabled" });
+    await here.publish(token, { name: "one", version: "1.0.0" });
+    const hooks = await here.citadel.hooks();
+    await hooks.deliver(new AbortController().signal);
+    expect(to.got).toEqual([]);
+    expect((await enabled(true)).json()).toMatchObject({ id, status: "active" });
+    await hooks.deliver(new AbortController().signal);
+    expect(to.said).toEqual(["package:publish one"]);
+    expect((await here.citadel.verify()).items).toEqual([]);
+  });
+
   test("is there for its owner and for administrators, and for nobody else", async () => {
     await using all = await hooked();
     const { here, to } = all;

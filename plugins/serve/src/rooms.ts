@@ -12,6 +12,7 @@ import { batchRoutes } from "./api/batch.ts";
 import { changeRoutes } from "./api/changes.ts";
 import { liveRoutes } from "./api/live.ts";
 import { monitorRoutes } from "./api/monitor.ts";
+import { peopleRoutes } from "./api/people.ts";
 import { downloadRoutes } from "./api/downloads.ts";
 import { feedRoutes } from "./api/feeds.ts";
 import { dashboardRoutes, throughDoor } from "./dashboard/routes.ts";
@@ -75,6 +76,7 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", liveRoutes());
   app.route("/", monitorRoutes());
   app.route("/", alertRoutes());
+  app.route("/", peopleRoutes());
   app.route("/", changeRoutes());
   app.route("/", packageRoutes(shared));
   // takes every other address below its own, so that the ones above come first

@@ -32,6 +32,8 @@ const rules: readonly (readonly [method: string, path: RegExp, need: Need])[] = 
   // who makes a key may stay for longer than whoever let them in knows
   ["POST", /^\/_api\/security\/keys(?:\/|$)/, "credential"],
   ["DELETE", /^\/-\/user\/org\.couchdb\.user%3A/i, "account"],
+  // whoever makes an administrator, or locks one out, could do everything
+  ["*", /^\/_api\/people\/users\//, "account"],
   // a version that waits harms nobody; letting it out does
   ["POST", /^\/-\/stage\/package\//, "none"],
   ["*", /^\/-\/stage\//, "approve"],

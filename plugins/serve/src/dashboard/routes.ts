@@ -47,7 +47,7 @@ const nothing: Handler = async () => {
 
 /** JSON APIs that stand below `/_dashboard/api` as well, because that is where browsers send the cookie. */
 const door =
-  /^\/_dashboard\/api(?=\/(?:_api|downloads|-\/readyz|-\/stage|-\/package|-\/citadel\/v1|-\/npm\/v1\/(?:tokens|user|hooks))(?:\/|$))/;
+  /^\/_dashboard\/api(?=\/(?:_api|downloads|-\/readyz|-\/stage|-\/(?:package|org|team)|-\/citadel\/v1|-\/npm\/v1\/(?:tokens|user|hooks))(?:\/|$))/;
 
 export const throughDoor = (visit: Visit): Visit =>
   door.test(visit.path) ? { ...visit, path: visit.path.replace(door, "") } : visit;

@@ -4,7 +4,7 @@ import type { Caller } from "@citadel/core/access";
 import { signedIn } from "../context.ts";
 import { readJson } from "../http/body.ts";
 import { param, type Handler, type Visit } from "./room.ts";
-import { check, hookSchema, hookUpdateSchema } from "./schemas.ts";
+import { check, hookSchema, hookSwitchSchema, hookUpdateSchema } from "./schemas.ts";
 
 const largest = 16 * 1024;
 
@@ -46,6 +46,13 @@ export const putHook: Handler = async (c) => {
   const { caller, hooks } = await enter(c.env);
   const to = check(hookUpdateSchema, await readJson(c.req.raw, largest));
   return c.json(shown(await hooks.update(param(c, "id"), to, caller)));
+};
+
+/** `PUT /-/npm/v1/hooks/hook/<id>/enabled`: whether it is called */
+export const putEnabled: Handler = async (c) => {
+  const { caller, hooks } = await enter(c.env);
+  const { enabled } = check(hookSwitchSchema, await readJson(c.req.raw, largest));
+  return c.json(shown(await hooks.switch(param(c, "id"), enabled, caller)));
 };
 
 /** `DELETE /-/npm/v1/hooks/hook/<id>`: what it was, which npm prints */

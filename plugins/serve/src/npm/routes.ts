@@ -16,6 +16,7 @@ import {
   postHook,
   postReplay,
   postTest,
+  putEnabled,
   putHook,
 } from "./hooks.ts";
 import { getKeys } from "./keys.ts";
@@ -112,6 +113,7 @@ export function npmRoutes(shared: Shared): Hono<Env> {
     .post("/-/npm/v1/hooks/hook", postHook)
     .get("/-/npm/v1/hooks/hook/:id", getHook)
     .put("/-/npm/v1/hooks/hook/:id", putHook)
+    .put("/-/npm/v1/hooks/hook/:id/enabled", putEnabled)
     .delete("/-/npm/v1/hooks/hook/:id", deleteHook)
     .post("/-/npm/v1/hooks/hook/:id/test", postTest)
     .get("/-/npm/v1/hooks/hook/:id/deliveries", listDeliveries)

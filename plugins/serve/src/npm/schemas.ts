@@ -107,6 +107,8 @@ export const grantSchema = z.looseObject({
   permissions: z.enum(["read-only", "read-write"]),
 });
 export const hookUpdateSchema = z.looseObject({ endpoint: text, secret: text });
+/** of ours: npm changes addresses and secrets only */
+export const hookSwitchSchema = z.strictObject({ enabled: z.boolean() });
 export const hookSchema = hookUpdateSchema.extend({
   type: z.enum(["package", "scope", "owner", "registry"]),
   name: text,

@@ -28,6 +28,16 @@ export const routes: readonly Route[] = [
     load: () => import("./screens/security/index.tsx"),
   },
   {
+    pattern: /^\/people(?:\/(?<org>[^/]+))?$/,
+    admin: "People",
+    load: () => import("./screens/people/index.tsx"),
+  },
+  {
+    pattern: /^\/hooks(?:\/(?<id>[\da-f]+))?$/,
+    admin: "Webhooks",
+    load: () => import("./screens/hooks/index.tsx"),
+  },
+  {
     pattern: /^\/configuration$/,
     admin: "Configuration",
     load: () => import("./screens/configuration/index.tsx"),

@@ -13,7 +13,9 @@ const places = [
   { name: "Packages", to: "/", under: /^\/(?:$|package)/, admin: false },
   { name: "Metrics", to: "/metrics", under: /^\/metrics/, admin: true },
   { name: "Security", to: "/security", under: /^\/security/, admin: true },
+  { name: "People", to: "/people", under: /^\/people/, admin: true },
   { name: "Policy", to: "/policy", under: /^\/policy/, admin: true },
+  { name: "Webhooks", to: "/hooks", under: /^\/hooks/, admin: true },
   { name: "Configuration", to: "/configuration", under: /^\/configuration/, admin: true },
   { name: "Audit", to: "/audit", under: /^\/audit/, admin: true },
 ] as const;
