@@ -52,7 +52,7 @@ function AllHooks() {
               <p>A chat is told, a build begins, a mirror fetches: as soon as something happens.</p>
             </Empty>
           ) : (
-            <Table label="Webhooks" head={["Address", "Hears of", "Of", "State", "Last call"]}>
+            <Table label="Webhooks" head={["Address", "Hears of", "Owner", "State", "Last call"]}>
               {objects.map((hook) => (
                 <tr key={hook.id}>
                   <th scope="row">

@@ -90,7 +90,7 @@ export function OneHook({ id }: { readonly id: string }) {
             </dd>
             <dt>Hears of</dt>
             <dd>{hears(it)}</dd>
-            <dt>Of</dt>
+            <dt>Owner</dt>
             <dd>
               {it.username}, made <Time at={it.created} />
             </dd>
