@@ -25,8 +25,7 @@ let hookPage: readonly [to: string, name: string] | undefined;
 beforeAll(async () => {
   browser = await openBrowser();
   temp = await tempFolder("dashboard");
-  const env = { CITADEL_HOOKS_ALLOW: "127.0.0.1", CITADEL_SERVER_SIGNUP: "open" };
-  server = await serve({ home: temp.path, env });
+  server = await serve({ home: temp.path, env: { CITADEL_HOOKS_ALLOW: "127.0.0.1" } });
   windows = browser && createWindows(browser, server.url);
 }, 400_000);
 afterAll(async () => {
@@ -313,6 +312,17 @@ test("H8: an administrator makes another one, an organisation and its teams, and
   await page.getByRole("button", { name: "Take left-margin from developers" }).waitFor();
   const granted = await request(`${server.url}/-/team/core/developers/package`, { token });
   expect(granted.json()).toEqual({ "left-margin": "write" });
+
+  await page.getByRole("link", { name: "left-margin" }).click();
+  await page.getByRole("link", { name: "Access" }).click();
+  await page.getByRole("button", { name: "Add an owner" }).click();
+  await page.getByLabel("User").fill("olga");
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await page.getByRole("button", { name: "Remove ann" }).click();
+  await sure("Remove");
+  await row("ann").waitFor({ state: "detached" });
+  const owners = await request(`${server.url}/-/package/left-margin/owners`);
+  expect(owners.json()).toMatchObject([{ username: "olga" }]);
   await page.context().close();
 });
 
@@ -366,6 +376,7 @@ describe("B6: no screen shuts anybody out, in both themes", () => {
       ["/metrics", "Metrics"],
       ["/people", "People"],
       ["/people/core", "@core"],
+      ["/package/@acme/button/access", "@acme/button"],
       ["/hooks", "Webhooks"],
       ...(hookPage ? [hookPage] : []),
       ["/policy", "Policy"],

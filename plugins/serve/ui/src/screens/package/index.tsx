@@ -13,6 +13,7 @@ import { useResource, type Loading } from "../../resource.ts";
 import { go, href } from "../../router.ts";
 import type { ScreenProps } from "../../screens.ts";
 import { session } from "../../session.ts";
+import { Access, ownsIt } from "./access.tsx";
 import { Dependencies, Dependents } from "./needs.tsx";
 import { Diff } from "./diff.tsx";
 import { Downloads } from "./downloads.tsx";
@@ -53,18 +54,29 @@ export default function PackageScreen({ params }: ScreenProps) {
         )}
       </Page>
     );
-  return <Package key={name} overview={value} details={details} place={place} />;
+  return (
+    <Package
+      key={name}
+      overview={value}
+      details={details}
+      place={place}
+      changed={overview.reload}
+    />
+  );
 }
 
 interface Props {
   readonly overview: Overview;
   readonly details: Loading<VersionDetails>;
   readonly place: Place;
+  /** fetches the overview again */
+  readonly changed: () => void;
 }
 
-function Package({ overview, details, place }: Props) {
+function Package({ overview, details, place, changed }: Props) {
   const { name, versions, tags } = overview;
   const { value } = details.now.value;
+  const owned = ownsIt(overview);
   const version = value?.version ?? place.version ?? tags["latest"] ?? versions[0]?.version ?? "";
   const to = (below: string) => (): void =>
     go(addressOf(name, place.version, below).slice(href("/").length - 1));
@@ -97,10 +109,16 @@ function Package({ overview, details, place }: Props) {
         {overview.visibility === "restricted" && <Badge icon="key">restricted</Badge>}
         {overview.origin !== "here" && <Badge icon="external">from {overview.origin}</Badge>}
       </p>
-      <Nav name={name} place={place} count={versions.length} />
+      <Nav name={name} place={place} count={versions.length} owned={owned} />
       {value?.name === name && <Notices details={value} overview={overview} />}
       {place.tab === "versions" && <Versions overview={overview} />}
       {place.tab === "dependents" && <Dependents name={name} />}
+      {place.tab === "access" &&
+        (owned ? (
+          <Access overview={overview} changed={changed} />
+        ) : (
+          <Empty icon="key" title="Only its owners and administrators see this" />
+        ))}
       {place.tab === "downloads" && <Downloads name={name} />}
       {place.tab === "diff" && <Diff overview={overview} from={place.from} to={place.to} />}
       {ofVersion.has(place.tab) && (
@@ -131,16 +149,20 @@ const titles: Readonly<Record<Tab, string>> = {
   files: "files",
   diff: "compare",
   downloads: "downloads",
+  access: "access",
 };
 
 function Nav({
   name,
   place,
   count,
+  owned,
 }: {
   readonly name: string;
   readonly place: Place;
   readonly count: number;
+  /** whether whoever looks may say who owns it */
+  readonly owned: boolean;
 }) {
   const { version } = place;
   const tabs: readonly (readonly [tab: Tab, text: string, to: string])[] = [
@@ -151,6 +173,7 @@ function Nav({
     ["versions", `Versions (${count})`, addressOf(name, undefined, "/versions")],
     ["diff", "Compare", addressOf(name, undefined, "/diff")],
     ["downloads", "Downloads", addressOf(name, undefined, "/downloads")],
+    ...(owned ? [["access", "Access", addressOf(name, undefined, "/access")] as const] : []),
   ];
   const list = useRef<HTMLElement>(null);
   useEffect(() => {

@@ -7,7 +7,8 @@ export type Tab =
   | "dependents"
   | "files"
   | "diff"
-  | "downloads";
+  | "downloads"
+  | "access";
 
 /** What an address below that of a package means. */
 export interface Place {
@@ -21,7 +22,7 @@ export interface Place {
 }
 
 const nothing = { version: undefined, file: "", from: undefined, to: undefined };
-const named = new Set<string>(["versions", "dependencies", "dependents", "downloads"]);
+const named = new Set<string>(["versions", "dependencies", "dependents", "downloads", "access"]);
 
 /** @param rest what follows the name: ``, `/v/1.2.0/files/lib/a.js`, `/diff/1.0.0...1.2.0` */
 export function placeOf(rest: string): Place | undefined {
