@@ -311,7 +311,7 @@ export async function openCitadel({
   });
   const feeds = lazy(async () => {
     const { createFeeds } = await import("./feeds/feeds.ts");
-    return createFeeds({ driver, registry, manifests: store.manifests, changes });
+    return createFeeds({ driver, store, registry, manifests: store.manifests, changes });
   });
   const cache = lazy(async () => {
     const { openCache } = await import("./cache/cache.ts");

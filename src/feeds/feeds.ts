@@ -2,6 +2,7 @@ import type { Caller } from "../access/types.ts";
 import { storeCode, type Driver, type Key } from "../driver/index.ts";
 import { escaped } from "../documents/readme/escape.ts";
 import { CitadelError } from "../errors.ts";
+import type { Store } from "../store/types.ts";
 import { createReleases, type ReleasesOptions } from "./releases.ts";
 import type { FeedDocument, FeedEntry, FeedFilter, FeedFormat, Release } from "./types.ts";
 import { writeFeed } from "./write.ts";
@@ -10,6 +11,7 @@ const key: Key = "n/feed/authority";
 
 export interface FeedsOptions extends ReleasesOptions {
   readonly driver: Driver;
+  readonly store: Pick<Store, "ledger">;
 }
 
 /** What a feed is asked for. */
@@ -21,19 +23,27 @@ export interface FeedRequest {
   readonly self: string;
 }
 
-/** Feeds of what this registry has released, for Atom, RSS and JSON Feed. */
+/** Feeds of what happens in this registry, for Atom, RSS and JSON Feed. */
 export interface Feeds {
   /**
    * The newest hundred entries, and all of the last hour; of packages that the caller may read. At most a second old.
    * @throws E_PACKAGE_NOT_FOUND for the feed of a package that is not there, or not for the caller
    */
   read(request: FeedRequest, caller: Caller): Promise<FeedDocument>;
+  /** What became of the rules of the supply chain; the caller is an administrator. */
+  policy(request: Omit<FeedRequest, "filter">): Promise<FeedDocument>;
 }
 
 export function createFeeds(options: FeedsOptions): Feeds {
-  const { registry, driver } = options;
+  const { registry, driver, store } = options;
   const releases = createReleases(options);
   let authority: Promise<string> | undefined;
+
+  const hostOf = (base: string): Promise<string> => {
+    authority ??= settled(driver, new URL(base).hostname);
+    authority.catch(() => (authority = undefined));
+    return authority;
+  };
 
   return {
     async read({ filter, format, base, self }, caller) {
@@ -43,9 +53,7 @@ export function createFeeds(options: FeedsOptions): Feeds {
           "E_PACKAGE_NOT_FOUND",
           `there is no package ${only} in this registry`,
         );
-      authority ??= settled(driver, new URL(base).hostname);
-      authority.catch(() => (authority = undefined));
-      const host = await authority;
+      const host = await hostOf(base);
       const found = await releases(filter, caller);
       return writeFeed(
         {
@@ -56,6 +64,14 @@ export function createFeeds(options: FeedsOptions): Feeds {
         },
         format,
       );
+    },
+
+    async policy({ format, base, self }) {
+      const host = await hostOf(base);
+      const { policyEntries } = await import("./policy.ts");
+      const entries = await policyEntries(store, host, base);
+      const id = `tag:${host},2000:feed/policy`;
+      return writeFeed({ title: "Policy of the registry", id, self, home: base, entries }, format);
     },
   };
 }
@@ -100,7 +116,7 @@ function entryOf(release: Release, host: string, base: string): FeedEntry {
     link: `${base}${name.replace("/", "%2f")}/${encodeURIComponent(version)}`,
     time,
     html: htmlOf(release),
-    release,
+    ...{ by: release.by, event: kind, package: name, version, tags: release.tags },
   };
 }
 

@@ -61,5 +61,10 @@ export interface FeedEntry {
   readonly link: string;
   readonly time: number;
   readonly html: string;
-  readonly release: Release;
+  readonly by: string;
+  /** for programs: what happened, and to what */
+  readonly event: string;
+  readonly package?: string;
+  readonly version?: string;
+  readonly tags: readonly string[];
 }

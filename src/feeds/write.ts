@@ -19,12 +19,10 @@ const types: Readonly<Record<FeedFormat, string>> = {
 const writers = { atom: atomOf, rss: rssOf, json: jsonOf } as const;
 
 /** Fields for programs: categories with a scheme of our own. */
-const fields = ({
-  release: { kind, name, version },
-}: FeedEntry): readonly (readonly [string, string])[] => [
-  ["urn:citadel:event", kind],
-  ["urn:citadel:package", name],
-  ["urn:citadel:version", version],
+const fields = ({ event, package: name, version }: FeedEntry): (readonly [string, string])[] => [
+  ["urn:citadel:event", event],
+  ...(name === undefined ? [] : [["urn:citadel:package", name] as const]),
+  ...(version === undefined ? [] : [["urn:citadel:version", version] as const]),
 ];
 
 async function atomOf(content: FeedContent, modified: number): Promise<string> {
@@ -44,7 +42,7 @@ async function atomOf(content: FeedContent, modified: number): Promise<string> {
       updated: new Date(entry.time),
       published: new Date(entry.time),
       links: [{ rel: "alternate", href: entry.link }],
-      authors: [{ name: legal(entry.release.by) || "unknown" }],
+      authors: [{ name: legal(entry.by) || "unknown" }],
       categories: fields(entry).map(([scheme, term]) => ({ scheme, term: legal(term) })),
       content: { type: "html", value: legal(entry.html) },
     })),
@@ -66,7 +64,7 @@ async function rssOf(content: FeedContent, modified: number): Promise<string> {
       pubDate: new Date(entry.time),
       categories: fields(entry).map(([domain, name]) => ({ domain, name: legal(name) })),
       description: legal(entry.html),
-      dc: { creators: [legal(entry.release.by) || "unknown"] },
+      dc: { creators: [legal(entry.by) || "unknown"] },
     })),
   });
 }
@@ -84,13 +82,13 @@ function jsonOf(content: FeedContent): string {
         title: legal(entry.title),
         content_html: legal(entry.html),
         date_published: new Date(entry.time).toISOString(),
-        authors: [{ name: legal(entry.release.by) || "unknown" }],
-        tags: [entry.release.kind, ...entry.release.tags.map(legal)],
+        authors: [{ name: legal(entry.by) || "unknown" }],
+        tags: [entry.event, ...entry.tags.map(legal)],
         _citadel: {
           about: "urn:citadel",
-          event: entry.release.kind,
-          package: entry.release.name,
-          version: entry.release.version,
+          event: entry.event,
+          package: entry.package,
+          version: entry.version,
         },
       })),
     },

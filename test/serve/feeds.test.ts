@@ -272,3 +272,26 @@ test("H12: the feeds of a registry as a list, without scopes that one must not k
   expect(await list({ token })).toEqual([...all, "http://localhost:4873/-/feed/scope/hidden.atom"]);
   for (const url of all) expect((await here.ask(new URL(url).pathname)).status).toBe(200);
 });
+
+test("H12: the feed of the policy tells administrators what changed, and nobody else", async () => {
+  const policies = await here.citadel.policies();
+  await policies.apply(commandLine, {
+    type: "rule",
+    rule: { kind: "block", pattern: "evil", range: "1.x" },
+  });
+  await policies.apply(commandLine, {
+    ...{ type: "except", grant: { pattern: "evil", range: "1.2.3", reason: "looked <b>at</b>" } },
+  });
+  expect((await here.ask("/-/feed/policy.atom")).status).toBe(401);
+  expect((await here.ask("/-/feed/policy.atom", { token })).status).toBe(403);
+  await here.citadel.accounts.setAdmin("ann", true, { name: "local", via: "cli" });
+  for (const format of ["atom", "rss", "json"]) {
+    const { items } = await feed(`policy.${format}`, { token });
+    expect(items.map(({ title }) => title.slice(0, 24))).toEqual([
+      "policy: exception for ev",
+      'policy: rule {"kind":"bl',
+    ]);
+    expect(new Set(items.map(({ id }) => id)).size).toBe(2);
+    expect(items[0]?.html).toContain("looked &lt;b&gt;at&lt;/b&gt;");
+  }
+});

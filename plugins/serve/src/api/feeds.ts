@@ -1,7 +1,7 @@
 import { CitadelError } from "@citadel/core";
 import { feedList, type FeedFilter, type FeedFormat } from "@citadel/core/feeds";
 import { Hono } from "hono";
-import { callerOf } from "../context.ts";
+import { administrator, callerOf } from "../context.ts";
 import { notModified } from "../http/conditional.ts";
 import { httpDate } from "../http/headers.ts";
 import { param, type Env, type Handler } from "../npm/room.ts";
@@ -44,8 +44,10 @@ const getList: Handler = async (c) => {
   return c.body(await feedList(site.base, [...scopes].toSorted()), 200, headers);
 };
 
+/** Of all packages, or of the policy, for administrators. */
 const getReleases: Handler = (c) =>
   answer(c, (name) => {
+    if (name === "policy") return "policy";
     if (name !== "releases") throw nothing();
     return {};
   });
@@ -58,18 +60,20 @@ const getTag: Handler = (c) => answer(c, (name) => ({ tag: name }));
 
 async function answer(
   c: Parameters<Handler>[0],
-  filterOf: (name: string) => FeedFilter,
+  feedOf: (name: string) => FeedFilter | "policy",
 ): Promise<Response> {
   const { asked, shared, site } = c.env;
   const [, name, format] = /^(.+)\.(atom|rss|json)$/.exec(param(c, "file")) ?? [];
   if (name === undefined || format === undefined) throw nothing();
-  const filter = { ...filterOf(name), ...queryOf(c.req.query("tag"), c.req.query("prereleases")) };
-  const caller = await callerOf(shared, asked);
+  const feed = feedOf(name);
+  const caller = await (feed === "policy" ? administrator : callerOf)(shared, asked);
   const feeds = await shared.citadel.feeds();
   const { search } = new URL(c.req.url);
   const self = `${site.base.replace(/\/$/, "")}${c.env.path}${search}`;
-  const request = { filter, format: format as FeedFormat, base: site.base, self };
-  const { text, contentType, etag, modified } = await feeds.read(request, caller);
+  const request = { format: format as FeedFormat, base: site.base, self };
+  const { text, contentType, etag, modified } = await (feed === "policy"
+    ? feeds.policy(request)
+    : feeds.read({ ...request, filter: { ...feed, ...queryOf(c.req.query("tag"), c.req.query("prereleases")) } }, caller)); // prettier-ignore
   const open = caller.principal.kind === "anonymous";
   const headers = {
     etag: `"${etag}"`,
