@@ -31,7 +31,7 @@ export function useResource<T>(
       },
       (error: unknown) => {
         if (gone.signal.aborted) return;
-        const failure = isFailure(error) ? error : unexpected(error);
+        const failure = failureOf(error);
         now.value = { value: now.peek().value, failure, loading: false };
       },
     );
@@ -40,8 +40,34 @@ export function useResource<T>(
   return { now, reload: () => void again.value++ };
 }
 
+/** Something that is done once a button is pressed, and may be refused. */
+export interface Attempt {
+  readonly failure: Signal<Failure | undefined>;
+  readonly busy: Signal<boolean>;
+  go(): Promise<void>;
+}
+
+export function useAttempt(work: () => Promise<void>): Attempt {
+  const failure = useSignal<Failure | undefined>(undefined);
+  const busy = useSignal(false);
+  const go = async (): Promise<void> => {
+    busy.value = true;
+    try {
+      await work();
+    } catch (error) {
+      failure.value = failureOf(error);
+    } finally {
+      busy.value = false;
+    }
+  };
+  return { failure, busy, go };
+}
+
 /** A defect of the page itself is said as well as one of the server. */
-export const unexpected = (error: unknown): Failure => ({
-  message: error instanceof Error ? error.message : String(error),
-  ...{ code: "E_PAGE", status: 0, hint: ["load the page again"] },
-});
+export const failureOf = (error: unknown): Failure =>
+  isFailure(error)
+    ? error
+    : {
+        message: error instanceof Error ? error.message : String(error),
+        ...{ code: "E_PAGE", status: 0, hint: ["load the page again"] },
+      };

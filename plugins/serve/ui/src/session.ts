@@ -1,6 +1,6 @@
 import { computed, signal } from "@preact/signals";
-import { ask, isFailure, send, type Failure } from "./api.ts";
-import { unexpected } from "./resource.ts";
+import { ask, send, type Failure } from "./api.ts";
+import { failureOf } from "./resource.ts";
 
 /** Who uses the dashboard, and the registry that it is of. */
 export interface SessionItem {
@@ -25,7 +25,7 @@ export async function loadSession(): Promise<void> {
     session.value = await ask<SessionItem>("/session");
     sessionFailure.value = undefined;
   } catch (error) {
-    sessionFailure.value = isFailure(error) ? error : unexpected(error);
+    sessionFailure.value = failureOf(error);
   }
 }
 

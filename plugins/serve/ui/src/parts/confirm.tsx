@@ -1,7 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useSignal } from "@preact/signals";
-import { isFailure, type Failure } from "../api.ts";
-import { unexpected } from "../resource.ts";
+import { useAttempt } from "../resource.ts";
 import { Dialog } from "./dialog.tsx";
 import { Failed } from "./state.tsx";
 
@@ -20,19 +18,10 @@ export function Confirm({
   readonly onClose: () => void;
   readonly run: () => Promise<void>;
 }) {
-  const failure = useSignal<Failure | undefined>(undefined);
-  const busy = useSignal(false);
-  const go = async (): Promise<void> => {
-    busy.value = true;
-    try {
-      await run();
-      onClose();
-    } catch (error) {
-      failure.value = isFailure(error) ? error : unexpected(error);
-    } finally {
-      busy.value = false;
-    }
-  };
+  const { failure, busy, go } = useAttempt(async () => {
+    await run();
+    onClose();
+  });
   return (
     <Dialog title={title} onClose={onClose}>
       {children}

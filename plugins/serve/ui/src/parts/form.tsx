@@ -1,7 +1,5 @@
-import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { isFailure, type Failure } from "../api.ts";
-import { unexpected } from "../resource.ts";
+import { useAttempt } from "../resource.ts";
 import { Dialog } from "./dialog.tsx";
 import { Failed } from "./state.tsx";
 
@@ -20,24 +18,13 @@ export function FormDialog({
   readonly onClose: () => void;
   readonly send: () => Promise<void>;
 }) {
-  const failure = useSignal<Failure | undefined>(undefined);
-  const busy = useSignal(false);
-  const submit = async (): Promise<void> => {
-    busy.value = true;
-    try {
-      await send();
-    } catch (error) {
-      failure.value = isFailure(error) ? error : unexpected(error);
-    } finally {
-      busy.value = false;
-    }
-  };
+  const { failure, busy, go } = useAttempt(send);
   return (
     <Dialog title={title} onClose={onClose}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          void submit();
+          void go();
         }}
       >
         {children}

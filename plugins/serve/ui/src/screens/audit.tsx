@@ -1,13 +1,13 @@
 import { useSignal } from "@preact/signals";
 import type { LogPage } from "../../../src/dashboard/log.ts";
-import { ask, isFailure, type Failure } from "../api.ts";
+import { ask, type Failure } from "../api.ts";
 import { Time } from "../parts/badge.tsx";
 import { Field } from "../parts/field.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Page } from "../parts/page.tsx";
 import { Empty, Failed, Loaded } from "../parts/state.tsx";
 import { Table } from "../parts/table.tsx";
-import { unexpected, useResource } from "../resource.ts";
+import { failureOf, useResource } from "../resource.ts";
 import { base } from "../router.ts";
 
 /** ms of silence after which what was typed counts */
@@ -45,7 +45,7 @@ export default function AuditScreen() {
       const page = await ask<LogPage>(`/log?${query}`);
       more.value = [...more.value, page];
     } catch (error) {
-      failure.value = isFailure(error) ? error : unexpected(error);
+      failure.value = failureOf(error);
     }
   };
   const set = (part: keyof Filter) => (value: string) =>

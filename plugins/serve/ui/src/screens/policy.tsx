@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { ask, isFailure } from "../api.ts";
+import { ask } from "../api.ts";
 import { notify } from "../announce.ts";
 import { Badge, Time } from "../parts/badge.tsx";
 import { Confirm } from "../parts/confirm.tsx";
@@ -8,7 +8,7 @@ import { Page } from "../parts/page.tsx";
 import { Empty, Loaded } from "../parts/state.tsx";
 import { Table } from "../parts/table.tsx";
 import { count } from "../format.ts";
-import { useResource, type Loading } from "../resource.ts";
+import { failureOf, useResource, type Loading } from "../resource.ts";
 
 interface Request {
   readonly id: string;
@@ -84,7 +84,7 @@ function Rules({ now, of }: { readonly now: Policy; readonly of: Loading<Policy>
       notify(done);
       of.reload();
     } catch (error) {
-      notify(isFailure(error) ? error.message : String(error), "bad");
+      notify(failureOf(error).message, "bad");
     }
   };
   const open = now.requests.filter(({ state }) => state === "open");

@@ -1,10 +1,10 @@
 import { useSignal } from "@preact/signals";
 import { notify } from "../announce.ts";
-import { isFailure, type Failure } from "../api.ts";
+import { type Failure } from "../api.ts";
 import { Field } from "../parts/field.tsx";
 import { Page } from "../parts/page.tsx";
 import { sentence } from "../parts/state.tsx";
-import { unexpected } from "../resource.ts";
+import { failureOf } from "../resource.ts";
 import { go, query } from "../router.ts";
 import { session, signIn, type SignIn } from "../session.ts";
 
@@ -34,7 +34,7 @@ export default function SignInScreen() {
       notify(`Signed in as ${session.value?.user ?? ""}`);
       go(new URLSearchParams(query.value).get("to") ?? "/", { replace: true });
     } catch (error) {
-      failure.value = isFailure(error) ? error : unexpected(error);
+      failure.value = failureOf(error);
     } finally {
       busy.value = false;
     }

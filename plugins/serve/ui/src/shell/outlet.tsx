@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Page } from "../parts/page.tsx";
 import { Failed, NeedsSignIn, Wait } from "../parts/state.tsx";
-import { unexpected } from "../resource.ts";
+import { failureOf } from "../resource.ts";
 import { href, path } from "../router.ts";
 import { routeOf, type Route, type Screen } from "../screens.ts";
 import { isAdmin, loadSession, session, sessionFailure } from "../session.ts";
@@ -39,7 +39,7 @@ export function Outlet() {
   if (failed.value !== undefined)
     return (
       <Page title="This page did not load">
-        <Failed failure={unexpected(failed.value)} again={() => location.reload()} />
+        <Failed failure={failureOf(failed.value)} again={() => location.reload()} />
       </Page>
     );
   if (!session.value || !shown.value) return <Wait />;

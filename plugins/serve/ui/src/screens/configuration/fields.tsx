@@ -1,9 +1,8 @@
 import { useSignal } from "@preact/signals";
 import { byteFields, terminalModes, type ByteField } from "@citadel/core/fields";
-import { isFailure } from "../../api.ts";
 import { notify } from "../../announce.ts";
 import { Field, Switch } from "../../parts/field.tsx";
-import { unexpected } from "../../resource.ts";
+import { failureOf } from "../../resource.ts";
 import { session } from "../../session.ts";
 import { decode, meaning } from "./bytes.ts";
 import { pending, setRegistry, write } from "./state.ts";
@@ -122,7 +121,7 @@ function Registry({ hash }: { readonly hash: string }) {
       error.value = undefined;
       notify("The hash is that of this address");
     } catch (thrown) {
-      error.value = (isFailure(thrown) ? thrown : unexpected(thrown)).message;
+      error.value = failureOf(thrown).message;
     }
   };
   return (

@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { announce } from "../../announce.ts";
-import { ask, isFailure, type Failure } from "../../api.ts";
-import { unexpected } from "../../resource.ts";
+import { ask, type Failure } from "../../api.ts";
+import { failureOf } from "../../resource.ts";
 import { addressOf, bytes, valuesOf } from "./bytes.ts";
 
 /** What `/_dashboard/api/config` answers with. */
@@ -60,7 +60,7 @@ export async function load(): Promise<void> {
   try {
     accept(await ask<ConfigItem>("/config"), false);
   } catch (error) {
-    failure.value = isFailure(error) ? error : unexpected(error);
+    failure.value = failureOf(error);
   }
 }
 
@@ -78,7 +78,7 @@ export async function write(edit: Edit, undoing = false): Promise<void> {
   } catch (error) {
     await load();
     const now = valuesOf(config.value?.hex ?? "")[offset] ?? from;
-    const why = isFailure(error) ? error : unexpected(error);
+    const why = failureOf(error);
     refused.value = { offset, from: now, to, failure: why };
   } finally {
     pending.value = pending.value.filter((each) => each !== edit);

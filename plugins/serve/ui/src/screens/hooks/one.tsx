@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { ask, isFailure } from "../../api.ts";
+import { ask } from "../../api.ts";
 import { notify } from "../../announce.ts";
 import { Badge, Time } from "../../parts/badge.tsx";
 import { Confirm } from "../../parts/confirm.tsx";
@@ -7,7 +7,7 @@ import { Page } from "../../parts/page.tsx";
 import { Empty, Loaded } from "../../parts/state.tsx";
 import { Table } from "../../parts/table.tsx";
 import { count } from "../../format.ts";
-import { useResource } from "../../resource.ts";
+import { failureOf, useResource } from "../../resource.ts";
 import { go, href } from "../../router.ts";
 import { hears, hookPath, type Hook } from "./hook.ts";
 import { Status } from "./status.tsx";
@@ -42,7 +42,7 @@ export function OneHook({ id }: { readonly id: string }) {
     try {
       await what();
     } catch (error) {
-      notify(isFailure(error) ? error.message : String(error), "bad");
+      notify(failureOf(error).message, "bad");
     } finally {
       busy.value = false;
       hook.reload();

@@ -1,4 +1,5 @@
-import { ask, isFailure } from "../../api.ts";
+import { ask } from "../../api.ts";
+import { failureOf } from "../../resource.ts";
 import { notify } from "../../announce.ts";
 import { Badge, Time, type Tone } from "../../parts/badge.tsx";
 import type { IconName } from "../../parts/icon.tsx";
@@ -40,7 +41,7 @@ export function Alerts({
       notify(done);
       changed();
     } catch (error) {
-      notify(isFailure(error) ? error.message : String(error), "bad");
+      notify(failureOf(error).message, "bad");
     }
   };
   const silences = "/_api/performance/alerts/silences";

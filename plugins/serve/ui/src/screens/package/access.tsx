@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { Overview } from "../../../../src/dashboard/packages/overview.ts";
-import { ask, isFailure } from "../../api.ts";
+import { ask } from "../../api.ts";
+import { failureOf } from "../../resource.ts";
 import { notify } from "../../announce.ts";
 import { Confirm } from "../../parts/confirm.tsx";
 import { Field } from "../../parts/field.tsx";
@@ -30,7 +31,7 @@ export function Access({
       await ask(`${path}/access`, { method: "POST", body: { access } });
       notify(`${name} is now: ${access}`);
     } catch (error) {
-      notify(isFailure(error) ? error.message : String(error), "bad");
+      notify(failureOf(error).message, "bad");
     }
     changed();
   };

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { ask, isFailure } from "../../api.ts";
+import { ask } from "../../api.ts";
 import { notify } from "../../announce.ts";
 import { Confirm } from "../../parts/confirm.tsx";
 import { Field } from "../../parts/field.tsx";
@@ -7,7 +7,7 @@ import { FormDialog } from "../../parts/form.tsx";
 import { Page } from "../../parts/page.tsx";
 import { Loaded } from "../../parts/state.tsx";
 import { Table } from "../../parts/table.tsx";
-import { useResource } from "../../resource.ts";
+import { failureOf, useResource } from "../../resource.ts";
 import { href } from "../../router.ts";
 import { Teams } from "./teams.tsx";
 
@@ -28,7 +28,7 @@ export function Org({ name }: { readonly name: string }) {
       await ask(path, { method: "PUT", body: { user: to, role: as } });
       notify(`${to} is now: ${as}`);
     } catch (error) {
-      notify(isFailure(error) ? error.message : String(error), "bad");
+      notify(failureOf(error).message, "bad");
     }
     members.reload();
   };

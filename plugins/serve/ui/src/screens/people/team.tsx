@@ -1,11 +1,11 @@
 import { useSignal } from "@preact/signals";
-import { ask, isFailure } from "../../api.ts";
+import { ask } from "../../api.ts";
 import { notify } from "../../announce.ts";
 import { Field } from "../../parts/field.tsx";
 import { FormDialog } from "../../parts/form.tsx";
 import { Icon } from "../../parts/icon.tsx";
 import { Loaded } from "../../parts/state.tsx";
-import { useResource } from "../../resource.ts";
+import { failureOf, useResource } from "../../resource.ts";
 import { href } from "../../router.ts";
 
 export interface TeamItem {
@@ -44,7 +44,7 @@ export function Team({
       await ask(`${path}/${kind}`, { method: "DELETE", body: { [kind]: one } });
       notify(`${one} is taken from ${name}`);
     } catch (error) {
-      notify(isFailure(error) ? error.message : String(error), "bad");
+      notify(failureOf(error).message, "bad");
     }
     (kind === "user" ? users : packages).reload();
   };
