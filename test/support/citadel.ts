@@ -123,7 +123,8 @@ async function firstLine(
   for await (const line of lines) {
     const url = /"url":"([^"]+?)\/?"/.exec(line)?.[1];
     if (url === undefined) {
-      // an error has several lines
+      // an error has several lines, and what said it has to end
+      child.kill();
       const rest = await Array.fromAsync(lines);
       throw new Error(`${command} does not start: ${[line, ...rest].join("\n")}\n${log()}`);
     }

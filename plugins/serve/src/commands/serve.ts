@@ -64,9 +64,7 @@ export default class Serve extends CitadelCommand {
     this.#serving = serving;
     const { url, registry } = serving;
     if (serving.primary) {
-      const { createLink } = await import("../dashboard/session.ts");
-      const { store } = await this.citadel();
-      const dashboard = `${url}_dashboard/#link=${await createLink(store)}`;
+      const dashboard = await this.#dashboardOf(url);
       this.#say(serving, dashboard);
       void this.#checkKey();
       await this.#checkProxy();
@@ -97,7 +95,21 @@ export default class Serve extends CitadelCommand {
     for (const note of this.#notes) this.note(note);
   }
 
-  /** @param dashboard with a code that signs in once; only who sees this output has it */
+  /** With a code that signs in once; without one when the store is away for now, which is no reason not to serve. */
+  async #dashboardOf(url: string): Promise<string> {
+    const { createLink } = await import("../dashboard/session.ts");
+    const { store } = await this.citadel();
+    try {
+      return `${url}_dashboard/#link=${await createLink(store)}`;
+    } catch (error) {
+      (await import("@citadel/core")).logger("serve")("there is no link to sign in with", {
+        error,
+      });
+      return `${url}_dashboard/`;
+    }
+  }
+
+  /** @param dashboard only who sees this output has its code */
   #say({ url, registry }: Serving, dashboard: string): void {
     if (this.terminal.json)
       return this.emit({
@@ -110,7 +122,8 @@ export default class Serve extends CitadelCommand {
     this.out(`  npm        npm set registry ${registry}`);
     this.out(`  one scope  npm set @acme:registry ${registry}`);
     this.out(`  account    npm adduser --registry ${registry}`);
-    this.out(`  dashboard  ${dashboard}  (works once, for a minute)`);
+    const once = dashboard.includes("#") ? "  (works once, for a minute)" : "";
+    this.out(`  dashboard  ${dashboard}${once}`);
     this.out("");
     this.note("Ctrl-C stops it; how to set up pnpm, yarn, bun and deno: docs/clients.md");
   }
