@@ -422,7 +422,9 @@ test("B6: who is not signed in is asked to, and comes back to where they were", 
   await page.context().close();
 });
 
-test("B6: where every write needs a code, the dashboard asks for one", async ({ skip }) => {
+test("B6, attack 33: where every write needs a code, the dashboard asks for one; scripts see no credential", async ({
+  skip,
+}) => {
   if (!browser) return skip("no chromium here");
   const password = "correct horse 2";
   // there may be an administrator, and then nobody makes an account alone
@@ -449,6 +451,13 @@ test("B6: where every write needs a code, the dashboard asks for one", async ({ 
   await dialog.getByRole("button", { name: "Go on" }).click();
   await page.locator("[role=switch][aria-checked=false]", { hasText: "LOGGING" }).waitFor();
   expect((await readFile(lock()))[8]).toBe(0x62);
+  const [cookie, ...others] = await page.context().cookies();
+  expect([cookie?.httpOnly, others]).toEqual([true, []]);
+  const seen = await page.evaluate(
+    "document.cookie + JSON.stringify([{ ...localStorage }, { ...sessionStorage }, location.href])",
+  );
+  for (const secret of [cookie?.value ?? "", password, ...codes])
+    expect(seen).not.toContain(secret);
   await page.context().close();
 });
 

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { readFile, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, symlink, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
 import { startServer } from "@citadel/plugin-serve";
 import { describe, expect, test } from "vitest";
 
-import { citadel, serve } from "../support/citadel.ts";
+import { citadel, root, serve } from "../support/citadel.ts";
 import { clientTools } from "../support/clients.ts";
 import { request } from "../support/http.ts";
 import { pack, publish, publishDocument, put, sha512, signIn } from "../support/packages.ts";
@@ -392,4 +392,29 @@ test("B2 the same on Bun: publish, install path, threats, stop", async () => {
   server.child.kill("SIGTERM");
   await server.ended;
   expect(server.child.exitCode).toBe(0);
+});
+
+test("B1, B6: a store that cannot keep the dashboard's link for a moment is no reason not to serve", async () => {
+  const home = await tempFolder("no-link");
+  const at = join(home.path, "away");
+  await citadel(home.path, ["driver:new", "away", "-o", at]);
+  await mkdir(join(at, "node_modules/@citadel"), { recursive: true });
+  await symlink(join(root, "src"), join(at, "node_modules/@citadel/core"));
+  const file = join(at, "src/index.js");
+  const source = await readFile(file, "utf8");
+  const away =
+    "async put(key, content, options = {}) {\n      if (key.startsWith('t/links/')) throw new StoreError('UNAVAILABLE', 'away', { key });";
+  const without = source.replace("async put(key, content, options = {}) {", away);
+  expect(without).not.toBe(source);
+  await writeFile(file, without);
+  await citadel(home.path, ["plugins:link", "--no-install", at]);
+  const env = { CITADEL_STORE: `away:${home.path}/away.log` };
+  const server = await serve({ home: home.path, env });
+  try {
+    expect(server.dashboard).toBe(`${server.url}/_dashboard/`);
+    expect((await request(server.dashboard)).status).toBe(200);
+  } finally {
+    await server.stop();
+    await home.remove();
+  }
 });
