@@ -1,2 +1,3 @@
-export { runLine, type ConsoleContext } from "./run.ts";
+export type { ConsoleContext } from "./context.ts";
+export { runLine } from "./run.ts";
 export { complete } from "./words.ts";

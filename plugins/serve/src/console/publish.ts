@@ -6,7 +6,7 @@ import { openGuard } from "@citadel/core/guard";
 import { publishPackages, type PublishedItem } from "@citadel/core/pack";
 import { actorOf } from "@citadel/core/registry";
 import { wantsCode } from "../auth/package-code.ts";
-import type { ConsoleContext } from "./run.ts";
+import type { ConsoleContext } from "./context.ts";
 
 /**
  * Packs the folder of a package and publishes it, with the checks of a publish over HTTP.

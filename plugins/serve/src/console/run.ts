@@ -4,28 +4,10 @@ import { setFeature, setField } from "@citadel/core/live";
 import { actorOf } from "@citadel/core/registry";
 import { clean, coloured, palette, type Palette } from "@citadel/core/terminal";
 import { needsCode } from "../auth/second-factor.ts";
-import type { Figures } from "../limit/figures.ts";
-import type { Monitor } from "../monitor/monitor.ts";
+import type { ConsoleContext } from "./context.ts";
 import { publishFolder } from "./publish.ts";
 import { status } from "./status.ts";
 import { isVerb, longestLine, splitLine, usageOf, words, type Verb } from "./words.ts";
-
-/** Where a line comes from and where its output goes. */
-export interface ConsoleContext {
-  readonly citadel: Citadel;
-  /** who typed it; an administrator */
-  readonly who: Caller;
-  /** Takes whole lines with their ends, coloured, and nothing else that steers a terminal. */
-  write(text: string): void;
-  /** what the server knows of itself, where one runs here */
-  readonly server?: { readonly monitor: Monitor; readonly figures: Figures };
-  /** absolute folders below which `publish` finds packages @default everywhere */
-  readonly folders?: readonly string[];
-  /** what `publish` starts from @default the first of `folders` */
-  readonly cwd?: string;
-  readonly colour?: boolean;
-  readonly signal?: AbortSignal;
-}
 
 interface Line extends ConsoleContext {
   readonly args: readonly string[];

@@ -1,6 +1,6 @@
 import { formatSize } from "@citadel/core";
 import { allUsers } from "@citadel/core/access";
-import type { ConsoleContext } from "./run.ts";
+import type { ConsoleContext } from "./context.ts";
 
 /** How the registry is, a name and a value a line. */
 export async function status({

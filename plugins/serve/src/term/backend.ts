@@ -14,6 +14,9 @@ const topics: readonly Topic[] = [
 /** ms that a server of this machine has to answer */
 const patience = 2000;
 
+/** Why somebody left the terminal: they wanted to, or the bytes want another mode. */
+export type Left = "exit" | "mode";
+
 /** The registry behind a terminal: a server that runs over this store, else the store itself. */
 export interface Backend {
   model(): Model;

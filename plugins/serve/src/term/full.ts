@@ -1,10 +1,9 @@
 import { emitKeypressEvents } from "node:readline";
 import { cut, type Terminal } from "@citadel/core/terminal";
-import type { Backend } from "./backend.ts";
+import type { Backend, Left } from "./backend.ts";
 import { draw } from "./draw.ts";
 import { newEditor, press, type Key } from "./editor.ts";
 import { foldersBelow } from "./folders.ts";
-import type { Left } from "./modes.ts";
 import { openScreen } from "./screen.ts";
 
 const prompt = "> ";

@@ -1,8 +1,7 @@
 import { createInterface } from "node:readline";
 import { complete } from "../console/words.ts";
-import type { Backend } from "./backend.ts";
+import type { Backend, Left } from "./backend.ts";
 import { foldersBelow } from "./folders.ts";
-import type { Left } from "./modes.ts";
 
 const prompt = "citadel> ";
 

@@ -5,9 +5,6 @@ import type { Terminal } from "@citadel/core/terminal";
 import { openBackend } from "./backend.ts";
 import { readHistory, writeHistory } from "./history.ts";
 
-/** Why somebody left: they wanted to, or the bytes want another mode. */
-export type Left = "exit" | "mode";
-
 export interface TermOptions {
   readonly settings: Settings;
   readonly dirs: Dirs;

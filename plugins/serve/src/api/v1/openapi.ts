@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { Operation } from "./routes.ts";
+import type { Operation } from "./operation.ts";
 import { failure } from "./schemas.ts";
 
 type Json = Readonly<Record<string, unknown>>;

@@ -2,7 +2,7 @@ import { html, type Html } from "../../auth/html.ts";
 import { page } from "../../auth/pages/page.ts";
 import type { Site } from "../../http/guard.ts";
 import { openApi } from "./openapi.ts";
-import type { Operation } from "./routes.ts";
+import type { Operation } from "./operation.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -1,11 +1,11 @@
 import { Hono } from "hono";
-import type * as z from "zod";
 import type { Shared } from "../../context.ts";
 import { getPath } from "../../npm/routes.ts";
-import type { Env, Handler } from "../../npm/room.ts";
+import type { Env } from "../../npm/room.ts";
 import { postLogin, postRegister } from "../auth.ts";
 import { createCors } from "./cors.ts";
 import { openApi } from "./openapi.ts";
+import type { Operation } from "./operation.ts";
 import { getHealth, getSearch, getStats } from "./overview.ts";
 import {
   deleteVersion,
@@ -18,25 +18,6 @@ import {
 } from "./packages.ts";
 import { docs } from "./page.ts";
 import * as schemas from "./schemas.ts";
-
-/** One operation: what it does, and what the description of the API says of it. */
-export interface Operation {
-  readonly id: string;
-  readonly method: "get" | "post" | "delete";
-  /** below `/api/v1`, with `{name}` for what varies */
-  readonly path: string;
-  readonly summary: string;
-  readonly tag: "packages" | "registry" | "accounts";
-  readonly handler: Handler;
-  readonly query?: z.ZodObject;
-  readonly body?: z.ZodType;
-  /** status of success, and its body; none: bytes, or nothing with 204 */
-  readonly answer: readonly [status: 200 | 201 | 204, schema?: z.ZodType];
-  /** statuses of the errors that it may answer with besides 400, 429 and 500 */
-  readonly errors: readonly number[];
-  /** needs a credential whatever the package */
-  readonly signedIn?: true;
-}
 
 const operations = (shared: Shared): readonly Operation[] => [
   {
