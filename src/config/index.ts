@@ -25,5 +25,12 @@ export { pluginSettings, type PluginSetting } from "./plugins.ts";
 export { holdsReference, type Secret } from "./reference.ts";
 export type { Dirs, Settings } from "./settings.ts";
 export { settingKeys, table as settingsTable, variablesOf, type SettingKey } from "./table.ts";
-export { formatDuration, formatSize, parseDuration, parseMoment, parseSize } from "./units.ts";
+export {
+  formatDuration,
+  formatSize,
+  moment,
+  parseDuration,
+  parseMoment,
+  parseSize,
+} from "./units.ts";
 export { choice, duration, integer, list, publicUrl, size, storeUrl, text, type ValueType } from "./values.ts"; // prettier-ignore

@@ -1,3 +1,5 @@
+import { CitadelError } from "../errors.ts";
+
 const sizes: Readonly<Record<string, number>> = {
   b: 1,
   kb: 1e3,
@@ -29,6 +31,15 @@ export function parseMoment(text: string, now: number): number | undefined {
   const ago = parseDuration(text);
   const time = ago === undefined ? Date.parse(text) : now - ago;
   return Number.isNaN(time) ? undefined : time;
+}
+
+/** The same of what was given for a flag. @throws E_USAGE */
+export function moment(given: string, flag: string): number {
+  const time = parseMoment(given, Date.now());
+  if (time !== undefined) return time;
+  throw new CitadelError("E_USAGE", `${flag} is neither a duration such as 7d nor a date`, {
+    hint: [`write it as ${flag} 7d or ${flag} 2026-03-01`],
+  });
 }
 
 /** Bytes for people: `128 MB`. */

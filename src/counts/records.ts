@@ -32,8 +32,12 @@ export interface Records {
     options: {
       /** ms since 1970 */
       readonly since: number;
+      /** not this one and what is newer */
+      readonly before?: number | undefined;
       readonly version?: string | undefined;
       readonly limit: number;
+      /** of the newest, how many are passed over @default 0 */
+      readonly offset?: number;
     },
   ): Promise<{ readonly items: readonly DownloadRecord[]; readonly dropped: number }>;
   /** Writes what is not written yet. */
@@ -85,18 +89,19 @@ export async function openRecords({ driver, keys, days: kept }: RecordsOptions):
       today.rows.push([name, version, Date.now(), client, agent.slice(0, longestAgent)]);
     },
 
-    async read(wanted, { since, version: only, limit }) {
+    async read(wanted, { since, before = Infinity, version: only, limit, offset = 0 }) {
+      const most = offset + limit;
       let items: DownloadRecord[] = [];
       let dropped = 0;
       for await (const { counts } of days.read({ start: dayOf(since) })) {
         dropped += counts.dropped;
         for (const [name, version, at, client, agent] of counts.rows)
-          if (name === wanted && at >= since && (only ?? version) === version)
+          if (name === wanted && at >= since && at < before && (only ?? version) === version)
             items.push({ at, version, client, agent });
         // of many no more than the newest are held
-        if (items.length > 4 * limit) items = newest(items, limit);
+        if (items.length > 4 * most) items = newest(items, most);
       }
-      return { items: newest(items, limit), dropped };
+      return { items: newest(items, most).slice(offset), dropped };
     },
 
     close: days.close,

@@ -217,3 +217,46 @@ test("B6: no page of a package shuts anybody out, in both themes and at two widt
   await page.locator(".code", { hasText: "strange" }).waitFor();
   await page.context().close();
 }, 90_000);
+
+test("F4: an owner turns the pages of single downloads by keyboard; nobody else sees them", async ({
+  skip,
+}) => {
+  if (!browser) return skip("no chromium here");
+  for (let n = 0; n < 60; n++) {
+    const headers = { "user-agent": `fetcher/${n}` };
+    await request(`${server.url}/@acme%2ftoolbox/-/toolbox-1.1.0.tgz`, { headers });
+  }
+  const page = await open(`/sign-in?to=${at}/downloads`);
+  await page.getByLabel("User name").fill("ann");
+  await page.getByLabel("Password").fill("correct horse 1");
+  await page.keyboard.press("Enter");
+  const table = page.getByRole("region", { name: "Single downloads", exact: true });
+  await table.getByRole("cell", { name: "fetcher/59" }).waitFor();
+  expect(await table.getByRole("row").count()).toBe(51);
+  expect(await table.locator("code").first().innerText()).toMatch(/^[\w-]{8}$/);
+  const pages = page.getByRole("navigation", { name: "Pages of downloads" });
+  const press = async (name: string, key = "Enter") => {
+    await pages.getByRole("button", { name }).focus();
+    await page.keyboard.press(key);
+  };
+  await press("Older");
+  await table.getByRole("cell", { name: "fetcher/9" }).waitFor();
+  expect(await pages.getByRole("status").innerText()).toMatch(/^51 to 6\d, newest first$/);
+  expect(await pages.getByRole("button", { name: "Older" }).isDisabled()).toBe(true);
+  expect(await violations(page)).toEqual([]);
+  await press("Newer", "Space");
+  await table.getByRole("cell", { name: "fetcher/59" }).waitFor();
+  const only = page.getByRole("region", { name: "Single downloads" }).getByLabel("Version");
+  await only.focus();
+  await page.keyboard.type("2.0.0");
+  await table.getByRole("cell", { name: "fetcher/" }).first().waitFor({ state: "detached" });
+  expect(await table.getByRole("rowheader", { name: "2.0.0" }).count()).toBeGreaterThan(0);
+  await page.context().close();
+
+  const stranger = await open(`${at}/downloads`);
+  await stranger.getByRole("heading", { name: "By version" }).waitFor();
+  expect(await stranger.getByText("Single downloads").count()).toBe(0);
+  const path = `/_dashboard/api/packages/@acme%2ftoolbox/downloads/single`;
+  expect((await request(`${server.url}${path}`)).status).toBe(401);
+  await stranger.context().close();
+});

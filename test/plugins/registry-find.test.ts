@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { citadel, serve, type Server } from "../support/citadel.ts";
 import { request } from "../support/http.ts";
+import { signIn } from "../support/packages.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 
 let home: Temp;
@@ -94,6 +95,39 @@ test("E6: stats count packages and what was fetched; --watch goes on until it is
   lines.push(...(await watching).stdout.trim().split("\n"));
   expect(lines.length).toBeGreaterThan(1);
   for (const line of lines) expect(JSON.parse(line)).toMatchObject({ packages: 3 });
+});
+
+test("F4: single downloads, here and for an owner there, newest first and in pages", async () => {
+  const agents = ["one/1", "two/2", "three/3"];
+  for (const agent of agents)
+    await request(`${server.url}/@acme/badge/-/badge-1.0.0.tgz`, {
+      headers: { "user-agent": agent },
+    });
+  const token = await signIn(server.url, "olga");
+  expect((await citadel(home.path, ["registry:user:admin", "olga"])).code).toBe(0);
+  await writeFile(join(away.path, "token"), token);
+  const asOlga = [...there(), "--token-file", join(away.path, "token")];
+  const remote = await ask("downloads", "@acme/badge", ...asOlga);
+  const agentsOf = ({ json }: { json: { items: { agent: string }[] } }) => json.items.map(({ agent }) => agent); // prettier-ignore
+  expect(agentsOf(remote)).toEqual(agents.toReversed());
+  expect(remote.json.items[0]).toEqual({
+    ...{ at: expect.stringMatching(/Z$/), version: "1.0.0", agent: "three/3" },
+    client: expect.stringMatching(/^[\w-]{22}$/),
+  });
+  const denied = await ask("downloads", "@acme/badge", ...there());
+  expect(denied.json.error.message).toMatch(/401/);
+  await server.stop(); // writes them
+  expect((await ask("downloads", "@acme/badge")).json).toEqual(remote.json);
+  const second = await ask("downloads", "@acme/badge", "--limit", "1", "--from", "1");
+  expect(agentsOf(second)).toEqual(["two/2"]);
+  expect((await ask("downloads", "@acme/badge", "--version", "2.0.0")).json.items).toEqual([]);
+  const piped = await citadel(home.path, ["registry:downloads", "@acme/badge", "--since", "1h"]);
+  expect(piped.stdout).toMatch(/^\S+Z\t1\.0\.0\t[\w-]{22}\tthree\/3$/m);
+  const missing = await ask("downloads", "@acme/none");
+  expect(missing).toMatchObject({ code: 4, json: { error: { code: "E_PACKAGE_NOT_FOUND" } } });
+  const never = await ask("downloads", "@acme/badge", "--since", "soon");
+  expect(never).toMatchObject({ code: 2, json: { error: { code: "E_USAGE" } } });
+  server = await serve({ home: home.path });
 });
 
 test("E6: what is no registry is said to be none", async () => {

@@ -153,6 +153,8 @@ describe("F4 single downloads", () => {
     const listed = async (query: string) => (await here.ask(`${path}${query}`, { token: root })).json(); // prettier-ignore
     expect((await listed("?version=1.0.0")).items).toHaveLength(1);
     expect((await listed("?limit=2")).items).toHaveLength(2);
+    expect((await listed("?limit=2&offset=1")).items).toEqual(items.slice(1));
+    expect((await listed(`?before=${items[0].at}`)).items).not.toContainEqual(items[0]);
     expect((await listed(`?since=${new Date(Date.now() + 60_000).toISOString()}`)).items).toEqual([]); // prettier-ignore
     expect((await here.ask(`${path}?limit=1001`, { token: root })).status).toBe(400);
     expect((await here.ask(path)).status).toBe(401);

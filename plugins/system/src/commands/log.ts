@@ -1,4 +1,4 @@
-import { CitadelError, parseMoment } from "@citadel/core";
+import { CitadelError, moment } from "@citadel/core";
 import { CitadelCommand } from "@citadel/core/command";
 import {
   cursorOf,
@@ -201,12 +201,3 @@ export default class Log extends CitadelCommand {
 
 /** Names that are hashes are as long as a line. */
 const shorten = (name: string): string => (/^[\w-]{40,}$/.test(name) ? name.slice(0, 12) : name);
-
-/** @throws E_USAGE */
-function moment(given: string, flag: string): number {
-  const time = parseMoment(given, Date.now());
-  if (time !== undefined) return time;
-  throw new CitadelError("E_USAGE", `${flag} is neither a duration such as 7d nor a date`, {
-    hint: [`write it as ${flag} 7d or ${flag} 2026-03-01`],
-  });
-}

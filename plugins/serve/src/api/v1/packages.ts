@@ -110,7 +110,7 @@ export const getDownloads: Handler = async (c) => {
   const { asked, shared } = c.env;
   const { citadel } = shared;
   const name = param(c, "name");
-  const { limit, version, since } = check(downloadsQuery, c.req.query());
+  const { since, before, ...page } = check(downloadsQuery, c.req.query());
   await citadel.registry.permit(name, "admin", await signedIn(shared, asked));
   if (!citadel.settings.downloads.records)
     throw new CitadelError("E_NOT_FOUND", "single downloads are not recorded here", {
@@ -118,7 +118,10 @@ export const getDownloads: Handler = async (c) => {
     });
   const records = await citadel.records();
   const from = since === undefined ? Date.now() - usual : Date.parse(since);
-  const { items, dropped } = await records.read(name, { since: from, version, limit });
+  const { items, dropped } = await records.read(name, {
+    ...{ ...page, since: from },
+    before: before === undefined ? undefined : Date.parse(before),
+  });
   return c.json({
     items: items.map(({ at, ...rest }) => ({ at: new Date(at).toISOString(), ...rest })),
     dropped,

@@ -146,7 +146,9 @@ export const failure = z
 export const downloadsQuery = z.object({
   version: text.max(256).optional(),
   since: z.iso.datetime().optional().meta({ description: "the last 7 days when it is missing" }),
+  before: z.iso.datetime().optional().meta({ description: "neither what was then nor what is newer" }), // prettier-ignore
   limit: z.coerce.number().int().min(1).max(1000).default(100),
+  offset: z.coerce.number().int().min(0).max(10_000).default(0),
 });
 export const downloadList = z.object({
   items: z.array(

@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { getDownloads } from "../../api/v1/packages.ts";
 import type { Shared } from "../../context.ts";
 import type { Env } from "../../npm/room.ts";
 import { getPath } from "../../npm/routes.ts";
@@ -21,6 +22,7 @@ export function packageRoutes({ citadel }: Shared): Hono<Env> {
     .get("/_dashboard/api/packages/:name/matching", getMatching)
     .get("/_dashboard/api/packages/:name/dependents", getDependents)
     .get("/_dashboard/api/packages/:name/downloads", createDownloads(kept))
+    .get("/_dashboard/api/packages/:name/downloads/single", getDownloads)
     .get("/_dashboard/api/packages/:name/at/:spec", getVersion)
     .get("/_dashboard/api/packages/:name/at/:spec/readme", createReadme(shelf, kept))
     .get("/_dashboard/api/packages/:name/at/:spec/dependencies", getDependencies)

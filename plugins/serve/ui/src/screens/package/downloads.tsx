@@ -1,15 +1,19 @@
 import type { DownloadCounts } from "../../../../src/dashboard/packages/downloads.ts";
+import type { Overview } from "../../../../src/dashboard/packages/overview.ts";
 import { ask } from "../../api.ts";
 import { count, plural } from "../../format.ts";
 import { Figure } from "../../parts/figure.tsx";
 import { Empty, Loaded } from "../../parts/state.tsx";
 import { Table } from "../../parts/table.tsx";
 import { useResource } from "../../resource.ts";
+import { ownsIt } from "./access.tsx";
 import { Chart } from "./chart.tsx";
 import { addressOf, apiOf } from "./place.ts";
+import { SingleDownloads } from "./single.tsx";
 
 /** How often the package was fetched from here. */
-export function Downloads({ name }: { readonly name: string }) {
+export function Downloads({ overview }: { readonly overview: Overview }) {
+  const { name, versions } = overview;
   const counts = useResource(
     (signal) => ask<DownloadCounts>(apiOf(name, "/downloads"), { signal }),
     [name],
@@ -22,7 +26,12 @@ export function Downloads({ name }: { readonly name: string }) {
             <p>Tarballs that this registry handed out are counted, by day.</p>
           </Empty>
         ) : (
-          <Counted name={name} counts={found} />
+          <>
+            <Counted name={name} counts={found} />
+            {ownsIt(overview) && (
+              <SingleDownloads name={name} versions={versions.map(({ version }) => version)} />
+            )}
+          </>
         )
       }
     </Loaded>

@@ -119,7 +119,7 @@ function Package({ overview, details, place, changed }: Props) {
         ) : (
           <Empty icon="key" title="Only its owners and administrators see this" />
         ))}
-      {place.tab === "downloads" && <Downloads name={name} />}
+      {place.tab === "downloads" && <Downloads overview={overview} />}
       {place.tab === "diff" && <Diff overview={overview} from={place.from} to={place.to} />}
       {ofVersion.has(place.tab) && (
         <Loaded of={details} what="Loading the version">
