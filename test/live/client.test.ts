@@ -58,16 +58,20 @@ test("C5: a client comes back, takes the snapshot for the truth and sends no wri
   await until(async () => news.includes("config_byte"));
 });
 
-test("C5: a client whose session has ended does not come back", async () => {
+test.each([
+  ["whose session has ended", closeCodes.sessionExpired],
+  ["who lost a right", closeCodes.rightLost],
+])("C5: a client %s does not come back", async (_, code) => {
   await using here = await line();
   const { client, relay, place } = here;
   await until(async () => client.state() === "open");
   const { accounts } = place.citadel;
   const [info] = (await accounts.tokens("root")).items;
-  await accounts.revokeKey("root", info?.key ?? "", operator);
+  if (code === closeCodes.rightLost) await accounts.setAdmin("root", false, operator);
+  else await accounts.revokeKey("root", info?.key ?? "", operator);
   await expect(client.request({ ...write, expect: 24, value: 25 })).rejects.toThrow(LiveError);
   await until(async () => client.state() === "ended");
-  expect(here.states.at(-1)).toBe(`ended ${closeCodes.sessionExpired}`);
+  expect(here.states.at(-1)).toBe(`ended ${code}`);
   const { connections } = relay.counts;
   client.retry();
   await expect(client.request({ ...write, expect: 24, value: 25 })).rejects.toThrow(LiveError);

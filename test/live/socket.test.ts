@@ -498,15 +498,6 @@ test("C5: a reader that is too slow loses samples, then its socket; others are u
   await quick.close();
 });
 
-test("C5: a server that stops says so, and lets nobody in any more", async () => {
-  const place = await livePlace();
-  const socket = await dial(place.url, { token: place.root });
-  await place[Symbol.asyncDispose]();
-  expect(await socket.closed).toEqual({
-    ...{ code: closeCodes.restart, reason: "the server stops" },
-  });
-});
-
 /** A client that opens a socket, speaks and never reads. */
 async function sleeper({ url }: LivePlace, token: string) {
   const { hostname, port } = new URL(url);

@@ -1,4 +1,8 @@
-// B5, B4, B9: the switches change what a running registry does, at once.
+// B5, B4, B9: the switches change what a running registry does, at once. C5: what it says when it stops.
+import { once } from "node:events";
+import { connect } from "node:net";
+import { closeCodes } from "@citadel/core/frames";
+import { connectLive } from "@citadel/core/live-client";
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -9,6 +13,7 @@ import { request } from "../support/http.ts";
 import { signIn } from "../support/packages.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { until } from "../support/until.ts";
+import { dial } from "./dial.ts";
 
 const password = "correct horse 1";
 const operator = { name: "local", via: "cli" } as const;
@@ -121,3 +126,50 @@ test("B5: DEBUG and LOGGING of a running server, turned by another process", asy
   });
   expect(logged(last)).toBe(false);
 }, 30_000);
+
+test("C5: a server that gets SIGTERM says so to those who listen and to who comes still, and clients return to the next one", async () => {
+  const { url } = running;
+  const token = await signIn(url, "ann");
+  const late = await lateComer(new URL(url), token);
+  const socket = await dial(url, { token });
+  const states: string[] = [];
+  const client = connectLive({
+    ...{ url: `${url}/_dashboard/ws`, token, onNews() {} },
+    onState: (state, code) => states.push(code === undefined ? state : `${state} ${code}`),
+  });
+  await until(async () => client.state() === "open");
+  running.child.kill("SIGTERM");
+  const reason = "the server stops";
+  expect(await socket.closed).toEqual({ code: closeCodes.restart, reason });
+  expect(await late.finish()).toEqual({ code: closeCodes.draining, reason });
+  await running.ended;
+  expect(running.child.exitCode).toBe(0);
+  await until(async () => states.includes(`waiting ${closeCodes.restart}`));
+  running = await serve({ home: temp.path, port: Number(new URL(url).port) });
+  await until(async () => client.state() === "open");
+  client.close();
+}, 30_000);
+
+/** A connection that is in the middle of asking for a socket, which the server has seen. */
+async function lateComer({ hostname, port, host }: URL, token: string) {
+  const line = connect(Number(port), hostname);
+  const chunks: Buffer[] = [];
+  line.on("data", (chunk: Buffer) => chunks.push(chunk));
+  const said = (): string => Buffer.concat(chunks).toString("latin1");
+  const head = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: ${host}\r\n`;
+  line.write(
+    `${head("/-/ping")}\r\n${head("/_dashboard/ws")}authorization: Bearer ${token}\r\n` +
+      "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n",
+  );
+  await until(async () => said().includes("200 OK"));
+  return {
+    /** Ends the request, and tells how the socket is closed. */
+    async finish() {
+      line.write(`sec-websocket-key: ${"A".repeat(22)}==\r\nsec-websocket-protocol: citadel.json.v1\r\n\r\n`); // prettier-ignore
+      await once(line, "close");
+      const bytes = Buffer.concat(chunks);
+      const closing = bytes.subarray(bytes.lastIndexOf(0x88));
+      return { code: closing.readUInt16BE(2), reason: closing.subarray(4).toString() };
+    },
+  };
+}

@@ -53,7 +53,7 @@ export interface App {
   readonly vault: ServerVault;
   /** Decides over the upgrade of a connection to a WebSocket: an answer refuses it. Never rejects. */
   upgrade(asked: Asked): Promise<Accepted | Answer>;
-  /** Ends all WebSockets, and lets no more in. */
+  /** Ends all WebSockets; one that is opened later is ended at once. */
   closeSockets(): Promise<void>;
 }
 
@@ -118,6 +118,7 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
   const traced = createTraced(citadel);
   const toResponse = createResponder();
   let sockets: Promise<Sockets> | undefined;
+  let closing = false;
   let rooms: Promise<ReturnType<typeof import("./rooms.ts").createRooms>> | undefined;
 
   return {
@@ -132,7 +133,11 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
         const route = routeOf(asked.path);
         if (route.kind === "bad") throw route.error;
         // the first answer of a server must not wait for what few clients need
-        sockets ??= import("./live/sockets.ts").then(({ createSockets }) => createSockets(shared));
+        sockets ??= import("./live/sockets.ts").then(async ({ createSockets }) => {
+          const made = await createSockets(shared);
+          if (closing) await made.stop();
+          return made;
+        });
         const kept = remember(asked);
         const limited = (): number => waitOf(gate?.enter(kept, false)?.refused);
         return await (await sockets).accept(asked, pathOf(route), limited);
@@ -143,7 +148,10 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
         return ticket ? ticket.done(answer) : answer;
       }
     },
-    closeSockets: async () => (await sockets)?.stop(),
+    async closeSockets() {
+      closing = true;
+      await (await sockets)?.stop();
+    },
     async fetch(request, peer = {}) {
       const asked = new AskedRequest(request, peer);
       const quick = install(asked);

@@ -114,7 +114,10 @@ export async function createSockets(shared: Shared): Promise<Sockets> {
           open.add(connection);
           counts.connections = open.size;
           timer ??= setInterval(tick, ticking).unref();
-          if (stopping) connection.close(closeCodes.draining);
+          if (stopping) {
+            connection.close(closeCodes.draining);
+            setTimeout(() => connection.cut(), leaving).unref();
+          }
           return {
             ...connection,
             ended() {
