@@ -220,7 +220,11 @@ export const errors = {
     status: 400,
     hint: ["use a word that is not a version range, such as next"],
   },
-  E_INVALID_DOCUMENT: { exit: 2, status: 400, hint: ["publish with an unmodified client"] },
+  E_INVALID_DOCUMENT: {
+    exit: 2,
+    status: 400,
+    hint: ["compare it with what the documentation asks for"],
+  },
   E_INVALID_TARBALL: { exit: 2, status: 400, hint: ["pack again: npm pack"] },
   E_MANIFEST_MISMATCH: {
     exit: 9,
@@ -246,7 +250,7 @@ export const errors = {
   E_BAD_REQUEST: {
     exit: 2,
     status: 400,
-    hint: ["send the request as a package manager would"],
+    hint: ["compare the request with what the documentation asks for"],
   },
   E_WRONG_HOST: {
     exit: 2,

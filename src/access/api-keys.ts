@@ -8,7 +8,9 @@ import { isApiKey, isKeyPrefix, tokenId } from "./tokens.ts";
 import type { Grant } from "./types.ts";
 
 /** What a key may, each holding what stands before it. `admin`: all that its user, an administrator, may. */
-export const permissions = ["read", "stage", "write", "admin"] as const;
+const ladder = ["read", "stage", "write", "admin"] as const;
+/** With `metrics`, which nothing but `admin` holds: the figures of `/metrics`, and nothing else. */
+export const permissions = [...ladder, "metrics"] as const;
 export type Permission = (typeof permissions)[number];
 
 /** An API key as lists show it. */
@@ -155,9 +157,10 @@ const ended = new Set(["E_AUTH_INVALID", "E_TOKEN_EXPIRED", "E_TOKEN_REVOKED", "
 
 /** The grant of these permissions. @throws E_INVALID_DOCUMENT for none */
 function grantOf(allowed: readonly Permission[], names: readonly string[] | undefined): Grant {
-  const most = permissions.findLast((each) => allowed.includes(each));
+  const most = ladder.findLast((each) => allowed.includes(each));
+  const metrics = allowed.includes("metrics") && ({ metrics: true } as const);
   const unknown = allowed.find((each) => !permissions.includes(each));
-  if (most === undefined || unknown !== undefined)
+  if ((most === undefined && !metrics) || unknown !== undefined)
     throw new CitadelError(
       "E_INVALID_DOCUMENT",
       unknown === undefined
@@ -165,7 +168,8 @@ function grantOf(allowed: readonly Permission[], names: readonly string[] | unde
         : `${JSON.stringify(String(unknown).slice(0, 40))} is no permission`,
       { hint: [`give it one of ${permissions.join(", ")}`] },
     );
-  const only = names === undefined ? {} : { names };
+  if (most === undefined) return { packages: "none", orgs: "none", manage: false, ...metrics };
+  const only = { ...(names && { names }), ...metrics };
   if (most === "read") return { ...readOnly, ...only };
   const admin = most === "admin";
   const orgs = admin ? "write" : "read";
@@ -175,7 +179,8 @@ function grantOf(allowed: readonly Permission[], names: readonly string[] | unde
 /** The permissions that a grant comes to; those of an administrator when there is none. */
 export function permissionsOf(grant: Grant | undefined): readonly Permission[] {
   const most = (grant?.manage ?? true) ? "admin" : (grant?.packages ?? "admin");
-  return permissions.slice(0, permissions.findIndex((each) => each === most) + 1);
+  const held = ladder.slice(0, ladder.findIndex((each) => each === most) + 1);
+  return most === "admin" || grant?.metrics ? [...held, "metrics"] : held;
 }
 
 function keyItem(info: TokenInfo): ApiKey {

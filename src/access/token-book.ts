@@ -258,6 +258,7 @@ function checked({
     throw invalid(
       `a token has a name of up to ${longestName} characters and a description of up to ${longestDescription}`,
     );
+  if (/\p{Cc}/u.test(name)) throw invalid("the name of a token has no control characters");
   for (const name of grant?.names ?? [])
     if (!isPattern(name))
       throw invalid(`${JSON.stringify(name).slice(0, 60)} is no pattern of package names`);

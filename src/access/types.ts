@@ -19,6 +19,8 @@ export interface Grant {
   readonly manage: boolean;
   /** whether secrets may be asked for with it, as far as the rules of the vault let its user. Absent: no */
   readonly secrets?: true;
+  /** whether the figures of `/metrics` may be read with it; whoever may `manage` as an administrator may too. Absent: no */
+  readonly metrics?: true;
 }
 
 export type OrgRole = "owner" | "admin" | "developer";

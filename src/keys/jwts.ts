@@ -94,6 +94,14 @@ export function createJwts(keys: Pick<Keys, "list" | "current">): Jwts {
       } catch (error) {
         if (error instanceof errors.JWTExpired)
           throw new CitadelError("E_TOKEN_EXPIRED", "the JWT has expired");
+        if (error instanceof errors.JWTClaimValidationFailed && places.has(error.claim))
+          throw new CitadelError(
+            "E_AUTH_INVALID",
+            "the JWT was made for another address than this one",
+            {
+              hint: ["get it where it is used, or give the registry one address: server.publicUrl"],
+            },
+          );
         throw error instanceof errors.JOSEError ? invalid(reasonOf(error)) : error;
       }
     },
@@ -123,6 +131,9 @@ function kidOf(token: string, decode: (token: string) => { kid?: string }): stri
     return undefined;
   }
 }
+
+/** claims that say of which registry a JWT is */
+const places: ReadonlySet<string> = new Set(["iss", "aud"]);
 
 const reasonOf = ({ code, message }: { code: string; message: string }): string =>
   code === "ERR_JWS_SIGNATURE_VERIFICATION_FAILED" ? "has a wrong signature" : `is bad: ${message}`;

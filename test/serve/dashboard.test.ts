@@ -5,6 +5,7 @@ import { createApp, createLink } from "@citadel/plugin-serve";
 import { base, host, place, type Place, type Sent } from "./place.ts";
 
 const session = "/_dashboard/api/session";
+const origin = new URL(base).origin;
 
 /** Signs in, and sends the cookie along from then on. */
 async function enter(here: Place, body: object, more: Sent = {}): Promise<string> {
@@ -30,7 +31,9 @@ test("B6: a link signs in once, as whoever started the server, and its cookie is
   expect((await keys("/_dashboard/api/_api/security/keys")).status).toBe(200);
   expect((await keys("/_api/security/keys")).status).toBe(401);
   expect((await keys("/%5Fdashboard/api/_api/security/keys")).status).toBe(401);
-  expect((await here.ask(session, { method: "DELETE", headers: { cookie } })).status).toBe(204);
+  expect((await here.ask(session, { method: "DELETE", headers: { cookie, origin } })).status).toBe(
+    204,
+  );
   expect(await who(here, cookie)).toMatchObject({ user: null, rights: { admin: false } });
   // the store keeps neither code nor cookie
   for await (const key of everything(here)) expect(key).not.toContain(cookie.split("=")[1]);
@@ -64,7 +67,7 @@ test("B6: a session ends with its token, its account and its sign-out, at once",
   expect((await who(here, byPassword)).user).toBe("ann");
 
   const before = (await accounts.tokens("ann")).items.length;
-  await here.ask(session, { method: "DELETE", headers: { cookie: byPassword } });
+  await here.ask(session, { method: "DELETE", headers: { cookie: byPassword, origin } });
   expect((await accounts.tokens("ann")).items).toHaveLength(before - 1);
   expect((await who(here, byPassword)).user).toBeNull();
   for (const wrong of [{ ...password, password: "wrong" }, { token }, { link: "x" }]) {
@@ -86,7 +89,7 @@ test("B6: a session counts on every server over the store, and ends on all of th
     return ((await answer.json()) as { user: unknown }).user;
   };
   expect(await there()).toBe("local");
-  await here.ask(session, { method: "DELETE", headers: { cookie } });
+  await here.ask(session, { method: "DELETE", headers: { cookie, origin } });
   expect(await there()).toBeNull();
 });
 
@@ -176,6 +179,13 @@ test("attack 32: a page on another port of this machine cannot even ask the dash
       expect(got.headers.get("content-type")).toMatch(/^application\/json/);
     }
   expect((await here.ask(session, { headers: { host: "evil.example" } })).status).toBe(421);
+  // a browser says where a change comes from, so that a cookie without a word is nobody's wish
+  const config = { method: "POST", body: { offset: 10, value: 30 } };
+  const change = (headers: Record<string, string>) =>
+    here.ask("/_dashboard/api/config", { ...config, headers: { cookie, ...headers } });
+  expect((await change({})).json().code).toBe("E_CROSS_ORIGIN");
+  expect((await change({ origin: "null" })).json().code).toBe("E_CROSS_ORIGIN");
+  expect((await change({ origin })).status).toBe(200);
 });
 
 test("B6: the history is for administrators, page by page, and whole as lines", async () => {

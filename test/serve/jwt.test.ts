@@ -111,6 +111,15 @@ describe("B3: /_auth/token and /_auth/verify", () => {
       expect((await whoami(here, jwt)).status).toBe(200);
     }
     expect((await post(here, "/_auth/token")).status).toBe(400);
+
+    // one that leaks is over when it says so: asking again makes it no longer
+    const { keyid: kid, key: signing } = await here.citadel.keys.current("jwt-rs256");
+    const soon = Math.floor(Date.now() / 1000) + 40;
+    const ending = await new SignJWT({ ...decodeJwt(first.token), exp: soon })
+      .setProtectedHeader({ alg: "RS256", kid, typ: "at+jwt" })
+      .sign(signing);
+    const longer = (await post(here, "/_auth/token", undefined, { token: ending })).json();
+    expect(decodeJwt(longer.token).exp).toBe(soon);
   });
 
   test("says whose a credential is, and what it may", async () => {
@@ -129,7 +138,7 @@ describe("B3: /_auth/token and /_auth/verify", () => {
       });
     }
     expect((await here.ask("/_auth/verify", { token: root })).json()).toMatchObject({
-      ...{ admin: true, permissions: ["read", "stage", "write", "admin"] },
+      ...{ admin: true, permissions: ["read", "stage", "write", "admin", "metrics"] },
     });
     expect((await here.ask("/_auth/verify")).status).toBe(401);
     await keys.revoke((await keys.list())[0]?.id ?? "");
@@ -177,6 +186,8 @@ describe("B3: /_auth/token and /_auth/verify", () => {
     for (const [what, jwt] of Object.entries(bad)) {
       const got = await whoami(here, jwt);
       expect(got.status, what).toBe(401);
+      if (what === "issuer" || what === "audience")
+        expect(got.json().error).toBe("the JWT was made for another address than this one");
     }
   });
 
@@ -252,7 +263,17 @@ describe("C1: API keys", () => {
     expect((await post(here, keysAt, wish, { token: key })).status).toBe(201);
     const other = { ...wish, permissions: ["admin"], user: "ann" };
     expect((await post(here, keysAt, other, { token })).status).toBe(403);
-    for (const bad of [{ name: "x" }, { ...wish, permissions: [] }, { ...wish, expires: "soon" }])
+    const day = new Date(Date.now() + 86_400_000).toISOString();
+    expect((await post(here, keysAt, { ...wish, expires: day }, { token })).json().expires).toBe(
+      day,
+    );
+    for (const bad of [
+      { name: "x" },
+      { ...wish, permissions: [] },
+      { ...wish, expires: "soon" },
+      { ...wish, expires: "2020-01-01" },
+      { ...wish, name: "red \u001b[31m" },
+    ])
       expect((await post(here, keysAt, bad, { token })).status, JSON.stringify(bad)).toBe(400);
 
     const url = await here.citadel.accounts.beginFactor("root", "auth-only", "Citadel", operator);

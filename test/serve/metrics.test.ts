@@ -280,6 +280,13 @@ test("C4: figures are for administrators, the export for this machine too, healt
   const keys = await here.citadel.apiKeys();
   const { key } = await keys.generateApiKey("scrape", ["admin"], { user: "root" });
   const weak = await keys.generateApiKey("reads", ["read"], { user: "root" });
+  const scraper = await keys.generateApiKey("scrape", ["metrics"], { user: "ann" });
+  expect(scraper.info.permissions).toEqual(["metrics"]);
+  for (const path of ["/_api/security/metrics", "/_api/performance/summary"])
+    expect((await here.ask(path, { token: scraper.key })).status).toBe(403);
+  expect((await here.publish(scraper.key, { name: "by-scraper", version: "1.0.0" })).status).toBe(
+    403,
+  );
   for (const path of ["/metrics", "/-/metrics"]) {
     const status = async (sent: object) => (await here.ask(path, sent)).status;
     expect(await status({})).toBe(200);
@@ -288,6 +295,7 @@ test("C4: figures are for administrators, the export for this machine too, healt
     expect(await status({ ...outside, token: ann })).toBe(403);
     expect(await status({ ...outside, token: weak.key })).toBe(403);
     expect(await status({ ...outside, token: key })).toBe(200);
+    expect(await status({ ...outside, token: scraper.key })).toBe(200);
     // a proxy on this machine makes nobody local, nor does what a client claims
     for (const field of ["x-forwarded-for", "forwarded"])
       expect(await status({ headers: { [field]: "127.0.0.1" } })).toBe(401);

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readFile, readdir, symlink, writeFile } from "node:fs/promises";
+import { STATUS_CODES } from "node:http";
 import { connect, type Socket } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -77,6 +78,7 @@ test("the fast path answers as fetch does, header for header", async () => {
     const { date: _, connection: __, "keep-alive": ___, ...fields } = fast.headers;
     const label = `${method} ${path} ${JSON.stringify(headers)}`;
     expect(fast.status, label).toBe(slow.status);
+    expect(fast.phrase, label).toBe(STATUS_CODES[fast.status]);
     expect(Buffer.from(slow.bytes).equals(fast.body), label).toBe(true);
     expect(fields, label).toEqual(Object.fromEntries(slow.headers));
   }

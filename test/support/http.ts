@@ -2,6 +2,8 @@ import { request as send, type Agent, type IncomingHttpHeaders } from "node:http
 
 export interface Answer {
   readonly status: number;
+  /** what the server says for it */
+  readonly phrase: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   text(): string;
@@ -37,6 +39,7 @@ export function request(url: string, options: RequestOptions = {}): Promise<Answ
           const body = Buffer.concat(parts);
           resolve({
             status: incoming.statusCode ?? 0,
+            phrase: incoming.statusMessage ?? "",
             headers: incoming.headers,
             body,
             text: () => body.toString(),

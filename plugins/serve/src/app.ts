@@ -189,7 +189,9 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
       const path = pathOf(route);
       const changes = !harmless.has(asked.method) && !invited(asked, path);
       // a page on another port of this machine is the same site, so that browsers send it our cookie
-      if (changes || path.startsWith("/_dashboard/api/")) guard.sameOrigin(asked, site);
+      const below = path.startsWith("/_dashboard/api/");
+      if (changes || below) guard.sameOrigin(asked, site);
+      if (changes && below) guard.saysOrigin(asked);
       // the first answer must not wait for the router and the schemas
       rooms ??= import("./rooms.ts").then(({ createRooms }) => createRooms(shared));
       const visit = { shared, asked, site, path, requestId: id, matched };

@@ -9,7 +9,7 @@ import { issuing } from "./auth/issuer.ts";
 import type { Sessions } from "./dashboard/session.ts";
 import { authenticate, credentialsOf, type Credentials } from "./http/credentials.ts";
 import type { Asked } from "./http/exchange.ts";
-import type { Jwts } from "@citadel/core/keys";
+import type { JwtClaims, Jwts } from "@citadel/core/keys";
 import type { Guard } from "./http/guard.ts";
 import type { Figures } from "./limit/figures.ts";
 import type { Hub } from "./live/hub.ts";
@@ -67,19 +67,27 @@ async function findCaller(shared: Shared, asked: Asked): Promise<Caller> {
 
 /** Whose these credentials are. @throws E_AUTH_INVALID and the other errors of tokens */
 async function show(shared: Shared, asked: Asked, shown: Credentials): Promise<Caller> {
-  const { citadel, guard, jwts } = shared;
+  const { citadel, guard } = shared;
   const address = guard.client(asked);
-  const site = guard.site(asked);
-  const issuers = async () => (await issuing(citadel, site)).issuers;
-  const claims =
-    shown.kind === "bearer" && (await jwts.verify(shown.token, { issuers, audience: site.base }));
+  const claims = shown.kind === "bearer" && (await claimsOf(shared, asked, shown.token));
   const principal = claims
     ? await citadel.accounts.byKey(claims.credential, { address })
     : await authenticate(citadel.accounts, shown, { address });
   return withAddress(principal, address);
 }
 
-/** The same, but somebody. @throws E_AUTH_REQUIRED */
+/** What a JWT of this registry says; undefined for any other token. @throws E_AUTH_INVALID, E_TOKEN_EXPIRED */
+export function claimsOf(
+  { citadel, guard, jwts }: Shared,
+  asked: Asked,
+  token: string,
+): Promise<JwtClaims | undefined> {
+  const site = guard.site(asked);
+  const issuers = async () => (await issuing(citadel, site)).issuers;
+  return jwts.verify(token, { issuers, audience: site.base });
+}
+
+/** {@link callerOf}, but somebody. @throws E_AUTH_REQUIRED */
 export async function signedIn(shared: Shared, asked: Asked): Promise<Caller> {
   const caller = await callerOf(shared, asked);
   if (caller.principal.kind === "anonymous")

@@ -13,9 +13,11 @@ const isoOf = (ms: number | undefined): string | null =>
 
 /** What a token may be used for, in a few words. */
 export function mayOf({ grant, automation }: TokenInfo): string {
-  const words = grant
-    ? [grant.secrets ? "secrets" : grant.packages === "write" ? "publish" : grant.packages]
-    : ["everything"];
+  const words = grant ? [] : ["everything"];
+  if (grant?.secrets) words.push("secrets");
+  if (grant?.metrics) words.push("metrics");
+  if (grant && (words.length === 0 || grant.packages !== "none"))
+    words.unshift(grant.packages === "write" ? "publish" : grant.packages);
   if (grant?.names) words.push(grant.names.join(" "));
   if (automation) words.push("automation");
   return words.join(", ");

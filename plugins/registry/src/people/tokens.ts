@@ -30,6 +30,8 @@ export interface TokenWish {
   readonly packages: readonly string[];
   /** only for secrets that the server lends out */
   readonly secrets: boolean;
+  /** an API key for the figures of `/metrics`, and nothing else */
+  readonly metrics: boolean;
 }
 
 export interface MadeToken extends Issued {
@@ -69,7 +71,10 @@ export async function createToken(
     await accounts.create({ name, password: madeUp() + madeUp(), admin: true }, who);
   const promoted = wish.admin && found?.admin === false;
   if (promoted) await accounts.setAdmin(name, true, who);
-  const issued = await (wish.apiKey ? keyFor : tokenFor)(citadel, name, wish, { expires, who });
+  const issued = await (wish.apiKey || wish.metrics ? keyFor : tokenFor)(citadel, name, wish, {
+    expires,
+    who,
+  });
   return { ...issued, userCreated: wish.admin && !found, promoted };
 }
 
@@ -99,10 +104,10 @@ async function tokenFor(
 async function keyFor(
   { apiKeys, accounts }: Citadel,
   user: string,
-  { admin, readOnly, name = "", cidr, packages }: TokenWish,
+  { admin, readOnly, metrics, name = "", cidr, packages }: TokenWish,
   { expires, who }: Terms,
 ): Promise<Issued> {
-  const right = admin ? "admin" : readOnly ? "read" : "write";
+  const right = admin ? "admin" : metrics ? "metrics" : readOnly ? "read" : "write";
   const only = packages.length > 0 ? packages : undefined;
   const keys = await apiKeys();
   const { key, info } = await keys.generateApiKey(name, [right], {

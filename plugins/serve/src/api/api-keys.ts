@@ -30,10 +30,9 @@ const getKeys: Handler = async (c) => {
 const postKey: Handler = async (c) => {
   const caller = await administrator(c);
   const body = check(keySchema, await readJson(c.req.raw, 64 * 1024));
-  const { name, permissions: allowed, expires, user = caller.principal.name, ...rest } = body;
+  const { name, permissions: allowed, user = caller.principal.name, ...rest } = body;
   const keys = await c.env.shared.citadel.apiKeys();
-  const until = expires === undefined ? undefined : Date.now() + expires;
-  const options = { ...rest, user, expires: until, who: actorOf(caller) };
+  const options = { ...rest, user, who: actorOf(caller) };
   return c.json(issued(await keys.generateApiKey(name, allowed, options)), 201);
 };
 
@@ -79,6 +78,13 @@ const time = z.union([z.string(), z.number()]).transform((value, context) => {
   if (ms === undefined || ms <= 0) context.addIssue("is no duration such as 90d");
   return ms ?? 0;
 });
+/** ms since 1970, of a time to come as a date or as `90d` */
+const end = z.union([z.string(), z.number()]).transform((value, context) => {
+  const ms = parseDuration(value);
+  const at = ms === undefined ? Date.parse(String(value)) : Date.now() + ms;
+  if (!(at > Date.now())) context.addIssue("is no time to come, such as 90d or 2030-01-31");
+  return at;
+});
 const keySchema = z.strictObject({
   name: z.string().min(1).max(200),
   permissions: z.array(z.enum(permissions)).min(1),
@@ -88,6 +94,6 @@ const keySchema = z.strictObject({
   cidr: z.array(z.string()).optional(),
   /** requests in the window of the limits */
   limit: z.int().min(1).optional(),
-  expires: time.optional(),
+  expires: end.optional(),
 });
 const rotateSchema = z.strictObject({ overlap: time.optional() });

@@ -5,7 +5,7 @@ import type { Actor } from "@citadel/core/store";
 import { Hono, type Context } from "hono";
 import type * as z from "zod";
 import { issuing } from "../auth/issuer.ts";
-import { signedIn } from "../context.ts";
+import { claimsOf, signedIn } from "../context.ts";
 import { readJson } from "../http/body.ts";
 import { credentialsOf } from "../http/credentials.ts";
 import { WrongPassword } from "../http/errors.ts";
@@ -33,7 +33,9 @@ const postToken: Handler = async (c) => {
   if (shown?.kind === "bearer") {
     const { principal } = await signedIn(shared, asked);
     const info = await shared.citadel.accounts.token(principal.name, principal.token ?? "");
-    const until = Math.min(Date.now() + short, info?.expires ?? Infinity);
+    // one that was lent for minutes must not be made to last by asking again and again
+    const { expires = Infinity } = (await claimsOf(shared, asked, shown.token)) ?? {};
+    const until = Math.min(Date.now() + short, info?.expires ?? Infinity, expires);
     return c.json(await jwtOf(c, principal.name, principal.token ?? "", until));
   }
   const input = shown

@@ -69,8 +69,11 @@ async function switchesOf({ env: { shared, asked } }: Context<Env>) {
 }
 
 const byte = z.int().min(0).max(255);
-const changeSchema = z.union([
-  z.strictObject({ offset: z.int().min(0).max(12), value: byte, expect: byte.optional() }),
-  z.strictObject({ feature: z.enum(features), on: z.boolean().optional() }),
-  z.strictObject({ registry: z.string().max(2000) }),
-]);
+const changeSchema = z.union(
+  [
+    z.strictObject({ offset: z.int().min(0).max(12), value: byte, expect: byte.optional() }),
+    z.strictObject({ feature: z.enum(features), on: z.boolean().optional() }),
+    z.strictObject({ registry: z.string().max(2000) }),
+  ],
+  "give an offset (0 to 12) and a value (0 to 255), or a feature, or a registry",
+);

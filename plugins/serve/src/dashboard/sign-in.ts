@@ -60,12 +60,15 @@ async function standing(c: Context<Env>, by: z.infer<typeof signInSchema>) {
   return { credential: info.key, own: true } as const;
 }
 
-const signInSchema = z.union([
-  z.strictObject({ link: z.string().max(100) }),
-  z.strictObject({ token: z.string().max(2048) }),
-  z.strictObject({
-    username: z.string().max(300),
-    password: z.string().max(4096),
-    otp: z.string().max(100).optional(),
-  }),
-]);
+const signInSchema = z.union(
+  [
+    z.strictObject({ link: z.string().max(100) }),
+    z.strictObject({ token: z.string().max(2048) }),
+    z.strictObject({
+      username: z.string().max(300),
+      password: z.string().max(4096),
+      otp: z.string().max(100).optional(),
+    }),
+  ],
+  "give a username and a password, or a token, or the link of a start",
+);

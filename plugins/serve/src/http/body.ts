@@ -1,9 +1,11 @@
 import { CitadelError } from "@citadel/core";
 
-/** ms that a sender may be silent */
+/** ms that a sender may be silent, and that a small body may take */
 const silence = 60_000;
 /** bytes of an unwanted body that are still read, so that the sender gets to see the answer */
 const unwanted = 256 * 2 ** 20;
+/** bytes up to which a body is read as a whole */
+export const small = 2 ** 20;
 const deepest = 100;
 const mostKeys = 1_000_000;
 
@@ -22,14 +24,17 @@ export async function readJson(request: Request, limit: number): Promise<Json> {
 /** The whole body as text, decompressed. Throws like {@link readJson}. */
 export async function readText(request: Request, limit: number): Promise<string> {
   const length = lengthOf(request, limit);
-  if (length !== undefined && !isCoded(request))
-    return request.text().catch((error: unknown) => {
-      throw new CitadelError("E_CANCELLED", "the client went away", { cause: error });
-    });
+  if (length !== undefined && length <= small && !isCoded(request)) return smallText(request);
   const parts: Uint8Array[] = [];
   for await (const chunk of bodyOf(request, limit)) parts.push(chunk);
   return Buffer.concat(parts).toString("utf8");
 }
+
+/** A body of known and small length: one that takes long is sent to keep a connection busy. @throws E_BAD_REQUEST, E_CANCELLED */
+export const smallText = (request: Request): Promise<string> =>
+  inTime(request.text()).catch((error: unknown) => {
+    throw failure(error, request);
+  });
 
 /** Content-Length, checked against the limit. @throws E_TOO_LARGE */
 export function lengthOf(
@@ -100,10 +105,7 @@ function decoded(request: Request): ReadableStream<Uint8Array> | null {
 async function inTime<T>(reading: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new CitadelError("E_BAD_REQUEST", "the body stopped coming")),
-      silence,
-    );
+    timer = setTimeout(() => reject(new SlowBody()), silence);
   });
   try {
     return await Promise.race([reading, late]);
@@ -172,8 +174,17 @@ export function countJson(): { depth(depth: number): void; key(key: string): voi
   };
 }
 
+/** A body that does not come to its end. The connection is of no more use. */
+export class SlowBody extends CitadelError {
+  constructor() {
+    super("E_BAD_REQUEST", "the body stopped coming, or came too slowly");
+  }
+}
+
 export function bodyTooLarge(limit: number): CitadelError {
-  return new CitadelError("E_TOO_LARGE", `the request body has more than ${limit} bytes`);
+  return new CitadelError("E_TOO_LARGE", `the request body has more than ${limit} bytes`, {
+    hint: ["send less in one request"],
+  });
 }
 
 function bad(message: string): CitadelError {

@@ -1,4 +1,5 @@
 import { CitadelError, errorObject, type ErrorObject } from "@citadel/core";
+import { SlowBody } from "./body.ts";
 import type { Answer } from "./exchange.ts";
 import { apiHeaders } from "./headers.ts";
 
@@ -22,6 +23,7 @@ export function errorAnswer(error: unknown, requestId: string): Answer {
   const retryAfter = (error as { readonly retryAfter?: unknown } | undefined)?.retryAfter;
   if (typeof retryAfter === "number") headers.push("retry-after", String(retryAfter));
   else if (rest.retryable && rest.status >= 500) headers.push("retry-after", "1");
+  if (error instanceof SlowBody) headers.push("connection", "close");
   return { status: rest.status, headers, body };
 }
 

@@ -25,6 +25,11 @@ export interface Guard {
   site(asked: Asked): Site;
   /** @throws E_CROSS_ORIGIN for a request that a page of another site makes a browser send */
   sameOrigin(asked: Asked, site: Site): void;
+  /**
+   * The same, where a cookie is all that a request shows: a browser then says where it comes from, so that silence is no answer.
+   * @throws E_CROSS_ORIGIN
+   */
+  saysOrigin(asked: Asked): void;
   /** whether whoever asks came over TLS, as far as trusted proxies and the public URL tell */
   overTls(asked: Asked): boolean;
   /** address of the client, after trusted proxies */
@@ -100,6 +105,11 @@ export function createGuard({ publicUrl, hosts, trustProxy }: GuardOptions): Gua
           "E_CROSS_ORIGIN",
           "a page of another site may not change anything here",
         );
+    },
+    saysOrigin(asked) {
+      const shows = (name: string): boolean => asked.header(name) !== undefined;
+      if (shows("cookie") && !["authorization", "origin", "sec-fetch-site"].some(shows))
+        throw new CitadelError("E_CROSS_ORIGIN", "whoever shows a cookie says where it comes from");
     },
     client(asked) {
       let { peer } = asked;

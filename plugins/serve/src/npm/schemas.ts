@@ -133,8 +133,9 @@ export function check<T>(schema: z.ZodType<T>, value: unknown): T {
   const [issue] = result.error.issues;
   const where =
     issue && issue.path.length > 0 ? `${issue.path.map(String).join(".").slice(0, 200)}: ` : "";
+  const what = issue?.message ?? "not what was expected";
   throw new CitadelError(
     "E_INVALID_DOCUMENT",
-    `${where}${issue?.message ?? "not what was expected"}`,
+    where + (what.endsWith("received undefined") ? "is missing" : what),
   );
 }

@@ -10,11 +10,11 @@ import {
   lengthOf,
   parseJson,
   bodyTooLarge,
+  small,
+  smallText,
   type Json,
 } from "../http/body.ts";
 
-/** Bytes up to which a body is read as a whole. */
-const small = 2 ** 20;
 /** Bytes of a body besides its tarball: a document of thousands of versions is sent back whole. */
 const room = 32 * 2 ** 20;
 /** Characters of base64 that are decoded at a time; a multiple of 4. */
@@ -45,10 +45,7 @@ export async function readUpload(request: Request, options: UploadOptions): Prom
   const limit = Math.ceil((options.limit * 4) / 3) + room;
   const length = lengthOf(request, limit, () => tooLarge(options.limit));
   if (length !== undefined && length <= small && !isCoded(request)) {
-    const text = await request.text().catch((error: unknown) => {
-      throw new CitadelError("E_CANCELLED", "the client went away", { cause: error });
-    });
-    return takeTarball(parseJson(text), options);
+    return takeTarball(parseJson(await smallText(request)), options);
   }
   return readLarge(
     bodyOf(request, limit, () => tooLarge(options.limit)),

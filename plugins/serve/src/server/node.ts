@@ -1,4 +1,10 @@
-import { createServer, ServerResponse, type IncomingMessage, type Server } from "node:http";
+import {
+  createServer,
+  STATUS_CODES,
+  ServerResponse,
+  type IncomingMessage,
+  type Server,
+} from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { NodeAdapter } from "crossws/adapters/node";
@@ -33,9 +39,10 @@ const seconds = 1000;
 
 /** Listens with `node:http`. The install path is answered without Request and Response objects, the rest through srvx. */
 export async function listenOnNode({ app, host, port, fd, log }: ListenOptions): Promise<Listener> {
-  const handler = toNodeHandler((request) => {
+  const handler = toNodeHandler(async (request) => {
     const { req } = (request as ServerRequest).runtime?.node ?? {};
-    return app.fetch(request, { address: req?.socket?.remoteAddress, path: req?.url });
+    const peer = { address: req?.socket?.remoteAddress, path: req?.url };
+    return withPhrase(await app.fetch(request, peer));
   });
   // its type wants a request of HTTP/2 as well
   const rest = handler as (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -96,6 +103,10 @@ export async function listenOnNode({ app, host, port, fd, log }: ListenOptions):
     },
   };
 }
+
+/** A Response says no words for its status unless it is given some, and npm shows them. */
+const withPhrase = (response: Response): Response =>
+  Object.defineProperty(response, "statusText", { value: STATUS_CODES[response.status] ?? "" });
 
 /** Upgrades to WebSockets; what speaks them is loaded by the first one. */
 function createUpgrade(app: ListenOptions["app"], log: RequestLog | undefined) {

@@ -28,6 +28,10 @@ export default class RegistryTokenCreate extends CitadelCommand {
       description: "only for secrets that the server lends out, see docs/secrets-broker.md",
       exclusive: ["admin", "read-only", "package", "api-key"],
     }),
+    metrics: boolean({
+      description: "an API key for the figures of /metrics only, as for Prometheus",
+      exclusive: ["admin", "read-only", "package", "secrets"],
+    }),
     automation: boolean({
       description: "for machines: no one-time password, cannot change the account",
     }),
@@ -52,7 +56,7 @@ export default class RegistryTokenCreate extends CitadelCommand {
     const { user, admin, name, automation, expires } = flags;
     const made = await createToken(await this.citadel(), commandLine, {
       ...{ user, admin, name, automation, expires, readOnly: flags["read-only"] },
-      secrets: flags.secrets,
+      ...{ secrets: flags.secrets, metrics: flags.metrics },
       apiKey: flags["api-key"],
       ...{ cidr: flags.cidr ?? [], packages: flags.package ?? [] },
     });

@@ -10,6 +10,7 @@ const permissions = [
   ["stage", "propose versions"],
   ["write", "publish"],
   ["admin", "everything that its user may"],
+  ["metrics", "read /metrics, as Prometheus does"],
 ] as const;
 
 const words = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
