@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdir, readFile, readdir, symlink, writeFile } from "node:fs/promises";
 import { STATUS_CODES } from "node:http";
@@ -7,11 +8,13 @@ import { join } from "node:path";
 import { startServer } from "@citadel/plugin-serve";
 import { describe, expect, test } from "vitest";
 
-import { citadel, root, serve } from "../support/citadel.ts";
+import { freePort } from "../servers/redis.ts";
+import { citadel, citadelEnv, root, serve } from "../support/citadel.ts";
 import { clientTools } from "../support/clients.ts";
 import { request } from "../support/http.ts";
 import { pack, publish, publishDocument, put, sha512, signIn } from "../support/packages.ts";
 import { tempFolder } from "../support/temp.ts";
+import { until } from "../support/until.ts";
 import { place, type Place } from "./place.ts";
 
 const short = "application/vnd.npm.install-v1+json";
@@ -308,6 +311,45 @@ describe("B1 citadel serve", () => {
     await server.ended;
     expect(server.child.exitCode).toBe(0);
     for (const pid of left) expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+  });
+
+  test("--workers: copies that cannot start any more are given up after a while, and so is the command", async () => {
+    await using server = await started({ args: ["--workers", "2"] });
+    const folder = join(server.home, "config");
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, "citadel.json5"), "{ broken");
+    for (const pid of await workersOf(server.pid)) process.kill(pid, "SIGKILL");
+    await server.ended;
+    expect(server.child.exitCode).toBe(2);
+    const told = server
+      .log()
+      .split("\n")
+      .filter((line) => line.includes("citadel:workers ALERT"));
+    // five times both, one after another with longer and longer pauses
+    expect(told).toHaveLength(10);
+    for (const line of told) expect(line).toContain("citadel.json5:1: invalid");
+  }, 30_000);
+
+  test("a log that nobody can write to is no reason not to serve", async () => {
+    const home = await tempFolder("full");
+    const port = await freePort();
+    const command = [process.execPath, join(root, "bin/citadel.js"), "serve", "--port", `${port}`];
+    const child = spawn("sh", ["-c", 'exec "$0" "$@" >/dev/full', ...command], {
+      ...{ env: citadelEnv(home.path), stdio: ["ignore", "ignore", "pipe"] },
+    });
+    try {
+      let log = "";
+      child.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
+      const ping = () => request(`http://127.0.0.1:${port}/-/ping`).catch(() => undefined);
+      await until(async () => log.includes("nothing is written to standard output any more"));
+      expect((await ping())?.status).toBe(200);
+      child.kill("SIGTERM");
+      await once(child, "exit");
+      expect([child.exitCode, await ping()]).toEqual([0, undefined]);
+    } finally {
+      child.kill("SIGKILL");
+      await home.remove();
+    }
   });
 
   test("--workers refuses a store that only one process can hold", async () => {

@@ -62,20 +62,45 @@ export default class Serve extends CitadelCommand {
       log: flags.verbose,
     });
     this.#serving = serving;
-    const { url, registry } = serving;
-    if (serving.primary) {
-      const dashboard = await this.#dashboardOf(url);
-      this.#say(serving, dashboard);
-      void this.#checkKey();
-      await this.#checkProxy();
-      await this.#checkBroker();
-      if (flags.open) {
-        const { openInBrowser } = await import("../server/browser.ts");
-        if (!(await openInBrowser(dashboard))) this.note("there is no browser to open here");
-      }
+    this.#outliveOutput();
+    try {
+      if (serving.primary) await this.#welcome(serving, flags.open);
+      await Promise.race([this.#stopped.promise, serving.lost]);
+    } catch (error) {
+      // who reads an error must not find a server behind it
+      await serving.stop(0);
+      throw error;
     }
-    await this.#stopped.promise;
+    const { url, registry } = serving;
     return { url, registry };
+  }
+
+  /** A worker that has failed is kept alive by its channel to the first process, which says why. */
+  protected override async catch(error: Error): Promise<void> {
+    const { giveUp, isWorker } = await import("../server/workers.ts");
+    if (isWorker() && !this.signal.aborted) return giveUp(error);
+    return super.catch(error);
+  }
+
+  /** A log that cannot be written any more, as on a full disk, is no reason to leave everybody without a registry. */
+  #outliveOutput(): void {
+    const { stdout, stderr } = process;
+    // the usual listener ends the process
+    for (const stream of [stdout, stderr]) stream.removeAllListeners("error").on("error", () => {});
+    stdout.once("error", ({ message }) =>
+      this.warn(`nothing is written to standard output any more: ${message}`),
+    );
+  }
+
+  async #welcome(serving: Serving, open: boolean): Promise<void> {
+    const dashboard = await this.#dashboardOf(serving.url);
+    this.#say(serving, dashboard);
+    void this.#checkKey();
+    await this.#checkProxy();
+    await this.#checkBroker();
+    if (!open) return;
+    const { openInBrowser } = await import("../server/browser.ts");
+    if (!(await openInBrowser(dashboard))) this.note("there is no browser to open here");
   }
 
   /** A start line of Verdaccio becomes settings and access rules. */

@@ -8,12 +8,12 @@ const openers: Partial<Record<NodeJS.Platform, readonly [string, ...string[]]>> 
 /** Shows a page in the browser of whoever sits at this machine; false when there is none to open. */
 export function openInBrowser(url: string): Promise<boolean> {
   const [command, ...args] = openers[process.platform] ?? ["xdg-open"];
-  return new Promise((resolve) => {
+  return new Promise<boolean>((resolve, reject) => {
     const child = spawn(command, [...args, url], { stdio: "ignore", detached: true });
-    child.once("error", () => resolve(false));
+    child.once("error", reject);
     child.once("spawn", () => {
       child.unref();
       resolve(true);
     });
-  });
+  }).catch(() => false); // some failures are thrown, others told later
 }

@@ -22,6 +22,8 @@ export interface Serving {
   readonly registry: string;
   /** false in a copy, whose parent speaks for it */
   readonly primary: boolean;
+  /** Rejects when nobody is left who would answer. */
+  readonly lost: Promise<never>;
   /** Requests in flight have `grace` ms to finish. */
   stop(grace: number): Promise<void>;
 }
@@ -40,21 +42,18 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       await workers.startWorkers({ ...settings, count: settings.workers }),
       true,
     );
-  try {
-    const server = await serveHere(options, amongWorkers());
-    workers.reportListening(server.port);
-    const stop = async (grace: number): Promise<void> => {
-      await server.stop(grace);
-      workers.leave();
-    };
-    return serving(settings, { port: server.port, stop }, false);
-  } catch (error) {
-    return workers.giveUp(error);
-  }
+  const server = await serveHere(options, amongWorkers());
+  workers.reportListening(server.port);
+  const stop = async (grace: number): Promise<void> => {
+    await server.stop(grace);
+    workers.leave();
+  };
+  return serving(settings, { port: server.port, stop }, false);
 }
 
 interface Server {
   readonly port: number;
+  readonly lost?: Promise<never>;
   stop(grace: number): Promise<void>;
 }
 
@@ -74,18 +73,17 @@ async function serveHere(
   });
   const switches = await followSwitches(opened, log);
   const requestLog = await createRequestLog(switches.logs);
+  const { endpoint, interval } = opened.settings.telemetry;
+  const otlp = endpoint === undefined ? undefined : await import("../monitor/otlp.ts");
+  const { startRotation } = await import("../broker/rotation.ts");
+  // the last that may fail, but for a monitor that follows what is open already
   const server = await startServer({ app, hosts: host, port, log: requestLog });
   const unmonitor = await app.monitor.start(() => server.connections());
-  const { endpoint, interval } = opened.settings.telemetry;
   const unreport =
     endpoint === undefined
       ? undefined
-      : (await import("../monitor/otlp.ts")).startTelemetry({
-          ...{ endpoint, interval },
-          read: () => app.monitor.read(),
-        });
+      : otlp?.startTelemetry({ ...{ endpoint, interval }, read: () => app.monitor.read() });
   const deliveries = startDeliveries(opened);
-  const { startRotation } = await import("../broker/rotation.ts");
   const unrotate = startRotation(opened, app.vault);
   return {
     port: server.port,
@@ -116,11 +114,11 @@ function shareable({ backends }: Citadel, workers: number): void {
 
 function serving(
   { host, publicUrl }: Settings["server"],
-  { port, stop }: Server,
+  { port, lost = new Promise(() => {}), stop }: Server,
   primary: boolean,
 ): Serving {
   const url = `http://${nameFor(host)}:${port}/`;
-  return { url, registry: publicUrl ?? url, primary, stop };
+  return { url, registry: publicUrl ?? url, primary, lost, stop };
 }
 
 /** What to call a server that listens on these addresses. */

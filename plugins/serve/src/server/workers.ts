@@ -1,7 +1,7 @@
 import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
-import { CitadelError, errorObject, type ErrorCode } from "@citadel/core";
+import { alert, CitadelError, errorObject, type ErrorCode } from "@citadel/core";
 import { createRelay } from "./relay.ts";
 
 /** What a worker tells the primary process. */
@@ -16,6 +16,8 @@ type Report =
 
 export interface Workers {
   readonly port: number;
+  /** Rejects when no worker is left and none comes up any more. */
+  readonly lost: Promise<never>;
   /** Asks every worker to stop and waits; after `grace` ms they are killed. */
   stop(grace: number): Promise<void>;
 }
@@ -24,13 +26,18 @@ export interface Workers {
 const crashes = 5;
 const crashing = 10_000;
 const pause = 1000;
+/** ms before copies are made again that ended before they were ready, doubled each time, and at most */
+const soonest = 200;
+const latest = 30_000;
+/** times that all of them may fail so, one after another, while none is left */
+const tries = 5;
 
 /** Whether this process is one of several. */
 export const isWorker = (): boolean => cluster.isWorker;
 
 /**
  * Starts `count` copies of this very command that share its port. One that dies is replaced; nothing of the registry lives
- * in any of them alone.
+ * in any of them alone. Those that cannot start are tried again less and less often while others serve, and are given up otherwise.
  * @param port 0: a free one
  * @throws what the first of them could not do
  */
@@ -45,6 +52,10 @@ export async function startWorkers({
 }): Promise<Workers> {
   const relay = createRelay();
   const dead: number[] = [];
+  const lost = Promise.withResolvers<never>();
+  lost.promise.catch(() => {}); // nobody may wait for it yet
+  /** copies in a row that ended before they were ready */
+  let failures = 0;
   let running = false;
   let waiting: NodeJS.Timeout | undefined;
 
@@ -52,31 +63,52 @@ export async function startWorkers({
     new Promise((resolve, reject) => {
       const worker = cluster.fork();
       relay.join(worker);
+      let ready = false;
+      let why: CitadelError | undefined;
       worker.on("message", (report: Report) => {
-        if (report.citadel === "listening") resolve(report.port);
         if (report.citadel === "failed")
-          reject(new CitadelError(report.code, report.message, { hint: report.hint }));
+          why = new CitadelError(report.code, report.message, { hint: report.hint });
+        if (report.citadel !== "listening") return;
+        ready = true;
+        failures = 0;
+        resolve(report.port);
       });
       worker.once("exit", (code, signal) => {
         const reason = signal === null ? `with code ${code}` : `by ${signal}`;
-        reject(new CitadelError("E_FAILED", `a worker ended before it was ready, ${reason}`));
-        if (running) replace();
+        why ??= new CitadelError("E_FAILED", `a worker ended before it was ready, ${reason}`);
+        reject(why);
+        if (running) replace(ready ? undefined : why);
       });
     });
-  const another = (): void => void fork().catch(() => {}); // its end is heard of, and it says why on stderr
-  const replace = (): void => {
+  /** @param why it was never ready */
+  const replace = (why?: CitadelError): void => {
     const now = Date.now();
     dead.push(now);
     while (now - (dead[0] ?? now) > crashing) dead.shift();
-    if (dead.length <= crashes) return another();
+    if (why) {
+      failures++;
+      alert("workers", `${why.message} (${why.code})`);
+      if (failures >= tries * count && living().length === 0) {
+        halt();
+        return lost.reject(why);
+      }
+    }
     waiting ??= setTimeout(() => {
       waiting = undefined;
-      for (let n = living().length; n < count; n++) another();
-    }, pause);
+      for (let n = living().length; n < count; n++) void fork().catch(() => {}); // its end is heard of
+    }, patience());
   };
-  const stop = async (grace: number): Promise<void> => {
+  /** ms until what is missing is made */
+  const patience = (): number => {
+    if (failures > 0) return Math.min(latest, soonest * 2 ** Math.floor((failures - 1) / count));
+    return dead.length > crashes ? pause : 0;
+  };
+  const halt = (): void => {
     running = false;
     clearTimeout(waiting);
+  };
+  const stop = async (grace: number): Promise<void> => {
+    halt();
     await Promise.all(living().map((worker) => end(worker, grace)));
   };
 
@@ -93,7 +125,7 @@ export async function startWorkers({
     const taken = await fork();
     running = true;
     await Promise.all(Array.from({ length: count - 1 }, fork));
-    return { port: taken, stop };
+    return { port: taken, lost: lost.promise, stop };
   } catch (error) {
     await stop(0);
     throw error;
