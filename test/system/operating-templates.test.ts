@@ -93,45 +93,6 @@ test("G6: backup: a copy of a running registry is checked, kept so many times, a
   expect(judged.code, judged.output).toBe(0);
 }, 120_000);
 
-test("G6: Caddy: its file is right, and uploads, names and addresses pass", async () => {
-  const text = await readFile(join(await write("caddy"), "Caddyfile"), "utf8");
-  // balanced blocks of a site with one proxy to both servers; Caddy itself reads it where it is installed
-  expect(text.split("{").length).toBe(text.split("}").length);
-  expect(text).toMatch(/^npm\.example\.org \{$/m);
-  expect(text).toMatch(/reverse_proxy 127\.0\.0\.1:4873 127\.0\.0\.1:4874 \{/);
-  expect(text).toMatch(/max_size 140MB/);
-  if (!existsSync("/usr/bin/caddy")) return;
-  const folder = await tempFolder("caddy");
-  onTestFinished(() => folder.remove());
-  const file = join(folder.path, "Caddyfile");
-  await writeFile(file, text);
-  const ran = await run("/usr/bin/caddy", ["validate", "--adapter", "caddyfile", "--config", file]);
-  expect(ran.code, ran.output).toBe(0);
-});
-
-test("G6: Traefik: both files agree, with both servers and the name that clients ask for", async () => {
-  const at = await write("traefik");
-  const [fixed, dynamic] = await Promise.all(
-    ["traefik.yml", "citadel.yml"].map(async (name) =>
-      parse(await readFile(join(at, name), "utf8")),
-    ),
-  );
-  const { routers, services } = dynamic.http;
-  for (const router of Object.values<any>(routers)) {
-    for (const point of router.entryPoints) expect(fixed.entryPoints).toHaveProperty([point]);
-    expect(services).toHaveProperty([router.service]);
-    expect(router.rule).toBe("Host(`npm.example.org`)");
-  }
-  const { servers, passHostHeader, healthCheck } = services.citadel.loadBalancer;
-  expect(servers.map(({ url }: any) => url)).toEqual(
-    [4873, 4874].map((port) => `http://127.0.0.1:${port}`),
-  );
-  expect(passHostHeader).toBe(true);
-  expect(healthCheck).toMatchObject({ path: "/-/readyz", hostname: "npm.example.org" });
-  expect(fixed.entryPoints.websecure.forwardedHeaders).toEqual({ insecure: false });
-  expect(fixed.providers.file.filename).toMatch(/citadel\.yml$/);
-});
-
 test("G6: launchd: a property list whose command serves", async () => {
   const text = await readFile(join(await write("launchd"), "citadel.plist"), "utf8");
   // every element is closed in its place

@@ -3,7 +3,6 @@ import { createRequire } from "node:module";
 import { createServer, type AddressInfo } from "node:net";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { request as httpsRequest } from "node:https";
 import { dirname, join } from "node:path";
 import { combinedVariables, settingKeys, variablesOf } from "@citadel/core/config";
 import { expect, onTestFinished, test } from "vitest";
@@ -12,8 +11,8 @@ import { request } from "../support/http.ts";
 import { packument, publish, signIn, tarballOf } from "../support/packages.ts";
 import { run } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
-import { certificate } from "../servers/certificate.ts";
 import { installed } from "../servers/installed.ts";
+import { startNginx } from "../servers/proxies.ts";
 import { startRedis } from "../servers/redis.ts";
 import { startS3 } from "../servers/s3.ts";
 import { until } from "../support/until.ts";
@@ -53,27 +52,6 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
-}
-
-/** nginx with the text of a file below conf.d/, until the test ends. */
-async function startNginx(conf: string): Promise<void> {
-  const program = await installed("nginx-light", ["/usr/sbin/nginx"]);
-  if (!program) throw new Error("no nginx");
-  const folder = await tempFolder("nginx");
-  const temps = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder.path}/${name};`); // prettier-ignore
-  const main = `daemon off; pid ${folder.path}/pid; error_log ${folder.path}/error.log; worker_processes 1;
-events {} http { access_log off; ${temps.join(" ")} include ${folder.path}/site.conf; }`;
-  await writeFile(join(folder.path, "site.conf"), conf);
-  await writeFile(join(folder.path, "nginx.conf"), main);
-  const args = ["-c", join(folder.path, "nginx.conf"), "-e", join(folder.path, "error.log")];
-  const checked = await run(program, ["-t", ...args]);
-  expect(checked.code, checked.output).toBe(0);
-  const child = spawn(program, args, { stdio: "ignore" });
-  onTestFinished(async () => {
-    child.kill("SIGTERM");
-    if (child.exitCode === null) await once(child, "exit");
-    await folder.remove();
-  });
 }
 
 const answering = (url: string) => until(async () => (await request(`${url}/-/ping`).catch(() => undefined))?.status === 200); // prettier-ignore
@@ -142,46 +120,6 @@ test("G6, G5: compose: two servers over Redis and S3 behind nginx publish and in
   if (!found) throw new Error("not found");
   expect((await tarballOf(url, found, "1.0.1")).length).toBeGreaterThan(0);
 }, 120_000);
-
-test("G6: nginx: TLS in front, the address goes through as it came, forwarded fields are set anew", async () => {
-  const at = await write("nginx");
-  const home = dirname(at);
-  const port = await freePort();
-  const host = `localhost:${port}`;
-  const env = { CITADEL_SERVER_PUBLIC_URL: `https://${host}/`, CITADEL_SERVER_TRUST_PROXY: "127.0.0.1", CITADEL_SERVER_SIGNUP: "open" }; // prettier-ignore
-  const server = await serve({ home, env });
-  onTestFinished(() => server.stop());
-  const { key, cert, remove } = await certificate();
-  onTestFinished(() => remove());
-  const ca = await readFile(cert);
-  const conf = (await readFile(join(at, "citadel.conf"), "utf8"))
-    .replace("listen 443", `listen 127.0.0.1:${port}`)
-    .replace("npm.example.org;", "localhost;")
-    .replace("/etc/ssl/certs/npm.example.org.pem", cert)
-    .replace("/etc/ssl/private/npm.example.org.key", key)
-    .replaceAll(/127\.0\.0\.1:487[34]/g, `127.0.0.1:${new URL(server.url).port}`);
-  await startNginx(conf);
-  const get = (
-    path: string,
-    headers: Record<string, string> = {},
-  ): Promise<{ status: number; text: string }> =>
-    // prettier-ignore
-    new Promise((resolve, reject) => {
-      const asked = httpsRequest({ host: "127.0.0.1", port, path, headers: { host, ...headers }, ca, servername: "localhost" }, (answer) => { // prettier-ignore
-        let text = "";
-        answer.on("data", (chunk: Buffer) => (text += chunk.toString()));
-        answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text }));
-      });
-      asked.on("error", reject).end();
-    });
-  await until(async () => (await get("/-/ping").catch(() => undefined))?.status === 200);
-  const token = await signIn(server.url, "ada");
-  await publish(server.url, token, { name: "@acme/one", version: "1.0.0" });
-  const got = await get("/@acme%2fone", { "x-forwarded-host": "evil.invalid", "x-forwarded-for": "203.0.113.9" }); // prettier-ignore
-  expect(got.status, got.text).toBe(200);
-  expect(got.text).toContain(`https://${host}/@acme/one/-/`);
-  expect(got.text).not.toContain("evil.invalid");
-}, 60_000);
 
 test("G6: systemd: the unit is right, exposes little, and what it starts serves and stops", async () => {
   const at = await write("systemd");
