@@ -1,7 +1,7 @@
 // G6: the proxies of the templates in front of two servers of one store.
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -31,6 +31,8 @@ async function write(name: string): Promise<string> {
   return at;
 }
 
+type Asking = Pick<RequestOptions, "method" | "localAddress"> & { headers?: OutgoingHttpHeaders };
+
 interface Site {
   readonly port: number;
   /** of the two servers behind it */
@@ -53,7 +55,7 @@ async function holds(home: string, start: (site: Site) => Promise<void>): Promis
   const [first, second] = servers.map(({ url }) => new URL(url).port) as [string, string];
   await start({ port, ports: [first, second], cert, key });
   const ca = await readFile(cert);
-  const open = (path: string, { headers, ...more }: RequestOptions = {}) => {
+  const open = (path: string, { headers, ...more }: Asking = {}) => {
     const asked = httpsRequest({ host: "127.0.0.1", port, path, ca, servername: "localhost", headers: { host, ...headers }, agent: false, ...more }); // prettier-ignore
     asked.on("error", () => {});
     return asked;
@@ -62,7 +64,7 @@ async function holds(home: string, start: (site: Site) => Promise<void>): Promis
     const [answer] = (await once(asked, "response")) as [IncomingMessage];
     return { status: answer.statusCode, text: await text(answer) };
   };
-  const get = (path: string, more?: RequestOptions) => answerOf(open(path, more).end());
+  const get = (path: string, more?: Asking) => answerOf(open(path, more).end());
   await until(async () => (await get("/-/ping").catch(() => undefined))?.status === 200);
   const token = await signIn(servers[0].url, "ada");
   const authorization = `Bearer ${token}`;

@@ -8,7 +8,7 @@ import { combinedVariables, settingKeys, variablesOf } from "@citadel/core/confi
 import { expect, onTestFinished, test } from "vitest";
 import { citadel, root, serve, type Server } from "../support/citadel.ts";
 import { request } from "../support/http.ts";
-import { packument, publish, signIn, tarballOf } from "../support/packages.ts";
+import { packument, publish, tarballOf } from "../support/packages.ts";
 import { run } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
 import { installed } from "../servers/installed.ts";
