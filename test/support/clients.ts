@@ -54,8 +54,8 @@ async function install(pins: string, folder: string): Promise<void> {
   if (existsSync(folder)) return;
   const draft = `${folder}.${process.pid}`;
   await mkdir(draft, { recursive: true });
-  for (const file of ["package.json", "package-lock.json"])
-    await copyFile(join(pins, file), join(draft, file));
+  for (const file of ["package.json", "package-lock.json", ".npmrc"])
+    if (existsSync(join(pins, file))) await copyFile(join(pins, file), join(draft, file));
   const ran = await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
     cwd: draft,
     timeout: 300_000,

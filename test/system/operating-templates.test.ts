@@ -1,25 +1,21 @@
-// G6: what stands around a server: proxies, copies, other ways to start it. Each is read by what it is for, or by a parser of its form.
+// G6: what stands around a server: copies, other ways to start it.
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
 import { createServer, type AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
-import { settingKeys, variablesOf } from "@citadel/core/config";
 import { expect, onTestFinished, test } from "vitest";
 import { citadel, citadelEnv, root, serve } from "../support/citadel.ts";
 import { request } from "../support/http.ts";
 import { publish, signIn } from "../support/packages.ts";
-import { run } from "../support/run.ts";
+import { mustRun, run } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
+import { composed } from "../servers/compose.ts";
+import { installed } from "../servers/installed.ts";
 import { freePort } from "../bench/servers.ts";
-
-const { parse } = createRequire(join(root, "src/package.json"))("yaml") as {
-  parse(text: string): any;
-};
 
 async function write(name: string): Promise<string> {
   const folder = await tempFolder(`template-${name}`);
@@ -95,26 +91,26 @@ test("G6: backup: a copy of a running registry is checked, kept so many times, a
 
 test("G6: launchd: a property list whose command serves", async () => {
   const text = await readFile(join(await write("launchd"), "citadel.plist"), "utf8");
-  // every element is closed in its place
-  const open: string[] = [];
-  for (const [, slash = "", name = "", own = ""] of text
-    .replaceAll(/<[!?][^>]*>/g, "")
-    .matchAll(/<(\/?)(\w+)[^>]*?(\/?)>/g))
-    if (own) continue;
-    else if (slash) expect(open.pop()).toBe(name);
-    else open.push(name);
-  expect(open).toEqual([]);
-  const words = /<key>ProgramArguments<\/key>\s*<array>([\s\S]*?)<\/array>/.exec(text)?.[1] ?? "";
-  const [node, ...args] = Array.from(
-    words.matchAll(/<string>(.*?)<\/string>/g),
-    ([, word = ""]) => word,
-  );
+  const python = await installed("python3", ["/usr/bin/python3"]);
+  if (!python) return;
+  // what Apple's own tools read, by another reader of property lists
+  const read =
+    "import json,plistlib,sys; print(json.dumps(plistlib.loads(sys.stdin.buffer.read())))";
+  const listed = await mustRun(python, ["-c", read], { input: text });
+  const { ProgramArguments, ...job } = JSON.parse(listed.stdout);
+  expect(job).toEqual({
+    Label: "citadel",
+    EnvironmentVariables: { NODE_ENV: "production" },
+    ...{ RunAtLoad: true, KeepAlive: { SuccessfulExit: false } },
+    ...{ ExitTimeOut: 60, ProcessType: "Background", StandardErrorPath: "/tmp/citadel.log" },
+  });
+  const [node, ...args] = ProgramArguments as string[];
   expect(node).toMatch(/\/node$/);
   const folder = await tempFolder("launchd");
   onTestFinished(() => folder.remove());
   const command = args.map((arg) => arg.replace("/opt/citadel", root));
   const child = spawn(process.execPath, [...command, "--port", "0"], {
-    env: citadelEnv(folder.path),
+    env: citadelEnv(folder.path, job.EnvironmentVariables),
     stdio: ["ignore", "pipe", "ignore"],
   });
   await once(child.stdout, "data");
@@ -122,23 +118,29 @@ test("G6: launchd: a property list whose command serves", async () => {
   expect((await once(child, "exit"))[0]).toBe(0);
 }, 60_000);
 
-test("G6: dev container: what it names is there, and the registry's variables are ones that it reads", async () => {
+test("G6: dev container: Compose reads it, and the registry answers by the name that npm asks there", async () => {
   const at = join(await write("devcontainer"), ".devcontainer");
   const container = JSON.parse(await readFile(join(at, "devcontainer.json"), "utf8"));
-  const compose = parse(await readFile(join(at, container.dockerComposeFile), "utf8"));
-  expect(compose.services).toHaveProperty([container.service]);
+  expect(Object.keys(container)).toEqual(["name", "dockerComposeFile", "service", "workspaceFolder", "remoteUser", "forwardPorts", "postCreateCommand"]); // prettier-ignore
+  const { services } = await composed(join(at, container.dockerComposeFile));
+  expect(services).toHaveProperty([container.service]);
   expect(container.name).toBe("zed");
-  const { citadel: registry, work } = compose.services;
-  const known = new Set(settingKeys.flatMap(variablesOf));
-  for (const name of Object.keys(registry.environment)) expect([...known], name).toContain(name);
-  expect(work.environment).toEqual({ "npm_config_@zed:registry": "http://citadel:4873/" });
-  for (const needed of Object.keys(work.depends_on))
-    expect(compose.services).toHaveProperty([needed]);
-  for (const volume of registry.volumes)
-    expect(compose.volumes).toHaveProperty([volume.split(":")[0]]);
+  const { citadel: registry, work } = services;
+  expect(work.volumes).toEqual([`${dirname(at)}:${container.workspaceFolder}:rw`]);
   const dockerfile = await readFile(join(root, "templates/docker/Dockerfile"), "utf8");
   expect(dockerfile).toContain(`VOLUME ${registry.volumes[0].split(":")[1]}`);
-});
+  // the same variables, with an address of this machine
+  const home = join(dirname(at), "home");
+  const env = { ...registry.environment, CITADEL_SERVER_HOST: "127.0.0.1" };
+  const server = await serve({ home, env });
+  onTestFinished(() => server.stop());
+  const npm = await run("npm", ["config", "get", "@zed:registry"], { env: citadelEnv(home, work.environment) }); // prettier-ignore
+  const asked = new URL(npm.stdout.trim());
+  expect(container.forwardPorts).toEqual([asked.host]);
+  const answer = await request(`${server.url}/-/ping`, { headers: { host: asked.host } });
+  expect(answer.status).toBe(200);
+  await signIn(server.url, "ada");
+}, 60_000);
 
 test("G6: systemd: a server takes over the socket that was opened for it", async () => {
   const at = await write("systemd");

@@ -157,6 +157,9 @@ test("C4, G6: each alert of the template fires for its figures and for no others
       alert_rule_test: [{ alertname, eval_time: "18m", exp_alerts: series === quiet ? [] : [{ exp_labels: { severity, ...labels }, exp_annotations: { summary } }] }], // prettier-ignore
     })),
   ); // prettier-ignore
+  // the one of `compose` reads the same rules
+  await writeFile(join(at, "compose.yml"), await readFile(join(root, "templates/compose/prometheus.yml"))); // prettier-ignore
+  await mustRun(promtool, ["check", "config", "--syntax-only", join(at, "compose.yml")]);
   const file = join(at, "rules.test.json");
   await writeFile(file, JSON.stringify({ rule_files: ["citadel.rules.yml"], evaluation_interval: "1m", tests })); // prettier-ignore
   const ran = await run(promtool, ["test", "rules", file]);

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { createServer, type AddressInfo } from "node:net";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { combinedVariables, settingKeys, variablesOf } from "@citadel/core/config";
 import { expect, onTestFinished, test } from "vitest";
@@ -12,11 +13,12 @@ import { packument, publish, tarballOf } from "../support/packages.ts";
 import { run } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
 import { installed } from "../servers/installed.ts";
+import { composed } from "../servers/compose.ts";
 import { startNginx } from "../servers/proxies.ts";
 import { startRedis } from "../servers/redis.ts";
 import { startS3 } from "../servers/s3.ts";
 import { until } from "../support/until.ts";
-import { render } from "./helm.ts";
+import { helmIn, typeErrors } from "./helm.ts";
 
 const { parse, parseAllDocuments } = createRequire(join(root, "src/package.json"))("yaml") as {
   parse(text: string, options?: object): any;
@@ -58,15 +60,28 @@ const answering = (url: string) => until(async () => (await request(`${url}/-/pi
 
 test("G6, G5: compose: two servers over Redis and S3 behind nginx publish and install, also when one of them dies", async () => {
   const at = await write("compose");
-  const { services, secrets } = parse(await readFile(join(at, "compose.yaml"), "utf8"), { merge: true }) as any; // prettier-ignore
-  expect(Object.keys(services)).toEqual(["citadel1", "citadel2", "nginx", "redis", "s3", "bucket"]);
+  const { services, secrets, volumes } = await composed(join(at, "compose.yaml"));
+  const started = ["citadel1", "citadel2", "nginx", "redis", "s3", "bucket"];
+  const watching = ["prometheus", "grafana"];
+  expect(Object.keys(services).toSorted()).toEqual([...started, ...watching].toSorted());
   for (const [name, service] of Object.entries<any>(services)) {
-    for (const secret of service.secrets ?? []) expect(secrets, name).toHaveProperty([secret]);
-    for (const needed of Object.keys(service.depends_on ?? {})) expect(services, name).toHaveProperty([needed]); // prettier-ignore
+    expect(service.profiles, name).toEqual(watching.includes(name) ? ["monitoring"] : undefined);
+    for (const { source } of service.secrets ?? []) expect(secrets, name).toHaveProperty([source]);
+    // what is mounted is a volume, a file of the template, or one of the template grafana
+    for (const [from = ""] of (service.volumes ?? []).map((each: string) => each.split(":")))
+      if (!from.startsWith("/")) expect(volumes, name).toHaveProperty([from]);
+      else if (!from.includes("/monitoring/")) expect(existsSync(from), from).toBe(true);
+      else expect(existsSync(join(root, "templates/grafana", from.split("/monitoring/")[1] ?? "")), from).toBe(true); // prettier-ignore
     if (name === "bucket") continue;
     expect(service, name).toMatchObject({ read_only: true, cap_drop: ["ALL"], restart: "unless-stopped" }); // prettier-ignore
     for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
   }
+  const [source] = parse(await readFile(join(at, "grafana/datasource.yml"), "utf8")).datasources;
+  expect([source.type, source.url]).toEqual(["prometheus", "http://prometheus:9090"]);
+  const [provider] = parse(await readFile(join(at, "grafana/dashboards.yml"), "utf8")).providers;
+  expect(services.grafana.volumes.join()).toContain(`:${provider.options.path}/citadel.json:ro`);
+  const [{ authorization, static_configs: targets }] = parse(await readFile(join(at, "prometheus.yml"), "utf8")).scrape_configs; // prettier-ignore
+  expect(authorization.credentials_file).toBe(`/run/secrets/${services.prometheus.secrets[0].source}`); // prettier-ignore
   const { environment, command } = services.citadel1;
   expect(services.citadel2.environment).toEqual(environment);
   for (const name of Object.keys(environment)) expect(variables, name).toContain(name);
@@ -100,6 +115,10 @@ test("G6, G5: compose: two servers over Redis and S3 behind nginx publish and in
     const server = await serve({ home: join(dirname(at), name), env });
     onTestFinished(() => server.stop());
     servers.push(server);
+  }
+  for (const target of targets[0].targets) {
+    const scraped = await request(`${servers[0]?.url}/-/metrics`, { headers: { host: target } });
+    expect(scraped.status, target).toBe(200);
   }
   let conf = await readFile(join(at, "nginx.conf"), "utf8");
   for (const [n, { url }] of servers.entries()) conf = conf.replace(`citadel${n + 1}:4873`, `127.0.0.1:${new URL(url).port}`); // prettier-ignore
@@ -192,8 +211,11 @@ test("G6: Dockerfile: what it copies, sets and runs is there, and its health che
   expect((await run(process.execPath, here)).code).toBe(1);
 }, 60_000);
 
-test("G6: Helm: the chart renders to objects that fit together, with variables that exist", async () => {
+test("G6: Helm: the chart passes its lint and renders to objects of Kubernetes that fit together, with variables that exist", async () => {
   const at = await write("helm");
+  const work = dirname(at);
+  const helm = await helmIn(work);
+  if (!helm) return;
   const read = (path: string) => readFile(join(at, path), "utf8");
   const values = parse(await read("values.yaml")) as Record<string, any>;
   const schema = JSON.parse(await read("values.schema.json")) as {
@@ -207,28 +229,47 @@ test("G6: Helm: the chart renders to objects that fit together, with variables t
   const version = (JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string }).version; // prettier-ignore
   expect([chart["version"], chart["appVersion"]]).toEqual([version, version]);
 
+  const render = async (changed: object) => {
+    await writeFile(join(work, "values.json"), JSON.stringify(changed));
+    const given = ["--values", join(work, "values.json")];
+    const linted = await helm("lint", "--strict", at, ...given);
+    return linted.code === 0 ? await helm("template", "npm", at, "--namespace", "x", ...given) : linted; // prettier-ignore
+  };
   const objects = async (changed: object): Promise<any[]> => {
-    const context = { Values: { ...values, ...changed }, Release: { Name: "npm", Namespace: "x" }, Chart: { AppVersion: version } }; // prettier-ignore
-    const files = (await readdir(join(at, "templates"))).toSorted();
-    const texts = await Promise.all(files.map(async (file) => [file, render(await read(`templates/${file}`), context)] as const)); // prettier-ignore
-    return texts.filter(([file]) => file.endsWith(".yaml")).flatMap(([, text]) =>
-      parseAllDocuments(text).map((document) => {
-        expect(document.errors).toEqual([]);
-        return document.toJS();
-      }),
-    ).filter(Boolean); // prettier-ignore
+    const ran = await render(changed);
+    expect(ran.code, ran.output).toBe(0);
+    return parseAllDocuments(ran.stdout).map((document) => {
+      expect(document.errors).toEqual([]);
+      return document.toJS();
+    });
   };
   const kindsOf = (all: any[]) => all.map(({ kind }) => kind as string).toSorted();
-  expect(kindsOf(await objects({}))).toEqual(["NetworkPolicy", "Service", "StatefulSet"]);
+  const plain = await objects({});
+  expect(kindsOf(plain)).toEqual(["NetworkPolicy", "Service", "StatefulSet"]);
   const full = await objects({
     replicas: 3,
     existingSecret: "npm-secrets",
     environment: { CITADEL_STORE_DOCUMENTS: "redis://redis:6379/citadel", S3_BUCKET: "citadel" },
     ingress: { ...values["ingress"], enabled: true, tlsSecret: "tls" },
+    httpRoute: { ...values["httpRoute"], enabled: true, gatewayNamespace: "edge" },
+    serviceMonitor: { enabled: true, tokenSecret: "npm-metrics" },
     persistence: { size: "1Gi", storageClass: "fast" },
   });
-  expect(kindsOf(full)).toEqual(["Ingress", "NetworkPolicy", "PodDisruptionBudget", "Service", "StatefulSet"]); // prettier-ignore
-  const set = full.find(({ kind }) => kind === "StatefulSet");
+  expect(kindsOf(full)).toEqual(["HTTPRoute", "Ingress", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceMonitor", "StatefulSet"]); // prettier-ignore
+  expect(await typeErrors([...plain, ...full], work)).toBe("");
+  // values that are none are refused
+  for (const wrong of [
+    { replica: 2 },
+    { replicas: 0 },
+    { publicUrl: "npm.example.org" },
+    { ingress: { enable: true } },
+    { serviceMonitor: { enabled: true } },
+  ])
+    // prettier-ignore
+    expect((await render(wrong)).code, JSON.stringify(wrong)).not.toBe(0);
+
+  const kind = (name: string) => full.find((each) => each.kind === name);
+  const set = kind("StatefulSet");
   const [container] = set.spec.template.spec.containers;
   for (const { name } of container.env)
     if (name !== "POD_IP") expect(variables, name).toContain(name);
@@ -242,9 +283,26 @@ test("G6: Helm: the chart renders to objects that fit together, with variables t
       one.spec.selector?.matchLabels ?? one.spec.podSelector?.matchLabels ?? one.spec.selector;
     if (selector) expect(labels).toMatchObject(selector);
   }
-  const service = full.find(({ kind }) => kind === "Service");
-  expect(container.ports).toContainEqual({ name: service.spec.ports[0].targetPort, containerPort: 4873 }); // prettier-ignore
+  const { metadata, spec } = kind("Service");
+  const [{ name, port, targetPort }] = spec.ports;
+  expect(container.ports).toContainEqual({ name: targetPort, containerPort: 4873 });
+  expect(kind("HTTPRoute").spec.rules[0].backendRefs).toEqual([{ name: metadata.name, port }]);
+  expect(kind("Ingress").spec.rules[0].http.paths[0].backend.service).toEqual({ name: metadata.name, port: { name } }); // prettier-ignore
+  expect(kind("ServiceMonitor").spec.endpoints[0]).toMatchObject({ port: name, path: "/-/metrics" }); // prettier-ignore
+  expect(metadata.labels).toMatchObject(kind("ServiceMonitor").spec.selector.matchLabels);
+  expect(set.spec.serviceName).toBe(metadata.name);
   // the comments name settings, too
   for (const file of ["values.yaml"])
     for (const [, name = ""] of (await read(file)).matchAll(/^# {3}([A-Z][A-Z0-9_]+):/gm)) expect(variables, name).toContain(name); // prettier-ignore
-});
+
+  // what the plain chart runs answers its probes, which come by the address of the pod
+  const [pod] = plain.find((each) => each.kind === "StatefulSet").spec.template.spec.containers;
+  const env = Object.fromEntries(pod.env.filter(({ value }: any) => value).map(({ name, value }: any) => [name, value.replace("$(POD_IP)", "10.1.2.3")])); // prettier-ignore
+  const server = await serve({ home: join(work, "pod"), env });
+  onTestFinished(() => server.stop());
+  for (const probe of [pod.readinessProbe, pod.livenessProbe]) {
+    const headers = { host: "10.1.2.3:4873" };
+    const answer = await request(`${server.url}${probe.httpGet.path}`, { headers });
+    expect([answer.status, answer.text()]).toEqual([200, expect.stringContaining('"ok"')]);
+  }
+}, 60_000);

