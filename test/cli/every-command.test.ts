@@ -1,17 +1,20 @@
 import { errors } from "@citadel/core/errors";
-import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { citadel, citadelEnv } from "../support/citadel.ts";
+import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { tempFolder } from "../support/temp.ts";
-import { mustRun } from "../support/run.ts";
 import { asking, commands, endless, onTerminal, shell, toNobody } from "./cli.ts";
-import type { OneRan } from "./in-one-process.ts";
+import type { Ran } from "../support/run.ts";
 
 // New commands are covered as soon as they are in a manifest. Each runs without arguments: it either does its work on an
 // empty store or says which argument is missing; the rules hold for both.
 
 const home = await tempFolder("every-command");
-afterAll(() => home.remove());
+const all = oneProcess();
+afterAll(async () => {
+  await all.stop();
+  await home.remove();
+});
 
 const codes = new Set<number | null>([0, 3, ...Object.values(errors).map(({ exit }) => exit)]);
 // oxlint-disable-next-line no-control-regex -- these are what must not be there
@@ -35,7 +38,8 @@ describe.concurrent.each(commands.filter(({ id }) => !endless.has(id)).map(({ id
     });
 
     test("2, 38: --json prints one document and nothing else, also on failure", async () => {
-      const ran = await citadel(home.path, [id, "--json", ...store], { env: { FORCE_COLOR: "3" } });
+      const env = { FORCE_COLOR: "3" };
+      const ran = await all.citadel(home.path, [id, "--json", ...store], { env });
       const json = JSON.parse(ran.stdout) as { error?: { exit: number; code: string } };
       expect(ran.stdout).not.toMatch(steering);
       expect(ran.stderr).not.toMatch(steering);
@@ -54,19 +58,15 @@ describe.concurrent.each(commands.filter(({ id }) => !endless.has(id)).map(({ id
   },
 );
 
-/** The same of all commands in one process: the parser and the help do not depend on how they were started. */
-async function ofAll(...args: readonly string[]): Promise<OneRan[]> {
-  const lines = commands.map(({ id }) => [id, ...args]);
-  const script = join(import.meta.dirname, "in-one-process.ts");
-  const ran = await mustRun(process.execPath, [script, JSON.stringify(lines)], {
-    env: citadelEnv(home.path),
-  });
-  return JSON.parse(ran.stdout) as OneRan[];
-}
+const said = ({ code, stdout, stderr }: Partial<Ran> = {}): object => ({ code, stdout, stderr });
+
+/** The same of all commands: the parser and the help do not depend on how they were started. */
+const ofAll = (...args: readonly string[]): Promise<Ran[]> =>
+  Promise.all(commands.map(({ id }) => all.citadel(home.path, [id, ...args])));
 
 test("21, 38: an unknown flag exits 2 and what it held is not repeated", async () => {
-  const all = await ofAll("--quiett=hunter2", "--json");
-  for (const [n, { code, stdout, stderr }] of all.entries()) {
+  const rans = await ofAll("--quiett=hunter2", "--json");
+  for (const [n, { code, stdout, stderr }] of rans.entries()) {
     expect(code, commands[n]?.id).toBe(2);
     expect(stdout + stderr).not.toContain("hunter2");
     expect(JSON.parse(stdout), commands[n]?.id).toMatchObject({
@@ -74,15 +74,15 @@ test("21, 38: an unknown flag exits 2 and what it held is not repeated", async (
     });
   }
   const alone = [commands[0]?.id ?? "", "--quiett=hunter2", "--json"];
-  expect(await citadel(home.path, alone)).toMatchObject({ ...all[0] });
+  expect(await citadel(home.path, alone)).toMatchObject(said(rans[0]));
 });
 
 test("17, 19: -h shows examples in 80 columns", async () => {
-  const all = await ofAll("-h");
-  for (const [n, { code, stdout }] of all.entries()) {
+  const rans = await ofAll("-h");
+  for (const [n, { code, stdout }] of rans.entries()) {
     expect(code).toBe(0);
     expect(stdout, commands[n]?.id).toContain("EXAMPLES");
     for (const line of stdout.split("\n")) expect(line.length, line).toBeLessThanOrEqual(80);
   }
-  expect(await citadel(home.path, [commands[0]?.id ?? "", "-h"])).toMatchObject({ ...all[0] });
+  expect(await citadel(home.path, [commands[0]?.id ?? "", "-h"])).toMatchObject(said(rans[0]));
 });

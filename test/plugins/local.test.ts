@@ -9,13 +9,18 @@ import { setTimeout as pause } from "node:timers/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import fileDriver from "@citadel/driver-file";
 import { afterAll, describe, expect, test } from "vitest";
-import { citadel, citadelEnv, root } from "../support/citadel.ts";
+import { citadelEnv, root } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { pack, sha512, tarOf } from "../support/packages.ts";
 import { mustRun, type Ran } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
 
 const folder = await tempFolder("local");
-afterAll(() => folder.remove());
+const { citadel, stop } = oneProcess();
+afterAll(async () => {
+  await stop();
+  await folder.remove();
+});
 let homes = 0;
 
 /** A registry of its own, used through the command line. */

@@ -30,6 +30,7 @@ export interface RunOptions {
 
 // oxlint-disable-next-line no-control-regex -- an escape sequence begins with a control character
 const colours = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
+export const withoutColours = (text: string): string => text.replace(colours, "");
 
 /** Runs a command to its end with captured output; never rejects for a bad exit code. */
 export function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
@@ -59,9 +60,9 @@ export function run(file: string, args: readonly string[], options: RunOptions =
       said.both.push(chunk);
       clearInterval(again);
       unread += chunk.toString();
-      options.heard?.(Buffer.concat(said.both).toString().replace(colours, ""));
+      options.heard?.(withoutColours(Buffer.concat(said.both).toString()));
       const next = answers[0];
-      if (!next?.[0].test(unread.replace(colours, ""))) return;
+      if (!next?.[0].test(withoutColours(unread))) return;
       unread = "";
       answers.shift();
       const line = typeof next[1] === "string" ? next[1] : next[1]();
@@ -85,7 +86,7 @@ export function run(file: string, args: readonly string[], options: RunOptions =
         signal,
         stdout: Buffer.concat(said.stdout).toString(),
         stderr: Buffer.concat(said.stderr).toString(),
-        output: Buffer.concat(said.both).toString().replace(colours, ""),
+        output: withoutColours(Buffer.concat(said.both).toString()),
       });
     });
   });
