@@ -16,9 +16,6 @@ export interface Backend {
   readonly observed: Observed;
 }
 
-/** The data below which a blob lies with the documents: one store, one fsync. */
-const SMALL = 64 * 1024;
-
 /** URL scheme without colon → absolute path of the driver's module */
 export type Schemes = ReadonlyMap<string, string>;
 
@@ -62,7 +59,7 @@ export async function openStores(
 
 /** Both stores as one driver. */
 export const joined = (documents: Backend, blobs?: Backend): Driver =>
-  blobs ? split({ docs: documents.driver, blobs: blobs.driver, small: SMALL }) : documents.driver;
+  blobs ? split({ docs: documents.driver, blobs: blobs.driver }) : documents.driver;
 
 /**
  * A store of blobs whose address refers to a secret is opened when it is needed: the vault lies in that of documents.

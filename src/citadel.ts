@@ -25,6 +25,8 @@ import { withSecrets, type Secret } from "./config/reference.ts";
 import { isLoopback } from "./config/hosts.ts";
 import type { Dirs, Settings } from "./config/index.ts";
 import type { Changes } from "./changes/changes.ts";
+import { createBackground, type Background } from "./background.ts";
+import type { Backups } from "./backups.ts";
 import { createDownloads, type Downloads } from "./counts/downloads.ts";
 import type { Records } from "./counts/records.ts";
 import { crashAt, type CrashPoint } from "./crash.ts";
@@ -91,6 +93,9 @@ export interface Citadel {
   readonly hooks: Lazy<Hooks>;
   /** what happened besides, in one order */
   readonly notices: Notices;
+  readonly backups: Lazy<Backups>;
+  /** how work went that nobody waited for */
+  readonly background: Background;
   /** all changes of packages in one order */
   readonly changes: Lazy<Changes>;
   /** what was released, as feeds */
@@ -223,8 +228,13 @@ export async function openCitadel({
       yield* (await written()).after(seq);
     },
   };
+  const backups = lazy(async () => {
+    const { createBackups } = await import("./backups.ts");
+    return createBackups(driver, notices);
+  });
+  const background = createBackground();
   const trace = new AsyncLocalStorage<string>();
-  const downloads = createDownloads(driver);
+  const downloads = createDownloads(driver, background);
   const keys = createKeys({ store, serverKey: keyOf(serverKey, secret), folder: dirs.data });
   const accounts = createAccounts({
     store,
@@ -280,6 +290,7 @@ export async function openCitadel({
         registry,
         access,
         notices,
+        background,
         trace,
         refusals: await refusals(),
         rules: (await policies()).rules,
@@ -330,6 +341,7 @@ export async function openCitadel({
   const hookDocuments = documentKey("hook");
   const current = keepCurrent({
     open: catalog,
+    background,
     told: () => following?.alive === true,
   });
   const changed = (key: Key): void => {
@@ -373,6 +385,8 @@ export async function openCitadel({
     records,
     hooks,
     notices,
+    backups,
+    background,
     trace,
     feeds,
     changes,

@@ -93,8 +93,9 @@ export function createAccounts({
     return name;
   };
 
+  const people = createPeople(context);
   return {
-    ...createPeople(context),
+    ...people,
     ...book,
     ...factor,
 
@@ -138,6 +139,7 @@ export function createAccounts({
       });
     },
 
+    countKeys: async (soon) => (await import("./key-counts.ts")).countKeys(context, people, soon),
     sweepTokens: async (options) => (await import("./sweep.ts")).sweepTokens(context, options),
 
     close: () => uses.close(),

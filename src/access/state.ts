@@ -95,6 +95,14 @@ export interface TokenInfo extends Omit<TokenState, "revoked" | "expired"> {
   readonly lastUsed?: number;
 }
 
+/** Keys that have ended are counted until a sweep removes them. */
+export interface KeyCounts {
+  readonly active: number;
+  readonly expiring: number;
+  readonly expired: number;
+  readonly revoked: number;
+}
+
 /** A new token; `token` is shown this once. */
 export interface Issued {
   readonly token: string;
@@ -239,4 +247,6 @@ export interface Accounts {
    * @returns how many were removed, or would be
    */
   sweepTokens(options: { readonly dryRun: boolean }): Promise<number>;
+  /** API keys by what became of them; looks at every token. @param soon ms before its end at which a key is expiring */
+  countKeys(soon: number): Promise<KeyCounts>;
 }

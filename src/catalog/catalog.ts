@@ -2,6 +2,7 @@ import { setImmediate as breathe } from "node:timers/promises";
 import type { DatabaseSync } from "node:sqlite";
 import { LRUCache } from "lru-cache";
 import { CitadelError, errorCode } from "../errors.ts";
+import { smallBlob } from "../driver/index.ts";
 import { logger } from "../log.ts";
 import { uuidOf } from "../registry/revision.ts";
 import type { JsonObject, PackageDocument, PackageState, Registry } from "../registry/types.ts";
@@ -261,9 +262,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
           packages: total("packages"),
           versions: total("versions"),
           bytes: total("bytes"),
-          storedBytes: Number(
-            db.prepare("SELECT sum(stored_size) AS n FROM packages").get()?.["n"],
-          ),
+          ...storedBytes(db),
           scopes: scopes.map(({ scope, packages, bytes }) => ({ scope, packages, bytes })),
         };
       }),
@@ -287,6 +286,16 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
       if (db.isOpen) db.close();
     },
   };
+}
+
+/** @see {@link Catalog.stats} */
+function storedBytes(db: DatabaseSync): { storedBytes: number; smallBytes: number } {
+  const sums = db
+    .prepare(
+      "SELECT sum(stored_size) AS all_of, sum(iif(size <= ?, stored_size, 0)) AS small FROM packages",
+    )
+    .get(smallBlob);
+  return { storedBytes: Number(sums?.["all_of"]), smallBytes: Number(sums?.["small"]) };
 }
 
 const isDamage = (error: unknown) =>

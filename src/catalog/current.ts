@@ -1,7 +1,9 @@
+import type { Background } from "../background.ts";
 import type { Catalog } from "./types.ts";
 
 export interface CurrentOptions {
   readonly open: () => Promise<Catalog>;
+  readonly background: Pick<Background, "run">;
   /** whether changes by others are told just now */
   readonly told: () => boolean;
 }
@@ -20,7 +22,7 @@ const most = 64;
 const between = { told: 10_000, untold: 1000 };
 
 /** See {@link Current}. Costs nothing as long as nobody asks. */
-export function keepCurrent({ open, told }: CurrentOptions): Current {
+export function keepCurrent({ open, told, background }: CurrentOptions): Current {
   const stale = new Set<string>();
   let anything = true;
   let compared = -Infinity;
@@ -31,7 +33,7 @@ export function keepCurrent({ open, told }: CurrentOptions): Current {
     stale.clear();
     compared = performance.now();
     try {
-      await catalog.sync();
+      await background.run("catalog", () => catalog.sync());
     } catch (error) {
       anything = true;
       throw error;

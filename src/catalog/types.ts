@@ -117,6 +117,8 @@ export interface Catalog {
     readonly bytes: number;
     /** bytes that they take in the store, each version counted */
     readonly storedBytes: number;
+    /** those of tarballs that lie with the documents, of `storedBytes` */
+    readonly smallBytes: number;
     readonly scopes: readonly {
       /** empty for names without one */
       readonly scope: string;

@@ -35,6 +35,8 @@ export interface DaysOptions<T> {
   readonly name: string;
   /** days that are remembered @default all */
   readonly days?: number;
+  /** Does a write; for who counts how they go. */
+  writing?<R>(write: () => Promise<R>): Promise<R>;
   empty(): T;
   /** as JSON */
   encode(counts: T): unknown;
@@ -44,7 +46,14 @@ export interface DaysOptions<T> {
 
 export function countDays<T>(
   driver: Driver,
-  { name, days = Infinity, empty, encode, decode }: DaysOptions<T>,
+  {
+    name,
+    days = Infinity,
+    writing: around = (write) => write(),
+    empty,
+    encode,
+    decode,
+  }: DaysOptions<T>,
 ): Days<T> {
   const log = logger("counts");
   const prefix = `n/${name}/`;
@@ -78,7 +87,7 @@ export function countDays<T>(
     const key = `${prefix}${dayOf(ends - 1)}/${writer}-${String(part).padStart(3, "0")}`;
     const body = Buffer.from(JSON.stringify(encode(counts)));
     return then(
-      () => driver.put(key, body, { relaxed: true }),
+      () => around(() => driver.put(key, body, { relaxed: true })),
       () => (dirty = true),
     );
   };

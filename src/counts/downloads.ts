@@ -1,3 +1,4 @@
+import type { Background } from "../background.ts";
 import type { Driver } from "../driver/driver.ts";
 import { countDays } from "./days.ts";
 
@@ -24,9 +25,10 @@ interface Stored {
   readonly counts: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
-export function createDownloads(driver: Driver): Downloads {
+export function createDownloads(driver: Driver, background: Pick<Background, "run">): Downloads {
   const days = countDays<Sums>(driver, {
     name: "downloads",
+    writing: (write) => background.run("downloads", write),
     empty: () => new Map(),
     encode: (counts): Stored => ({
       v: 1,

@@ -110,6 +110,8 @@ export interface Capabilities {
 export interface Health {
   readonly ok: boolean;
   readonly latencyMs: number;
+  /** that the store takes where it lies, if that is known at once */
+  readonly bytes?: number;
   readonly detail: Readonly<Record<string, string | number | boolean>>;
 }
 export interface Page {

@@ -37,6 +37,6 @@ export { locked, type Locks } from "./locked.ts";
 export { observe, type Call, type Observed, type Operation, type Tally } from "./observe.ts";
 export { openDriver, type Schemes } from "./open.ts";
 export { persist, tail, type Look, type Position, type Tail } from "./tail.ts";
-export { split, type SplitOptions } from "./split.ts";
+export { smallBlob, split, type SplitOptions } from "./split.ts";
 export { checkKey, prefixEnd, segment } from "./key.ts";
 export { update, type Codec, type Doc, type Loaded } from "./update.ts";

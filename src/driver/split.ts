@@ -2,12 +2,15 @@ import { checkWrite } from "./check.ts";
 import type { Capabilities, Change, Driver, Key, ListEntry, OpOptions, Page } from "./driver.ts";
 import { incoming } from "./incoming.ts";
 
+/** Bytes up to which a blob lives with the documents, unless it is said. */
+export const smallBlob = 64 * 1024;
+
 export interface SplitOptions {
   /** everything but large blobs and caches: `d/`, `m/`, `h/`, counts (`n/`), `f/`, blobs up to `small` */
   readonly docs: Driver;
   /** blobs above `small` (`b/`) and caches (`c/`) */
   readonly blobs: Driver;
-  /** bytes up to which a blob lives with the documents: one store, one fsync @default 65536 */
+  /** bytes up to which a blob lives with the documents: one store, one fsync @default {@link smallBlob} */
   readonly small?: number;
 }
 
@@ -26,7 +29,7 @@ const reach = (prefix: string): Half =>
  * find it still. Compare-and-set, for which documents are the only use, is as good as that of `docs`; a condition
  * that `blobs` cannot keep for its keys is refused there.
  */
-export function split({ docs, blobs, small = 64 * 1024 }: SplitOptions): Driver {
+export function split({ docs, blobs, small = smallBlob }: SplitOptions): Driver {
   let caps: Capabilities | undefined;
   const place = (key: Key, size: number): Driver => {
     const where = half(key);

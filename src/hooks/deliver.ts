@@ -243,7 +243,7 @@ export const answerOf = (outcome: Outcome): Pick<Delivery, "code" | "error"> => 
 });
 
 /** Which names a hook may be about; whose a package is its document says. */
-function wanted({ type, name, packages }: HookRecord): (name: string) => boolean {
+export function wanted({ type, name, packages }: HookRecord): (name: string) => boolean {
   if (type === "package") return (other) => other === name;
   if (type === "scope") return (other) => scopeOf(other) === name.slice(1);
   if (packages) return (other) => packages.some((pattern) => matches(pattern, other));

@@ -21,6 +21,7 @@ import { happenings } from "./happenings.ts";
 import { bodyOf, packageTypes } from "./standard.ts";
 import { hookKind, noHooks } from "./kind.ts";
 import { createMarks, current } from "./progress.ts";
+import { waitingFor } from "./waiting.ts";
 import type { HookEvent, HookInfo, HookInput, HookRecord, Hooks, HookSettings } from "./types.ts";
 
 const longestEndpoint = 2000;
@@ -267,6 +268,14 @@ export function createHooks(options: HooksOptions): Hooks {
       return Math.min(...(await Promise.all(hooks.map((hook) => turns(() => one(hook))))));
     },
 
+    async waiting() {
+      const hooks = await all();
+      if (hooks.length === 0) return 0;
+      const feed = await changes();
+      await feed.look();
+      const each = hooks.map(({ hook }) => waitingFor(hook, feed, marks, notices));
+      return (await Promise.all(each)).reduce((sum, count) => sum + count, 0);
+    },
     counts: () => counts,
     close: () => egress.close(),
   };

@@ -113,6 +113,8 @@ export interface Hooks {
    * @returns ms since 1970 at which the next try is due; `Infinity`: at the next change; undefined: there is no hook
    */
   deliver(signal: AbortSignal): Promise<number | undefined>;
+  /** Changes and notices that hooks are still to be told of, each counted for each hook. */
+  waiting(): Promise<number>;
   /** Calls of this process. */
   counts(): { readonly ok: number; readonly failed: number };
   close(): Promise<void>;

@@ -1,3 +1,4 @@
+import type { Background } from "../background.ts";
 import { logger } from "../log.ts";
 import type { Store } from "../store/types.ts";
 import { hookKind } from "./kind.ts";
@@ -20,6 +21,7 @@ export interface DeliveryOptions {
   readonly hooks: () => Promise<Pick<Hooks, "deliver">>;
   /** Calls back when a package or a hook may have changed. @returns ends it */
   heard(listener: (what: Heard) => void): () => void;
+  readonly background: Pick<Background, "run">;
   /** what other processes change is heard of from now on */
   follow(): void;
 }
@@ -33,7 +35,13 @@ export interface Deliveries {
  * Calls hooks until it is stopped, in as many processes as like to: who is faster has a hook for itself. As long as no hook is
  * known, nothing is done but a look for the first one at the start and after changes of this process.
  */
-export function startDeliveries({ store, hooks, heard, follow }: DeliveryOptions): Deliveries {
+export function startDeliveries({
+  store,
+  hooks,
+  heard,
+  follow,
+  background,
+}: DeliveryOptions): Deliveries {
   const log = logger("hooks");
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -72,7 +80,8 @@ export function startDeliveries({ store, hooks, heard, follow }: DeliveryOptions
       again = true;
       return;
     }
-    running = turn()
+    running = background
+      .run("hooks", turn)
       .catch((error: unknown) => {
         log("hooks could not be looked at", { error });
         return watching;

@@ -2,6 +2,7 @@ import { watch, type FSWatcher } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Environment } from "../config/environment.ts";
+import { createDurations, type Durations } from "../durations.ts";
 import { CitadelError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { replaceFile } from "../replace-file.ts";
@@ -36,9 +37,12 @@ export interface Change {
   readonly new: readonly number[];
   /** its place among all changes of the file, by whichever process of this machine, from 1 */
   readonly generation: number;
-  readonly source: "here" | "file";
+  /** `there`: in another process of this machine; `file`: the file was found changed */
+  readonly source: "here" | "there" | "file";
   /** who made it, where this process did */
   readonly by?: Actor;
+  /** how whoever made it elsewhere came */
+  readonly via?: Actor["via"];
 }
 
 export interface Changing {
@@ -81,6 +85,8 @@ export interface Live {
   /** What stands behind the header; undefined when nothing does. @throws E_CONFIG */
   readPackages(): Promise<LockBody["packages"] | undefined>;
   writePackages(packages: LockBody["packages"]): Promise<void>;
+  /** how long changes of this process took to be written */
+  readonly writes: Durations;
   /** Hears every change, of this process and, from the first listener on, of others. @returns ends it */
   watch(listener: (change: Change) => void): () => void;
   /** Writes through what is not yet on the disk. */
@@ -110,17 +116,23 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
   let effective = over(stored);
   let current = decodeHeader(effective);
   let dirty: NodeJS.Timeout | undefined;
+  const writes = createDurations();
   const recording = new Set<Promise<void>>();
   let watching: { readonly watcher?: FSWatcher; readonly timer: NodeJS.Timeout } | undefined;
 
   /** Takes over one change, and tells of it. */
-  const accept = (number: number, offset: number, bytes: readonly number[], by?: Actor): Change => {
+  const accept = (
+    number: number,
+    offset: number,
+    bytes: readonly number[],
+    from: Pick<Change, "source" | "by" | "via">,
+  ): Change => {
     const change: Change = {
       offset,
       old: [...stored.subarray(offset, offset + bytes.length)],
       new: bytes,
       generation: (generation = number),
-      ...(by ? { source: "here", by } : { source: "file" }),
+      ...from,
     };
     stored = withBytes(stored, offset, Buffer.from(bytes));
     effective = over(stored);
@@ -131,11 +143,11 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
 
   /** Takes over what others have changed, in its order, and what was changed past all of them. @returns whether there is a file */
   const catchUp = async (order: Order): Promise<boolean> => {
-    for (const { generation: number, offset, bytes } of order.after(generation))
-      accept(number, offset, bytes);
+    for (const { generation: number, offset, bytes, via } of order.after(generation))
+      accept(number, offset, bytes, { source: "there", ...(via && { via }) });
     const found = await load(path);
     for (const [offset, bytes] of runs(stored, found ?? stored))
-      accept(order.add(offset, bytes), offset, bytes);
+      accept(order.add(offset, bytes), offset, bytes, { source: "file" });
     return found !== undefined;
   };
 
@@ -156,6 +168,7 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
     plan: (now: Buffer) => { readonly offset: number; readonly bytes: Buffer },
     { by = nobody }: Changing = {},
   ): Promise<Change> => {
+    const began = performance.now();
     const change = await lock.within(async (order): Promise<Change> => {
       const exists = await catchUp(order);
       const { offset, bytes } = plan(stored);
@@ -173,11 +186,12 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
       }
       // one place, or none
       const [made] = Array.from(runs(stored, next), ([at, now]) =>
-        accept(order.add(at, now), at, now, by),
+        accept(order.add(at, now, by.via), at, now, { source: "here", by }),
       );
       const same = [...bytes];
       return made ?? { offset, old: same, new: same, generation, source: "here" };
     });
+    writes.note(performance.now() - began);
     if (record && change.old.some((byte, n) => byte !== change.new[n])) {
       // a switch works while the store is away, and does not wait for it
       const recorded = record(change, by)
@@ -268,6 +282,8 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
         const body = encodeBody({ lockVersion: 1, packages });
         await replaceFile(path, Buffer.concat([stored, body]));
       }),
+
+    writes,
 
     watch(listener) {
       listeners.add(listener);

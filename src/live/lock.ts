@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
+import type { Actor } from "../store/types.ts";
 import { CitadelError } from "../errors.ts";
 
 /** ms that a writer waits for another one, which holds the lock for well under one */
@@ -14,6 +15,8 @@ export interface Numbered {
   readonly generation: number;
   readonly offset: number;
   readonly bytes: readonly number[];
+  /** how whoever made it came; undefined: it was found in the file */
+  readonly via: Actor["via"] | undefined;
 }
 
 /** What all processes of this machine agree on: who writes, and in which order what was changed. */
@@ -30,7 +33,7 @@ export interface Order {
   /** Changes behind a number, oldest first. */
   after(generation: number): readonly Numbered[];
   /** @returns its number */
-  add(offset: number, bytes: readonly number[]): number;
+  add(offset: number, bytes: readonly number[], via?: Actor["via"]): number;
 }
 
 /** @param path of a SQLite file, made when it is missing. Node has no `flock`; this lock goes with the process that held it */
@@ -45,6 +48,8 @@ export function createLock(path: string): WriteLock {
     // an order that is lost with the machine is lost with everybody who knew it
     db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF");
     db.exec("CREATE TABLE IF NOT EXISTS change (generation INTEGER PRIMARY KEY, place INTEGER, bytes BLOB)"); // prettier-ignore
+    // apart, so that a Citadel that knows nothing of it may go on beside this one
+    db.exec("CREATE TABLE IF NOT EXISTS maker (generation INTEGER PRIMARY KEY, via TEXT)");
     return db;
   };
   const held = async <T>(write: (order: Order) => T | Promise<T>): Promise<T> => {
@@ -83,18 +88,21 @@ const orderOf = (db: DatabaseSync): Order => ({
   after: (generation) =>
     db
       .prepare(
-        "SELECT generation, place, bytes FROM change WHERE generation > ? ORDER BY generation",
+        "SELECT * FROM change LEFT JOIN maker USING (generation) WHERE generation > ? ORDER BY generation",
       )
       .all(generation)
       .map((row) => ({
         generation: Number(row["generation"]),
         offset: Number(row["place"]),
         bytes: [...(row["bytes"] as Uint8Array)],
+        via: (row["via"] ?? undefined) as Numbered["via"],
       })),
-  add(offset, bytes) {
+  add(offset, bytes, via) {
     const generation = newestOf(db) + 1;
     db.prepare("INSERT INTO change VALUES (?, ?, ?)").run(generation, offset, Buffer.from(bytes));
-    db.prepare("DELETE FROM change WHERE generation <= ?").run(generation - remembered);
+    if (via) db.prepare("INSERT INTO maker VALUES (?, ?)").run(generation, via);
+    for (const table of ["change", "maker"])
+      db.prepare(`DELETE FROM ${table} WHERE generation <= ?`).run(generation - remembered);
     return generation;
   },
 });

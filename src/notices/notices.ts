@@ -16,7 +16,7 @@ export const noticeTypes = [
   ...(["package.quarantined", "package.released"] as const),
   ...(["key.created", "key.revoked", "key.expiring"] as const),
   ...(["auth.failed_burst", "client.blocked", "alert.firing", "alert.resolved"] as const),
-  "config.changed",
+  ...(["config.changed", "backup.finished", "storage.quota"] as const),
 ] as const;
 export type NoticeType = (typeof noticeTypes)[number];
 

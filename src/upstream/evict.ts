@@ -1,4 +1,5 @@
 import type { Driver, Key } from "../driver/index.ts";
+import type { Background } from "../background.ts";
 import { logger } from "../log.ts";
 import { walk } from "../store/walk.ts";
 import { CACHE } from "./shelf.ts";
@@ -51,6 +52,7 @@ export async function evict(
 export function createKeeper(
   driver: Driver,
   budget: number,
+  background: Pick<Background, "run">,
 ): { wrote(bytes: number): void; idle(): Promise<void> } {
   // the first look comes early: nobody knows what a process finds
   let credit = Math.min(budget / 20, 16 * 2 ** 20);
@@ -59,7 +61,8 @@ export function createKeeper(
     wrote(bytes) {
       credit -= bytes;
       if (credit > 0 || running) return;
-      running = evict(driver, budget)
+      running = background
+        .run("eviction", () => evict(driver, budget))
         .then(({ bytes: there }) => void (credit = Math.max((budget - there) / 2, budget / 20)))
         .catch((error: unknown) => logger("upstream")("no room could be made", { error }))
         .finally(() => (running = undefined));

@@ -1,6 +1,7 @@
 import type { Caller } from "../access/types.ts";
 import type { Candidate, Refusal } from "../policy/types.ts";
 import type { Form, JsonObject, View } from "../registry/types.ts";
+import type { KeptCounts } from "./kept.ts";
 import type { Download } from "./recipients.ts";
 import type { Quarantined } from "./quarantine.ts";
 import type { RemoteStatus } from "./remote.ts";
@@ -102,6 +103,8 @@ export interface Upstream {
   status(): readonly RemoteStatus[];
   /** Asks each upstream whether it answers. */
   probe(): Promise<readonly Probe[]>;
+  /** What lies here of upstreams. Looks at all of it. */
+  kept(): Promise<KeptCounts>;
   /** Brings the cache within its budget now. */
   evict(): Promise<{ readonly bytes: number; readonly removed: number }>;
   close(): Promise<void>;

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Access } from "../access/access.ts";
 import type { Caller } from "../access/types.ts";
+import type { Background } from "../background.ts";
 import type { Secret } from "../config/reference.ts";
 import type { Dirs, Settings } from "../config/settings.ts";
 import { segment } from "../driver/index.ts";
@@ -18,6 +19,7 @@ import { createDocuments, type Held } from "./documents.ts";
 import { createRecipients } from "./recipients.ts";
 import { createKeeper, evict } from "./evict.ts";
 import { candidateOf, createPackages, digestOf, manifestIn, type Shown } from "./packages.ts";
+import { countKept } from "./kept.ts";
 import { passOn } from "./pass.ts";
 import { createQuarantine } from "./quarantine.ts";
 import { openRemote, type Remote, type Trace } from "./remote.ts";
@@ -37,11 +39,13 @@ export interface UpstreamOptions {
   readonly refusals: Pick<Refusals, "note">;
   readonly rules: () => Promise<Rules>;
   readonly secret: Secret;
+  readonly background: Pick<Background, "run">;
 }
 
 /** Opens the upstreams of the settings; nothing is asked yet. @throws E_CONFIG for two that have the same pattern */
 export async function openUpstream(options: UpstreamOptions): Promise<Upstream> {
   const { settings, dirs, store, registry, access, refusals, rules } = options;
+  const { background } = options;
   const { driver } = store;
   const { registries, private: closed, cache } = settings.upstream;
   const remotes = await Promise.all(
@@ -51,7 +55,7 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
   );
   const routes = routesOf(remotes);
   const turn = createTurns();
-  const keeper = createKeeper(driver, cache);
+  const keeper = createKeeper(driver, cache, background);
   const recipients = createRecipients(driver);
   const quarantine = createQuarantine(store, recipients, options.notices);
   const documents = createDocuments({
@@ -246,6 +250,7 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
     downloads: recipients.of,
     status: () => remotes.map(({ status }) => status),
     probe: () => Promise.all(remotes.map((remote) => remote.probe())),
+    kept: () => countKept(driver),
     evict: () => evict(driver, cache),
     async close() {
       await Promise.all(remotes.map((remote) => remote.close()));

@@ -11,6 +11,7 @@ import { citadel, root, serve } from "../support/citadel.ts";
 import { request } from "../support/http.ts";
 import { tempFolder } from "../support/temp.ts";
 import { until } from "../support/until.ts";
+import { decided } from "./metrics-decided.ts";
 import { place, type Place } from "./place.ts";
 
 const { parse: parseYaml } = createRequire(join(root, "src/package.json"))("yaml") as {
@@ -170,6 +171,14 @@ test("C4: the export passes a strict parser in both formats, and has the metrics
   const there = await upstreamServer();
   stock(there, "far", { versions: { "1.0.0": {} } });
   const here = await behind(there);
+  // what is known of labels is there from the start, and nothing else is
+  const fresh = await scrape(here);
+  for (const [name, , labels = {}] of decided)
+    for (const [label, values] of Object.entries(labels)) {
+      if (!values) continue;
+      const found = fresh.get(name)?.lines.map((line) => line.labels.get(label) ?? "");
+      expect([...new Set(found)].toSorted(), name).toEqual([...values].toSorted());
+    }
   const token = await here.signIn("ann");
   await here.publish(token, { name: "one", version: "1.0.0" });
   for (const path of ["/one", "/one/-/one-1.0.0.tgz", "/nothing/at/all", "/%2e%2e", "/-/ping"])
@@ -180,6 +189,13 @@ test("C4: the export passes a strict parser in both formats, and has the metrics
   }
   await here.ask("/-/whoami", { token: 'npm_"\\wrong' });
   const rows = await documented();
+  const told = (name: string, type: string, labels: readonly string[]) =>
+    [name, `${type} ${labels.toSorted().join()}`] as const;
+  expect(
+    Object.fromEntries(rows.map(({ name, type, labels }) => told(name, type, labels))),
+  ).toEqual(
+    Object.fromEntries(decided.map(([name, type, labels = {}]) => told(name, type, Object.keys(labels)))), // prettier-ignore
+  );
   expect(rows.length).toBeGreaterThan(15);
   for (const accept of [
     "text/plain",
@@ -265,6 +281,67 @@ test("C4: tarballs of other registries come from there once, then from the cache
   expect(
     valueOf(now, "citadel_upstream_request_duration_seconds_count", { upstream }),
   ).toBeGreaterThanOrEqual(2);
+});
+
+test("C4: kept packages, ended keys, waiting hooks, backups and work that nobody waits for are counted", async () => {
+  const there = await upstreamServer();
+  stock(there, "far", { versions: { "1.0.0": {}, "1.1.0": {} } });
+  const here = await behind(there);
+  await administrator(here);
+  const keys = await here.citadel.apiKeys();
+  const [gone, late] = await Promise.all(
+    ["gone", "late"].map(async (name) => (await keys.generateApiKey(name, ["read"], { user: "root" })).info), // prettier-ignore
+  );
+  await keys.revoke(gone?.id ?? "");
+  await keys.rotate(late?.id ?? "", { overlap: 0 });
+  for (const form of [short, "application/json"])
+    await here.ask("/far", { headers: { accept: form } });
+  await here.ask("/far/-/far-1.1.0.tgz");
+  const caller = { principal: { kind: "local", name: "root", admin: true }, via: "cli" } as const;
+  const hooks = await here.citadel.hooks();
+  await hooks.add(
+    { type: "registry", name: "*", endpoint: "https://npm.example.org/", secret: "secret" },
+    caller,
+  );
+  await (await here.citadel.backups()).finished({ ok: false });
+  await (await here.citadel.backups()).finished({ ok: true });
+  await here.citadel.downloads.close();
+
+  const now = await scrape(here);
+  const value = (name: string, labels?: Record<string, string>) => valueOf(now, name, labels);
+  expect(value("citadel_packages", { origin: "cached" })).toBe(1);
+  expect(value("citadel_package_versions", { origin: "cached" })).toBe(1);
+  expect(value("citadel_storage_bytes", { kind: "cache" })).toBeGreaterThan(500);
+  for (const [state, count] of Object.entries({ active: 1, expiring: 0, expired: 1, revoked: 1 }))
+    expect(value("citadel_api_keys", { state }), state).toBe(count);
+  // of both backups
+  expect(value("citadel_webhook_queue")).toBe(2);
+  const age = Date.now() / 1000 - (value("citadel_last_backup_timestamp_seconds") ?? 0);
+  expect(Math.abs(age)).toBeLessThan(60);
+  expect(value("citadel_jobs_total", { job: "downloads", result: "ok" })).toBe(1);
+});
+
+test("C4: stores that know their size tell it, and changes by commands are told from others", async () => {
+  await using here = await place({}, "sqlite");
+  const token = await here.signIn("ann");
+  await here.publish(token, { name: "one", version: "1.0.0" });
+  const live = await here.citadel.live();
+  const stop = await here.app.monitor.start(() => 0);
+  onTestFinished(stop);
+  const { data, config, cache } = here.citadel.dirs;
+  const env = { CITADEL_DATA_DIR: data, CITADEL_CONFIG_DIR: config, CITADEL_CACHE_DIR: cache };
+  expect((await citadel(here.folder, ["config:set", "rows", "33"], { env })).code).toBe(0);
+  await until(async () => live.getConfig().rows === 33);
+  await live.setByte("rows", 34, { by: { name: "root", via: "api" } });
+  const now = await scrape(here);
+  const backend = "sqlite";
+  expect(valueOf(now, "citadel_storage_bytes", { backend, kind: "metadata" })).toBeGreaterThan(
+    4000,
+  );
+  expect(valueOf(now, "citadel_storage_bytes", { backend, kind: "tarball" })).toBeGreaterThan(100);
+  for (const [source, count] of Object.entries({ cli: 1, http: 1, ws: 0, file: 0 }))
+    expect(valueOf(now, "citadel_config_updates_total", { source }), source).toBe(count);
+  expect(valueOf(now, "citadel_config_write_duration_seconds_count")).toBe(1);
 });
 
 test("C4: figures are for administrators, the export for this machine too, health for everybody", async () => {
@@ -510,12 +587,13 @@ test("C4: samples are taken every interval while METRICS is on; off, nothing is 
   const samples = async () => (await here.ask(performancePaths[0] ?? "", { token })).json().samples;
   expect(await samples()).toEqual([]);
   vi.advanceTimersByTime(500);
-  await here.ask("/nothing");
+  await here.ask("/nothing", { method: "PUT", body: "x".repeat(321) });
   await here.ask("/-/ping");
   vi.advanceTimersByTime(500);
   const [first, second] = await samples();
   expect(first).toMatchObject({ lasted: 500, connections: 7, memory: { rss: expect.any(Number) } });
-  expect(second).toMatchObject({ requests: 2, failures: 0, inFlight: 0 });
+  expect(second).toMatchObject({ requests: 2, failures: 0, inFlight: 0, bytesIn: 321 });
+  expect(here.app.monitor.history()[1]).toMatchObject({ bytesIn: 642 });
   vi.advanceTimersByTime(5000);
   expect(await samples()).toHaveLength(3);
   const summary = (await here.ask(performancePaths[1] ?? "", { token })).json();
@@ -634,9 +712,6 @@ test("C4, G6: the dashboard and the rules ask only for what is exported, with la
   ).toEqual([
     "citadel_build_info",
     "citadel_config_updates_total",
-    "citadel_websocket_connections",
-    "citadel_websocket_dropped_frames_total",
     "citadel_websocket_frames_total",
-    "citadel_websocket_rtt_seconds",
   ]);
 });

@@ -139,10 +139,13 @@ const postgres: DriverFactory = (url) => {
       const start = performance.now();
       try {
         const { pool, server } = opened();
-        await pool.query("SELECT 1", [], options);
+        const { entry, chunk, feed } = names(at);
+        const sizes = [entry, chunk, feed].map((table) => `pg_total_relation_size('${table}')`);
+        const [row] = await pool.query(`SELECT ${sizes.join(" + ")} AS bytes`, [], options);
         return {
           ok: true,
           latencyMs: performance.now() - start,
+          bytes: Number(row?.["bytes"]),
           detail: {
             server: at.label,
             version: server.version,

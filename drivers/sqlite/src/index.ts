@@ -191,10 +191,13 @@ const sqlite: DriverFactory = (url) => {
       const start = performance.now();
       try {
         const { db, version, journal } = opened();
-        await reading(() => db.prepare("SELECT epoch FROM store").get(), options);
+        const size =
+          "SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size";
+        const found = await reading(() => db.prepare(`${size}, store`).get(), options);
         return {
           ok: true,
           latencyMs: performance.now() - start,
+          bytes: Number(found?.["bytes"]),
           detail: { sqlite: version, journal, synchronous: at.synchronous },
         };
       } catch (error) {

@@ -13,7 +13,7 @@ const lease = 15 * 60_000;
  * @returns ends it, once the program that runs has ended
  */
 export function startRotation(
-  { settings, store }: Citadel,
+  { settings, store, background }: Citadel,
   vault: ServerVault,
 ): () => Promise<void> {
   const log = logger("rotation");
@@ -49,7 +49,8 @@ export function startRotation(
     }
   };
   const run = (): void => {
-    running = turn()
+    running = background
+      .run("rotation", turn)
       .catch((error: unknown) => {
         if (!signal.aborted) alert("rotation", `what is due is not rotated: ${String(error)}`);
       })

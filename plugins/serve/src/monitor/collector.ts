@@ -85,6 +85,7 @@ export function createCollector(options: CollectorOptions): Collector {
       failures: now.failures - before.failures,
       durations: now.durations.map((count, n) => count - (before.durations[n] ?? 0)),
       bytes: now.bytes - before.bytes,
+      bytesIn: now.bytesIn - before.bytesIn,
       publishes: now.publishes - before.publishes,
       downloads: now.downloads - before.downloads,
       authFailures: now.authFailures - before.authFailures,
@@ -125,7 +126,7 @@ export function createCollector(options: CollectorOptions): Collector {
 /** Sums since the start. */
 function look({ meter, counts, authFailures }: CollectorOptions) {
   const { user, system } = process.cpuUsage();
-  const { all, failures, bytes, publishes, downloads } = meter;
+  const { all, failures, bytes, bytesIn, publishes, downloads } = meter;
   return {
     at: performance.now(),
     cpu: user + system,
@@ -135,6 +136,7 @@ function look({ meter, counts, authFailures }: CollectorOptions) {
     requests: total(all.counts),
     failures,
     bytes,
+    bytesIn,
     publishes: publishes.ok,
     downloads: total(Object.values(downloads)),
     authFailures: authFailures(),

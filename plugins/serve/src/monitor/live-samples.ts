@@ -32,7 +32,7 @@ export function createLiveSamples(
   return {
     take(sample) {
       count().catch(() => (packages = undefined));
-      const { cpu, memory, requests, bytes, publishes, downloads, connections } = sample;
+      const { cpu, memory, requests, bytes, bytesIn, publishes, downloads, connections } = sample;
       const each = (number: number): number => (number / sample.lasted) * 1000;
       const values: Readonly<Record<MetricField, number | undefined>> = {
         ...{ cpu, rss: memory.rss, heapUsed: memory.heapUsed, heapTotal: memory.heapTotal },
@@ -41,8 +41,7 @@ export function createLiveSamples(
         rps: each(requests),
         connections,
         bytesOut: each(bytes),
-        // what comes in is not counted
-        bytesIn: undefined,
+        bytesIn: each(bytesIn),
         packages,
         publishes: each(publishes),
         downloads: each(downloads),

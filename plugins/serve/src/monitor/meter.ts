@@ -15,7 +15,7 @@ export const noRoute = "none";
 export const publishResults = ["ok", "conflict", "denied", "invalid", "error"] as const;
 type PublishResult = (typeof publishResults)[number];
 export const tarballSources = ["local", "cache", "upstream"] as const;
-export const updateSources = ["http", "ws", "file"] as const;
+export const updateSources = ["cli", "http", "ws", "file"] as const;
 
 /**
  * Counts what this process answers. Everything is a number in memory, so that the install path pays for nothing else; whoever wants
@@ -28,6 +28,8 @@ export interface Meter {
   came(): number;
   /** It is answered. @param route the pattern, never the path */
   went(began: number, route: string, method: string, status: number, bytes: number): void;
+  /** A request has a body of so many bytes. */
+  sent(bytes: number): void;
   downloaded(source: (typeof tarballSources)[number]): void;
   /** Does a publish of `count` versions, and counts what became of it. */
   publishing<T>(work: () => Promise<T>, count?: number): Promise<T>;
@@ -38,7 +40,10 @@ export interface Meter {
   readonly all: Durations;
   /** answers with a status above 499 */
   readonly failures: number;
+  /** of answers */
   readonly bytes: number;
+  /** of requests */
+  readonly bytesIn: number;
   bytesByRoute(): Iterable<readonly [route: string, bytes: number]>;
   series(): Iterable<Series>;
   readonly publishes: Readonly<Record<PublishResult, number>>;
@@ -55,13 +60,14 @@ export function createMeter(): Meter {
   const routes = new Map<string, Route>();
   const publishes = { ok: 0, conflict: 0, denied: 0, invalid: 0, error: 0 };
   const downloads = { local: 0, cache: 0, upstream: 0 };
-  const updates = { http: 0, ws: 0, file: 0 };
+  const updates = { cli: 0, http: 0, ws: 0, file: 0 };
 
   const meter = {
     on: true,
     inFlight: 0,
     failures: 0,
     bytes: 0,
+    bytesIn: 0,
     all: createDurations(),
     publishes,
     downloads,
@@ -88,6 +94,9 @@ export function createMeter(): Meter {
       if (code >= 500) meter.failures++;
       meter.bytes += size;
       route.bytes += size;
+    },
+    sent(bytes: number): void {
+      if (meter.on) meter.bytesIn += bytes;
     },
     downloaded(source: (typeof tarballSources)[number]): void {
       if (meter.on) downloads[source]++;

@@ -1,5 +1,6 @@
 import { logger, type Citadel } from "@citadel/core";
 import type { Silence } from "@citadel/core/alerts";
+import type { Change } from "@citadel/core/live";
 import type { MetricsSample } from "@citadel/core/frames";
 import type { Figures } from "../limit/figures.ts";
 import { createLiveCounts, type LiveCounts } from "../live/counts.ts";
@@ -10,7 +11,7 @@ import type { Export, Exported } from "./export.ts";
 import { createCollector, type Collector } from "./collector.ts";
 import { createFacts } from "./facts.ts";
 import { createLiveSamples, hitRatio } from "./live-samples.ts";
-import { createMeter, type Meter } from "./meter.ts";
+import { createMeter, type Meter, type updateSources } from "./meter.ts";
 import { createReadiness, type Readiness } from "./ready.ts";
 import { alertRules, type Measured } from "./rules.ts";
 import { allTotals, totalsOf, type Totals } from "./totals.ts";
@@ -70,6 +71,8 @@ export function createMonitor(
     const { living, gone } = await processes.gather<Totals>("totals");
     return allTotals(living, gone);
   };
+  /** of several processes one counts what all of them hear of */
+  let leading = citadel.settings.server.workers <= 1;
   let connected: () => number | undefined = () => undefined;
   const collector = createCollector({
     ...{ meter, counts },
@@ -80,6 +83,7 @@ export function createMonitor(
     took: (sample) => processes.took(sample),
   });
   processes.seen((sample, first) => {
+    leading = first;
     collector.keep(sample);
     if (!meter.on) return;
     hub.publish("metrics", samples.take(sample));
@@ -121,9 +125,10 @@ export function createMonitor(
         alerts.reset();
       };
       follow();
-      const unwatch = live.watch(({ by }) => {
+      const unwatch = live.watch((change) => {
         follow();
-        meter.updated(by ? (counts.bySocket.has(by) ? "ws" : "http") : "file");
+        const source = sourceOf(change, counts, leading);
+        if (source) meter.updated(source);
       });
       return () => {
         unwatch();
@@ -136,4 +141,15 @@ export function createMonitor(
       return (await exporter()).write(accept, living, gone);
     },
   };
+}
+
+/** What a change is counted as here; undefined: another process of the server counts it. */
+function sourceOf(
+  { source, by, via }: Change,
+  { bySocket }: LiveCounts,
+  leading: boolean,
+): (typeof updateSources)[number] | undefined {
+  if (source === "file") return source;
+  if (by) return bySocket.has(by) ? "ws" : by.via === "cli" ? "cli" : "http";
+  return via === "cli" && leading ? "cli" : undefined;
 }

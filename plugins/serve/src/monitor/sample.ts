@@ -18,7 +18,10 @@ export interface Sample {
   readonly failures: number;
   /** requests by duration, in the order of `durationBounds` */
   readonly durations: readonly number[];
+  /** of the bodies of answers */
   readonly bytes: number;
+  /** of the bodies of requests */
+  readonly bytesIn: number;
   readonly publishes: number;
   readonly downloads: number;
   /** credentials that were not good */
@@ -69,6 +72,7 @@ export function together(first: Sample, ...others: readonly Sample[]): Sample {
     failures: sum(({ failures }) => failures),
     durations: first.durations.map((_, n) => sum((sample) => sample.durations[n] ?? 0)),
     bytes: sum(({ bytes }) => bytes),
+    bytesIn: sum(({ bytesIn }) => bytesIn),
     publishes: sum(({ publishes }) => publishes),
     downloads: sum(({ downloads }) => downloads),
     authFailures: sum(({ authFailures }) => authFailures),

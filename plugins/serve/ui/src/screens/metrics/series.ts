@@ -53,8 +53,11 @@ export const charts: readonly Chart[] = [
     least: 5,
   },
   {
-    title: "Bytes sent",
-    lines: [{ field: "bytesOut", name: "out" }],
+    title: "Bytes",
+    lines: [
+      { field: "bytesOut", name: "out" },
+      { field: "bytesIn", name: "in" },
+    ],
     text: (value) => `${bytes(Math.round(value))}/s`,
     least: 10_000,
   },

@@ -1,0 +1,25 @@
+import { CitadelCommand } from "@citadel/core/command";
+import { boolean, string } from "@oclif/core/flags";
+
+export default class StoreBackupFinished extends CitadelCommand {
+  static override summary = "Say that a backup of the store has ended";
+  static override description =
+    "For whatever makes backups, such as the script of the template `backup`: hooks are told of backup.finished, dashboards of a notice, and a good one shows in the metrics as citadel_last_backup_timestamp_seconds.";
+  static override examples = [
+    "<%= config.bin %> <%= command.id %> --place /var/backups/citadel/2026-11-28T030000Z",
+    "<%= config.bin %> <%= command.id %> --failed",
+  ];
+  static override flags = {
+    failed: boolean({ description: "it did not work" }),
+    place: string({ helpValue: "<text>", description: "where it lies" }),
+  };
+
+  async run(): Promise<object> {
+    const { flags } = await this.parse(StoreBackupFinished);
+    const { failed, place } = flags;
+    const backups = await (await this.citadel()).backups();
+    await backups.finished({ ok: !failed, ...(place !== undefined && { place }) });
+    this.success(failed ? "noted that the backup failed" : "noted that the backup is done");
+    return { result: failed ? "failed" : "ok", place: place ?? null };
+  }
+}
