@@ -1,6 +1,7 @@
 // B6: the dashboard in a real browser.
 import { readdir, readFile, open as openFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -48,6 +49,23 @@ const picture = async (page: Page, name: string): Promise<void> => {
   const path = pictureOf(name);
   if (path !== undefined) await page.screenshot({ path });
 };
+/** In the picture of memory, in pixels: where nothing is drawn in a line of the first colour, and how wide that line is. */
+const longestGap = `(() => {
+  const canvas = document.querySelector("[aria-label=Memory] canvas");
+  const { width, height } = canvas;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  const drawn = [];
+  for (let x = 0; x < width; x++)
+    for (let y = 0; y < height; y++) {
+      const [red, green, blue] = data.subarray(4 * (y * width + x));
+      if (red < 60 && green > 80 && green < 140 && blue > 70 && blue < 130) {
+        drawn.push(x);
+        break;
+      }
+    }
+  const gaps = drawn.map((x, n) => x - (drawn[n - 1] ?? x));
+  return [Math.max(...gaps), drawn.length];
+})()`;
 const byte = (page: Page, offset: string) =>
   page.getByRole("button", { name: new RegExp(`^byte ${offset},`) });
 const lock = () => join(temp.path, "data/citadel.lockb");
@@ -90,6 +108,19 @@ test("B6: by keyboard alone from the search to a package and back", async ({ ski
   await page.keyboard.press("Enter");
   await page.waitForURL(`${server.url}/_dashboard/package/left-margin`);
   await page.locator("h1", { hasText: "left-margin" }).waitFor();
+
+  // Enter right after the last letter opens what that finds, not what is still shown
+  await page.keyboard.type("gp");
+  await page.getByRole("link", { name: "@acme/button" }).waitFor();
+  await page.route("**/api/packages?*", async (route) => {
+    await wait(200);
+    await route.continue();
+  });
+  await page.keyboard.press("/");
+  await page.keyboard.type("left");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(`${server.url}/_dashboard/package/left-margin`);
+  await page.unroute("**/api/packages?*");
   await page.keyboard.press("?");
   const help = page.getByRole("dialog", { name: "Keys" });
   await help.waitFor();
@@ -220,7 +251,7 @@ test("B6: a key is shown once, works, and is dead when it is revoked; every chan
   await page.getByRole("button", { name: "Block an address" }).click();
   await page.getByRole("textbox", { name: "Address" }).fill("203.0.113.7");
   await page.getByRole("dialog").getByRole("button", { name: "Block" }).click();
-  await page.getByRole("button", { name: "Let 203.0.113.7 in again" }).click();
+  await page.getByRole("button", { name: "Let in 203.0.113.7 again" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Let in" }).click();
   await page.getByText("Nobody is blocked").waitFor();
 
@@ -270,6 +301,67 @@ test("B6: the figures are those of /metrics and of local:stats", async ({ skip }
   const before = await rows.nth(1).innerText();
   expect(before).toMatch(/\d\d:\d\d:\d\d\s+[\d.]+ MB/);
   expect(await violations(page)).toEqual([]);
+  await page.context().close();
+});
+
+test("B6: figures that stop are greyed and late, and leave a gap; a tab that nobody sees asks for nothing; alerts are said at most every ten seconds", async ({
+  skip,
+}) => {
+  if (!browser) return skip("no chromium here");
+  const page = await open("/metrics");
+  // the clock of a browser goes as it likes
+  await page.addInitScript(`const { now } = Date;
+    globalThis.behind = 3_600_000;
+    Date.now = () => now() - behind;`);
+  const asked: string[] = [];
+  page.on("request", (sent) => asked.push(sent.url()));
+  await page.routeWebSocket(/\/ws$/, (socket) => {
+    socket.connectToServer().onMessage((message) => {
+      asked.push(String(message));
+      socket.send(message);
+      // news of an alert come in crowds when much is wrong
+      for (let n = 1; n < 6 && String(message).includes('"alert"'); n++)
+        setTimeout(() => socket.send(message), 100 * n);
+    });
+  });
+  const blocks = `${server.url}/_dashboard/api/_api/security/blocks`;
+  const headers = { origin: server.url };
+  await page.reload();
+  await page.evaluate(`globalThis.said = [];
+    const region = document.querySelector("#app > [role=status]");
+    new MutationObserver(() => said.push(region.textContent)).observe(region, {
+      ...{ childList: true, characterData: true, subtree: true },
+    });`);
+  const blocked = await page.request.post(blocks, { headers, data: { address: "203.0.113.8" } });
+  expect(blocked.status()).toBe(201);
+  const state = (name: string) => page.getByText(name, { exact: true }).waitFor();
+  const stale = page.locator(".panel.stale");
+  await state("live");
+  await page.getByRole("img", { name: /^Memory over/ }).waitFor();
+  expect(await stale.count()).toBe(0);
+  server.child.kill("SIGSTOP");
+  try {
+    await state("late");
+    expect(await stale.count()).toBe(8);
+  } finally {
+    server.child.kill("SIGCONT");
+  }
+  await state("live");
+  await expect.poll(() => stale.count()).toBe(0);
+  // a minute is as wide as the chart: three seconds and more are a gap in its line
+  const [gap = 0, drawn = 0] = await page.evaluate<number[]>(longestGap);
+  expect(gap).toBeGreaterThan(drawn / 25);
+  const firing = page.getByRole("region", { name: "Firing alerts" });
+  await firing.getByText("blocked-clients 1, limit 0").waitFor();
+
+  await page.evaluate(`Object.defineProperty(document, "visibilityState", { value: "hidden" });
+    document.dispatchEvent(new Event("visibilitychange"));
+    behind -= 60_000;`);
+  await wait(500);
+  asked.length = 0;
+  await wait(2500);
+  expect(asked).toEqual([]);
+  expect(await page.evaluate("said")).toEqual(["Alert: blocked-clients"]);
   await page.context().close();
 });
 
@@ -363,6 +455,22 @@ test("H12: a webhook is made, its secret shown once, called to try, called again
 });
 
 describe("B6: no screen shuts anybody out, in both themes", () => {
+  // what stands in a table has names too
+  beforeAll(async () => {
+    if (!browser) return;
+    const page = await open("/");
+    const post = async (to: string, data: object) => {
+      const headers = { origin: server.url };
+      const answer = await page.request.post(`${server.url}/_dashboard/api/_api/${to}`, {
+        ...{ headers, data },
+      });
+      expect([to, answer.ok()]).toEqual([to, true]);
+    };
+    await post("security/blocks", { address: "203.0.113.9" });
+    await post("security/keys", { name: "old", user: "ann", expires: "3d", permissions: ["read"] });
+    await post("performance/alerts/silences", { rule: "blocked-clients", for: "2h" });
+    await page.context().close();
+  });
   test.concurrent.each([1200, 320])("at a width of %i", async (width) => {
     if (!browser) return;
     const page = await open("/", { width });

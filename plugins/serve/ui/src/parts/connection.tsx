@@ -5,13 +5,22 @@ import type { IconName } from "./icon.tsx";
 const states: Readonly<Record<string, readonly [tone: Tone, icon: IconName]>> = {
   live: ["good", "check"],
   paused: ["plain", "pause"],
+  late: ["warn", "warning"],
   reconnecting: ["warn", "warning"],
   over: ["bad", "stop"],
 };
 
 /** Whether what is shown is followed. */
-export function Connection({ paused = false }: { readonly paused?: boolean }) {
-  const state = paused ? "paused" : connection.value;
+export function Connection({
+  paused = false,
+  late = false,
+}: {
+  readonly paused?: boolean;
+  /** nothing comes although there is a connection */
+  readonly late?: boolean;
+}) {
+  const live = late && connection.value === "live" ? "late" : connection.value;
+  const state = paused ? "paused" : live;
   const [tone, icon] = states[state] ?? ["plain", "info"];
   return (
     <>

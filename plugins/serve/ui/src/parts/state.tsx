@@ -93,16 +93,19 @@ export const Empty = ({
 export function Loaded<T>({
   of,
   what,
+  quiet = false,
   children,
 }: {
   readonly of: Loading<T>;
   readonly what?: string;
+  /** why it could not be had is said elsewhere on the page */
+  readonly quiet?: boolean;
   readonly children: (value: T) => ComponentChildren;
 }) {
   const { value, failure } = of.now.value;
   return (
     <>
-      {failure && <Failed failure={failure} again={of.reload} />}
+      {failure && !quiet && <Failed failure={failure} again={of.reload} />}
       {value !== undefined && <div class={failure ? "stale" : ""}>{children(value)}</div>}
       {value === undefined && !failure && <Wait {...(what !== undefined && { what })} />}
     </>

@@ -133,7 +133,7 @@ const Changes = ({ pages }: { readonly pages: readonly LogPage[] }) => (
           </td>
           <td>
             {who}
-            <div class="faint">via {via}</div>
+            <div class="faint nowrap">via {via}</div>
           </td>
           <td>
             <span class="faint">{kind}</span>{" "}

@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { ListedPackage, PackageList } from "../../../src/dashboard/packages.ts";
 import { ask } from "../api.ts";
 import { Badge, Time } from "../parts/badge.tsx";
-import { bytes, plural } from "../format.ts";
+import { bytes, count, plural } from "../format.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Marked } from "../parts/marked.tsx";
 import { Page } from "../parts/page.tsx";
@@ -21,23 +21,31 @@ const most = 250;
 export default function PackagesScreen() {
   const text = useSignal(new URLSearchParams(query.value).get("q") ?? "");
   const shown = useSignal(size);
+  /** Enter was pressed: the first one is opened as soon as it is known */
+  const entered = useSignal(false);
   const list = useResource(
-    (signal) =>
-      ask<PackageList>(
-        `/packages?${new URLSearchParams({ q: text.value, size: `${shown.value}` })}`,
-        {
-          signal,
-        },
-      ),
+    async (signal) => {
+      const q = text.value;
+      const query = new URLSearchParams({ q, size: `${shown.value}` });
+      return { q, ...(await ask<PackageList>(`/packages?${query}`, { signal })) };
+    },
     [text.value, shown.value, session.value?.user],
   );
   const look = (typed: string): void => {
     text.value = typed;
     shown.value = size;
+    entered.value = false;
     const q = typed === "" ? "" : `?${new URLSearchParams({ q: typed })}`;
     history.replaceState(null, "", href("/") + q);
   };
   const { value, failure } = list.now.value;
+  useEffect(() => {
+    // what is shown may still be the answer to fewer letters
+    if (!entered.value || value?.q !== text.value) return;
+    entered.value = false;
+    const first = value.items[0] ?? value.alike[0];
+    if (first) go(`/package/${first.name}`);
+  }, [entered.value, value]);
   if (value?.all === 0 && !failure)
     return (
       <Page
@@ -54,16 +62,20 @@ export default function PackagesScreen() {
     );
   return (
     <Page title="Packages">
-      <Search text={text.value} onInput={look} />
+      <Search
+        text={text.value}
+        onInput={look}
+        onEnter={() => (entered.value = text.value !== "")}
+      />
       <Loaded of={list} what="Loading packages">
         {(found) => (
           <>
             <p class="faint" role="status">
-              {text.value === ""
+              {found.q === ""
                 ? plural(found.total, "package")
-                : `${plural(found.total, "package")} of ${found.all} for “${text.value}”`}
+                : `${plural(found.total, "package")} of ${count(found.all)} for “${found.q}”`}
             </p>
-            <Rows items={found.items} query={text.value} />
+            <Rows items={found.items} query={found.q} />
             {shown.value >= most && found.total > most && (
               <p class="faint">These are the first {most}; a word more finds the others.</p>
             )}
@@ -96,9 +108,11 @@ export default function PackagesScreen() {
 function Search({
   text,
   onInput,
+  onEnter,
 }: {
   readonly text: string;
   readonly onInput: (text: string) => void;
+  readonly onEnter: () => void;
 }) {
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => {
@@ -122,10 +136,7 @@ function Search({
             event.preventDefault();
             document.querySelector<HTMLElement>(".packages a")?.focus();
           }
-          if (event.key === "Enter") {
-            const first = document.querySelector<HTMLAnchorElement>(".packages a");
-            if (text !== "" && first) go(first.pathname.slice(href("/").length - 1));
-          }
+          if (event.key === "Enter") onEnter();
         }}
       />
       <kbd aria-hidden="true">/</kbd>

@@ -1,4 +1,5 @@
 import { useEffect } from "preact/hooks";
+import { plural } from "../../format.ts";
 import { Connection } from "../../parts/connection.tsx";
 import { Copy } from "../../parts/copy.tsx";
 import { Icon } from "../../parts/icon.tsx";
@@ -39,7 +40,7 @@ export default function ConfigurationScreen() {
           <Grid values={valuesOf(now.hex)} />
           <p class="faint">
             Arrow keys go from byte to byte, Enter edits, two hexadecimal digits write, Esc gives
-            up. Change {now.generation} that this server has seen.
+            up. {plural(now.generation, "change")} since the server has started.
           </p>
           <Pending />
           <Refusal />

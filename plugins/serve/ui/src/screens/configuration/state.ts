@@ -34,6 +34,7 @@ export const flashing = signal<ReadonlySet<number>>(new Set());
 
 /** ms that a byte flashes */
 const flash = 2000;
+let fading: ReturnType<typeof setTimeout> | undefined;
 
 /** Takes over what stands in the file; what is new in it and does not come from here flashes, and is said once. */
 export function accept(next: ConfigItem, own: boolean): void {
@@ -50,7 +51,8 @@ export function accept(next: ConfigItem, own: boolean): void {
   );
   if (changed.length === 0) return;
   flashing.value = new Set(changed.map(({ offset }) => offset));
-  setTimeout(() => (flashing.value = new Set()), flash);
+  clearTimeout(fading);
+  fading = setTimeout(() => (flashing.value = new Set()), flash);
   announce(
     `Changed elsewhere: ${changed.map(({ offset, name }) => `${name} is now ${now[offset]}`).join(", ")}`,
   );

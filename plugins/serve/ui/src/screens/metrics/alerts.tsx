@@ -2,7 +2,7 @@ import { ask } from "../../api.ts";
 import { failureOf } from "../../resource.ts";
 import { notify } from "../../announce.ts";
 import { Badge, Time, type Tone } from "../../parts/badge.tsx";
-import type { IconName } from "../../parts/icon.tsx";
+import { Icon, type IconName } from "../../parts/icon.tsx";
 import { Table } from "../../parts/table.tsx";
 
 export interface AlertRow {
@@ -26,6 +26,30 @@ const states: Readonly<Record<AlertRow["state"], readonly [tone: Tone, icon: Ico
 };
 
 const short = (value: number): string => String(Number(value.toPrecision(3)));
+
+/** What is wrong right now, before everything else. */
+export function Firing({ items }: { readonly items: readonly AlertRow[] }) {
+  const firing = items.filter(({ state, silenced }) => state === "firing" && silenced === null);
+  if (firing.length === 0) return null;
+  return (
+    <section class="notice bad" aria-label="Firing alerts">
+      <Icon name="stop" />
+      <div>
+        {firing.map(({ rule, about, description, value, threshold, since }) => (
+          <p key={`${rule} ${about}`}>
+            <strong>
+              <a href="#alerts">
+                {rule} {about}
+              </a>
+            </strong>{" "}
+            {value === null ? "" : `${short(value)}, limit ${short(threshold)}: `}
+            {description}, since <Time at={since} />
+          </p>
+        ))}
+      </div>
+    </section>
+  );
+}
 
 /** What is watched, and what is wrong; one may be silenced for two hours. */
 export function Alerts({
@@ -68,6 +92,11 @@ export function Alerts({
               <td class="number">{short(threshold)}</td>
               <td>{state === "ok" ? "–" : <Time at={since} />}</td>
               <td>
+                {silenced !== null && (
+                  <div class="faint nowrap">
+                    silent, ends <Time at={silenced} />
+                  </div>
+                )}
                 {silenced === null ? (
                   <button
                     type="button"
@@ -84,7 +113,7 @@ export function Alerts({
                 ) : (
                   <button
                     type="button"
-                    aria-label={`Let ${rule} be heard again`}
+                    aria-label={`End the silence of ${rule}`}
                     onClick={() =>
                       void act(
                         () => ask(`${silences}/${rule}`, { method: "DELETE" }),
@@ -92,7 +121,7 @@ export function Alerts({
                       )
                     }
                   >
-                    Silent: end it
+                    End the silence
                   </button>
                 )}
               </td>

@@ -6,10 +6,10 @@ import { Icon } from "../../parts/icon.tsx";
 import { Page } from "../../parts/page.tsx";
 import { Loaded, Wait } from "../../parts/state.tsx";
 import { useResource } from "../../resource.ts";
-import { Alerts, type AlertRow } from "./alerts.tsx";
+import { Alerts, Firing, type AlertRow } from "./alerts.tsx";
 import { Panel } from "./panel.tsx";
 import { charts, shown } from "./series.ts";
-import { followMetrics, frozen, samples, told } from "./state.ts";
+import { followMetrics, frozen, heard, samples, told } from "./state.ts";
 import { Summary, type SummaryItem } from "./summary.tsx";
 import { Uptime } from "./uptime.tsx";
 
@@ -23,8 +23,16 @@ export default function MetricsScreen() {
   const clock = useSignal(Date.now());
   useEffect(followMetrics, []);
   useEffect(() => {
-    const timer = setInterval(() => (clock.value = Date.now()), 1000);
-    return () => clearInterval(timer);
+    // who looks at another tab asks for nothing
+    const tick = (): void => {
+      if (document.visibilityState === "visible") clock.value = Date.now();
+    };
+    const timer = setInterval(tick, 1000);
+    document.addEventListener("visibilitychange", tick);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", tick);
+    };
   }, []);
   const beat = Math.floor(clock.value / rarely);
   const summary = useResource(
@@ -39,11 +47,11 @@ export default function MetricsScreen() {
   const paused = frozen.value !== undefined;
   const seen = frozen.value ?? samples.value;
   const last = seen.at(-1)?.time;
-  const now = paused ? (last ?? clock.value) : Math.max(last ?? 0, clock.value - old);
-  const range = [now / 1000 - shown, now / 1000] as const;
-  const stale = !paused && last !== undefined && clock.value - last > old;
+  /** ms for which nothing new has come, beyond what is usual */
+  const late = paused || last === undefined ? 0 : Math.max(0, clock.value - heard.value - old);
+  const now = ((last ?? clock.value) + late) / 1000;
+  const { value: counted, failure } = summary.now.value;
   const rows = alerts.now.value.value?.items ?? [];
-  const limit = summary.now.value.value?.memory?.limit;
 
   return (
     <Page
@@ -51,7 +59,7 @@ export default function MetricsScreen() {
       lead="What this server does, second by second; the same figures as in /metrics."
       actions={
         <>
-          <Connection paused={paused} />
+          <Connection paused={paused} late={late > 0} />
           <button type="button" onClick={() => (frozen.value = paused ? undefined : samples.value)}>
             <Icon name={paused ? "play" : "pause"} />
             {paused ? "Go on" : "Pause"}
@@ -60,26 +68,36 @@ export default function MetricsScreen() {
       }
     >
       <Loaded of={summary} what="Counting">
-        {(item) => <Summary {...item} />}
+        {(item) => (
+          <>
+            <Firing items={rows} />
+            <Summary {...item} />
+          </>
+        )}
       </Loaded>
       <h2>The last minute</h2>
-      {seen.length === 0 && !summary.now.value.failure && (
-        <Wait what="Waiting for the first sample" />
-      )}
+      {seen.length === 0 && !failure && <Wait what="Waiting for the first sample" />}
       <div class="panels">
         {charts.map((chart) => (
           <Panel
             key={chart.title}
             chart={chart}
             samples={seen}
-            range={range}
-            threshold={thresholdOf(chart.rule, rows, limit)}
-            stale={stale}
+            range={[now - shown, now]}
+            threshold={thresholdOf(chart.rule, rows, counted?.memory?.limit)}
+            stale={late > 0}
           />
         ))}
       </div>
-      <Loaded of={alerts}>{({ items }) => <Alerts items={items} changed={alerts.reload} />}</Loaded>
-      <Uptime beat={beat} since={summary.now.value.value?.since} alerts={rows} />
+      <Loaded of={alerts} quiet={failure !== undefined}>
+        {({ items }) => <Alerts items={items} changed={alerts.reload} />}
+      </Loaded>
+      <Uptime
+        beat={beat}
+        since={failure ? undefined : counted?.since}
+        alerts={rows}
+        quiet={failure !== undefined}
+      />
     </Page>
   );
 }

@@ -1,6 +1,7 @@
 import { useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import type { MetricsSample } from "@citadel/core/frames";
+import { Badge } from "../../parts/badge.tsx";
 import { Plot } from "../../parts/plot.tsx";
 import { Table } from "../../parts/table.tsx";
 import { axisEnd, columns, trend, type Chart } from "./series.ts";
@@ -27,6 +28,9 @@ export function Panel({
     ...samples.flatMap((sample) => chart.lines.flatMap(({ field }) => sample[field] ?? [])),
   );
   end.current = axisEnd(end.current, highest, chart.least);
+  const first = chart.lines[0] && last?.[chart.lines[0].field];
+  const over = threshold !== undefined && typeof first === "number" && first > threshold;
+  const limit = threshold === undefined ? [] : [`limit ${chart.text(threshold)}`];
   const said = chart.lines.map(({ field, name }) => {
     const value = last?.[field];
     return value === null || value === undefined
@@ -47,10 +51,21 @@ export function Panel({
               </span>
             );
           })}
+          {limit.map((text) =>
+            over ? (
+              <Badge key={text} tone="bad" icon="stop">
+                over the {text}
+              </Badge>
+            ) : (
+              <span key={text} class="limit faint">
+                {text}
+              </span>
+            ),
+          )}
         </p>
       </header>
       <Plot
-        label={`${chart.title} over the last minute: ${said.join("; ")}`}
+        label={`${chart.title} over the last minute: ${[...said, ...limit].join("; ")}`}
         names={chart.lines.map(({ name }) => name)}
         data={columns(samples, chart)}
         text={chart.text}

@@ -16,11 +16,14 @@ export function Uptime({
   beat,
   since,
   alerts,
+  quiet,
 }: {
   /** changes when it is time to look again */
   readonly beat: number;
   readonly since: string | undefined;
   readonly alerts: readonly AlertRow[];
+  /** that the server does not answer is said elsewhere */
+  readonly quiet: boolean;
 }) {
   const ready = useResource(
     async (signal) => {
@@ -40,10 +43,10 @@ export function Uptime({
       <h2 id="uptime">Uptime</h2>
       <p>
         {since === undefined
-          ? "Up for how long is not known."
+          ? "For how long it has been up is not known."
           : `Up for ${duration(Date.now() - Date.parse(since))}, since ${new Date(since).toLocaleString("en-GB")}.`}
       </p>
-      <Loaded of={ready}>
+      <Loaded of={ready} quiet={quiet}>
         {({ checks: now }) => (
           <ul class="checks">
             {(["store", "disk"] as const).map((name) => (

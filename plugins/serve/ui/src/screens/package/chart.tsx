@@ -4,7 +4,7 @@ import { count } from "../../format.ts";
 import { colours } from "../../parts/colours.ts";
 import { theme } from "../../theme.ts";
 
-const height = 220;
+const height = 200;
 
 /** Bars, one for each day. */
 export function Chart({
@@ -53,7 +53,7 @@ async function draw(element: HTMLElement, days: DownloadCounts["items"]): Promis
       cursor: { show: false },
       scales: { y: { range: (_, __, most) => [0, Math.max(4, most)] } },
       axes: [
-        { ...axis, grid: { show: false }, values: (_, ticks) => ticks.map(dayOf) },
+        { ...axis, size: 28, grid: { show: false }, values: (_, ticks) => ticks.map(dayOf) },
         {
           ...axis,
           size: 56,

@@ -94,18 +94,30 @@ function Lines({ lines }: { readonly lines: readonly string[] }) {
     return () => removeEventListener("hashchange", moved);
   }, []);
   const most = all.value || (range?.[1] ?? 0) > many ? lines.length : many;
-  /** with the shift key, all lines from the one that is marked */
+  /** One line; with the shift key, all lines from the one that is marked. The focus stays, as it would not by following the link. */
   const mark = (event: MouseEvent, line: number): void => {
-    if (!event.shiftKey || !range) return;
+    if (event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    const [from, to] = [Math.min(range[0], line), Math.max(range[0], line)];
-    history.replaceState(null, "", `#L${from}-L${to}`);
+    const [from, to] = [range?.[0] ?? line, line].toSorted((a, b) => a - b);
+    const lines = event.shiftKey && from !== to ? `#L${from}-L${to}` : `#L${line}`;
+    history.replaceState(null, "", lines);
     hash.value = location.hash;
+  };
+  /** The numbers are one stop of the Tab key; arrow keys go from one to the next. */
+  const step = (event: KeyboardEvent): void => {
+    const line = (event.target as HTMLElement).parentElement;
+    const to =
+      event.key === "ArrowDown"
+        ? line?.nextElementSibling
+        : event.key === "ArrowUp" && line?.previousElementSibling;
+    if (!(to instanceof HTMLElement)) return;
+    event.preventDefault();
+    to.querySelector("a")?.focus();
   };
   return (
     <>
       <div class="code" role="region" aria-label="Content" tabIndex={0}>
-        <pre>
+        <pre onKeyDown={step}>
           {lines.slice(0, most).map((line, n) => (
             <span
               key={n}
@@ -116,7 +128,7 @@ function Lines({ lines }: { readonly lines: readonly string[] }) {
                 href={`#L${n + 1}`}
                 data-n={n + 1}
                 aria-label={`Line ${n + 1}`}
-                tabIndex={-1}
+                tabIndex={n + 1 === (range?.[0] ?? 1) ? 0 : -1}
                 onClick={(event) => mark(event, n + 1)}
               />
               <code>{`${line}\n`}</code>

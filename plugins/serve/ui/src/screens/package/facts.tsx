@@ -13,17 +13,24 @@ const formats: Readonly<Record<string, string>> = {
 };
 
 /** What a version is, at a glance. */
-export function Facts({ details }: { readonly details: VersionDetails }) {
-  const { facts, license, time, by } = details;
+export function Facts({
+  details,
+  published,
+}: {
+  readonly details: VersionDetails;
+  /** ISO 8601; null where nobody says */
+  readonly published: string | null;
+}) {
+  const { facts, license, by } = details;
   const { unpackedSize, size, files } = facts;
   const engines = Object.entries(facts.engines);
   return (
     <section class="card side" aria-labelledby="facts">
       <h2 id="facts">About {details.version}</h2>
       <dl class="pairs">
-        {time !== null && (
+        {published !== null && (
           <Pair name="Published">
-            <Time at={time} />
+            <Time at={published} />
             {by !== null && <> by {by}</>}
           </Pair>
         )}

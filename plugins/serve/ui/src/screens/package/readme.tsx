@@ -24,13 +24,14 @@ export function Readme({ details, overview }: Props) {
       ask<{ readonly readme: ReadmeItem | null }>(versionApi(name, version, "/readme"), { signal }),
     [name, version],
   );
+  const listed = overview.versions.find((one) => one.version === version);
   const headings = readme.now.value.value?.readme?.headings ?? [];
   return (
     <div class="beside">
       <aside aria-label="Facts">
         <Install name={name} version={version} tags={overview.tags} />
         <div class="later">
-          <Facts details={details} />
+          <Facts details={details} published={listed?.time ?? details.time} />
           <Trust details={details} />
           {headings.length > 2 && <Outline headings={headings} />}
         </div>

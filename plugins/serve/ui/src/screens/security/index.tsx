@@ -136,7 +136,7 @@ function Blocks({
               <td>
                 <button
                   type="button"
-                  aria-label={`Let ${each.client} in again`}
+                  aria-label={`Let in ${each.client} again`}
                   onClick={() => (removing.value = each)}
                 >
                   Let in
