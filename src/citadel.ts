@@ -255,7 +255,7 @@ export async function openCitadel({
     const { openLimits } = await import("./limits/limits.ts");
     const { url } = settings.redis;
     const redis = url === undefined ? url : await withSecrets(url, "redis.url", secret);
-    return openLimits({ driver, redis, schemes, notices });
+    return openLimits({ driver: documents.driver, redis, schemes, notices });
   });
   const scopes = createScopes({ store, accounts });
   const open = settings.server.host.every(isLoopback);

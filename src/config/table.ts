@@ -92,7 +92,7 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
   "redis.url": {
     type: redisUrl,
     default: undefined,
-    description: "Redis that shares limits and blocks, and is a cache tier",
+    description: "Redis in which servers share rate limits, and a cache tier",
     variables: ["REDIS_URL"],
   },
   "server.port": {

@@ -1,8 +1,9 @@
+import { boundOf } from "../backends.ts";
 import { openDriver, type Driver, type Schemes } from "../driver/index.ts";
 import type { Notices } from "../notices/notices.ts";
+import { temporary } from "../store/temporary.ts";
 import { createBlocks, type Blocks } from "./blocks.ts";
 import { createBuckets, type Buckets } from "./buckets.ts";
-import { shareBuckets } from "./sharing.ts";
 
 /** What keeps single clients from taking all there is. */
 export interface Limits {
@@ -12,7 +13,7 @@ export interface Limits {
 }
 
 export interface LimitsOptions {
-  /** of the registry */
+  /** of the registry's documents */
   readonly driver: Driver;
   /** a Redis that shares the counts instead */
   readonly redis: string | undefined;
@@ -21,8 +22,8 @@ export interface LimitsOptions {
 }
 
 /**
- * Counts over Redis where there is one, else over the registry's own store; over S3, where each exchange would cost, every process
- * counts for itself. Blocks are in the registry's store.
+ * Counts over Redis where there is one, else over the registry's own store where processes share it; over S3, where each exchange
+ * would cost, every process counts for itself. Blocks are in the registry's store.
  * @throws E_STORE_UNAVAILABLE
  */
 export async function openLimits({
@@ -32,16 +33,18 @@ export async function openLimits({
   notices,
 }: LimitsOptions): Promise<Limits> {
   const own = redis === undefined ? undefined : await openDriver(redis, schemes);
-  const buckets = createBuckets();
+  const over = own ?? driver;
+  const together = over.caps.shared !== "process" && boundOf("auto", over.caps) === 0;
+  const buckets = createBuckets({
+    shared: together ? temporary<number>(over, "limits", { relaxed: true }) : undefined,
+  });
   const blocks = createBlocks(driver, notices);
-  const over = own ?? (driver.caps.ttl === "none" ? undefined : driver);
-  const stop = over && shareBuckets(over, buckets);
   blocks.follow();
   return {
     buckets,
     blocks,
     async close() {
-      stop?.();
+      buckets.close();
       blocks.close();
       await own?.close();
     },

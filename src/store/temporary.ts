@@ -33,8 +33,13 @@ export interface Temporary<T> {
 /**
  * Values below `t/<kind>/`, shared by all servers over the store.
  * @param kind one key segment
+ * @param relaxed a power failure may undo what was changed last
  */
-export function temporary<T>(driver: Driver, kind: string): Temporary<T> {
+export function temporary<T>(
+  driver: Driver,
+  kind: string,
+  { relaxed }: { readonly relaxed?: true } = {},
+): Temporary<T> {
   const keyOf = (name: string): Key => `t/${kind}/${segment(name)}`;
 
   const load = async (key: Key) => {
@@ -63,9 +68,13 @@ export function temporary<T>(driver: Driver, kind: string): Temporary<T> {
         const { next, answer } = decide(found?.passing);
         if (!next) return answer;
         const condition = found ? { ifMatch: found.etag } : ({ ifAbsent: true } as const);
-        const expires = driver.caps.ttl === "none" ? {} : { expires: next.until };
+        const options = {
+          ...condition,
+          ...(driver.caps.ttl !== "none" && { expires: next.until }),
+          ...(relaxed && { relaxed }),
+        };
         try {
-          await driver.put(key, Buffer.from(JSON.stringify(next)), { ...condition, ...expires });
+          await driver.put(key, Buffer.from(JSON.stringify(next)), options);
           return answer;
         } catch (error) {
           const code = storeCode(error);

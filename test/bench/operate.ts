@@ -114,43 +114,60 @@ async function ticks(pid: number): Promise<number> {
 async function limits(seconds: number): Promise<void> {
   const redis = await startRedis();
   try {
-    for (const over of ["SQLite", "Redis"]) {
-      if (over === "Redis" && !redis) continue;
-      const [max, window] = [1000, 900_000];
-      const env = {
-        CITADEL_SERVER_TRUST_PROXY: "127.0.0.1",
-        SECURITY_RATE_LIMIT_MAX: String(max),
-        SECURITY_RATE_LIMIT_WINDOW: String(window),
-        ...(over === "Redis" && { REDIS_URL: redis?.store() }),
-      };
-      const server = await serve({ home: join(temp.path, over), env, args: ["--workers", "4"] });
-      try {
-        let [allowed, refused] = [0, 0];
-        const began = performance.now();
-        const guest = async (): Promise<void> => {
-          const agent = new Agent({ keepAlive: true });
-          const headers = { "x-forwarded-for": "192.0.2.7" };
-          // costs one, and no more when it is answered
-          while (performance.now() - began < seconds * 1000) {
-            const { status } = await request(`${server.url}/-/npm/v1/keys`, { agent, headers });
-            if (status === 429) refused++;
-            else allowed++;
-          }
-          agent.destroy();
-        };
-        await Promise.all(Array.from({ length: 16 }, guest));
-        const long = performance.now() - began;
-        const bound = max + (long * max) / window;
-        print(
-          `limit of ${max}, 4 workers, ${over}, ${seconds} s`,
-          `${allowed} of at most ${round(bound)} (${(((allowed - bound) / bound) * 100).toFixed(1)} %), ${refused} refused`,
-        );
-      } finally {
-        await server.stop();
-      }
-    }
+    await limited("4 workers, SQLite", seconds, { workers: 4 });
+    if (!redis) return;
+    await limited("4 workers, Redis", seconds, { workers: 4, redis: redis.store() });
+    const both = { workers: 2, redis: redis.store() };
+    await limited("2 servers of 2 workers, Redis", seconds, both, both);
   } finally {
     await redis?.stop();
+  }
+}
+
+/** One client asks all servers at once. */
+async function limited(
+  over: string,
+  seconds: number,
+  ...kinds: readonly { readonly workers: number; readonly redis?: string }[]
+): Promise<void> {
+  const [max, window] = [1000, 900_000];
+  const servers = await Promise.all(
+    kinds.map(({ workers, redis }, n) =>
+      serve({
+        home: join(temp.path, `${over}-${n}`),
+        env: {
+          CITADEL_SERVER_TRUST_PROXY: "127.0.0.1",
+          SECURITY_RATE_LIMIT_MAX: String(max),
+          SECURITY_RATE_LIMIT_WINDOW: String(window),
+          REDIS_URL: redis,
+        },
+        args: ["--workers", String(workers)],
+      }),
+    ),
+  );
+  try {
+    let [allowed, refused] = [0, 0];
+    const began = performance.now();
+    const guest = async (_: unknown, n: number): Promise<void> => {
+      const agent = new Agent({ keepAlive: true });
+      const headers = { "x-forwarded-for": "192.0.2.7" };
+      // costs one, and no more when it is answered
+      const url = `${servers[n % servers.length]?.url}/-/npm/v1/keys`;
+      while (performance.now() - began < seconds * 1000) {
+        const { status } = await request(url, { agent, headers });
+        if (status === 429) refused++;
+        else allowed++;
+      }
+      agent.destroy();
+    };
+    await Promise.all(Array.from({ length: 16 }, guest));
+    const bound = max + ((performance.now() - began) * max) / window;
+    print(
+      `limit of ${max}, ${over}, ${seconds} s`,
+      `${allowed} of at most ${round(bound)} (${(((allowed - bound) / bound) * 100).toFixed(1)} %), ${refused} refused`,
+    );
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
   }
 }
 

@@ -126,7 +126,7 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
     monitor,
     vault,
     async upgrade(asked) {
-      const ticket = gate?.enter(asked, false);
+      const ticket = await gate?.enter(asked, false);
       try {
         if (ticket?.refused) throw ticket.refused;
         guard.site(asked);
@@ -139,7 +139,7 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
           return made;
         });
         const kept = remember(asked);
-        const limited = (): number => waitOf(gate?.enter(kept, false)?.refused);
+        const limited = (): number => waitOf(gate?.message(kept));
         return await (await sockets).accept(asked, pathOf(route), limited);
       } catch (error) {
         figures.failed(error);
@@ -159,7 +159,7 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
       const began = meter.came();
       let route: string = noRoute;
       const matched = (pattern: string): void => void (route = pattern);
-      const ticket = gate?.enter(asked, false);
+      const ticket = await gate?.enter(asked, false);
       const response = await traced(asked, () =>
         answerTo(request, asked, ticket?.refused, matched),
       );

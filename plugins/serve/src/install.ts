@@ -7,7 +7,7 @@ import type { Route } from "./http/path.ts";
 import { createRequestIds, incomingId } from "./http/request-id.ts";
 import { createTraced } from "./http/trace.ts";
 import { createPackument } from "./npm/packument.ts";
-import type { Gate } from "./limit/gate.ts";
+import type { Gate, Ticket } from "./limit/gate.ts";
 import { noRoute, sizeOf } from "./monitor/meter.ts";
 import { createTarball } from "./npm/tarball.ts";
 
@@ -45,17 +45,20 @@ export function createInstall(
       meter.went(began, noRoute, method, refused.status, sizeOf(refused));
       return refused;
     }
-    const ticket = gate?.enter(asked, true);
-    const answer = ticket?.refused
-      ? failed(asked)(ticket.refused)
-      : traced(asked, () => answerTo(asked, route, site));
-    const sent = (done: Answer): Answer => {
-      figures.answered(method, done.status);
-      meter.went(began, patterns[route.kind], method, done.status, sizeOf(done));
-      return withId(asked, ticket ? ticket.done(done) : done);
+    const enter = (ticket: Ticket | undefined): Promise<Answer> | Answer => {
+      const answer = ticket?.refused
+        ? failed(asked)(ticket.refused)
+        : traced(asked, () => answerTo(asked, route, site));
+      const sent = (done: Answer): Answer => {
+        figures.answered(method, done.status);
+        meter.went(began, patterns[route.kind], method, done.status, sizeOf(done));
+        return withId(asked, ticket ? ticket.done(done) : done);
+      };
+      if (!(answer instanceof Promise)) return sent(answer);
+      return answer.then(sent, (error: unknown) => sent(failed(asked)(error)));
     };
-    if (!(answer instanceof Promise)) return sent(answer);
-    return answer.then(sent, (error: unknown) => sent(failed(asked)(error)));
+    const ticket = gate?.enter(asked, true);
+    return ticket instanceof Promise ? ticket.then(enter) : enter(ticket);
   };
 
   function answerTo(asked: Asked, route: Exclude<Route, { kind: "other" }>, site: Site) {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { addressBlocks, CitadelError } from "@citadel/core";
 import { countedClient, type Caller } from "@citadel/core/access";
 import type { Settings } from "@citadel/core/config";
-import type { Allowance, Limits, Verdict } from "@citadel/core/limits";
+import type { Allowance, Block, Limits, Verdict } from "@citadel/core/limits";
 import { LRUCache } from "lru-cache";
 import { credentialsOf } from "../http/credentials.ts";
 import type { Answer, Asked } from "../http/exchange.ts";
@@ -25,7 +25,20 @@ export interface Ticket {
 
 /** Lets requests in, or not yet. */
 export interface Gate {
-  enter(asked: Asked, install: boolean): Ticket | undefined;
+  /** A promise where other processes have to be asked; it never rejects. */
+  enter(asked: Asked, install: boolean): Ticket | Promise<Ticket> | undefined;
+  /** One more message on a socket that `asked` opened. @returns E_RATE_LIMIT: it is not taken */
+  message(asked: Asked): CitadelError | undefined;
+}
+
+interface Counted {
+  readonly asked: Asked;
+  /** the client */
+  readonly name: string;
+  readonly block: Block | undefined;
+  readonly bucket: string;
+  readonly allowance: Allowance;
+  readonly reads: boolean;
 }
 
 export interface GateOptions {
@@ -87,13 +100,8 @@ export function createGate(options: GateOptions): Gate {
     return undefined;
   };
 
-  const refuse = (
-    name: string,
-    verdict: Verdict,
-    allowance: Allowance,
-    scope: "key" | "client",
-  ): CitadelError => {
-    figures.refused(scope);
+  const refuse = ({ name, bucket, allowance }: Counted, verdict: Verdict): CitadelError => {
+    figures.refused(bucket === name ? "client" : "key");
     const line = refusals.get(name) ?? { count: 0 };
     refusals.set(name, line);
     if (++line.count === mostRefusals) {
@@ -106,45 +114,64 @@ export function createGate(options: GateOptions): Gate {
     );
   };
 
+  /** What a request counts for; none for those that nothing limits. */
+  const countedAs = (asked: Asked): Counted | undefined => {
+    if (byClient.max === 0) return undefined;
+    const name = clientOf(asked);
+    if (name === undefined) return undefined;
+    const block = blocks.find(name);
+    const [bucket, allowance] = keyOf(asked) ?? [name, byClient];
+    const reads = asked.method === "GET" || asked.method === "HEAD";
+    return { asked, name, block, bucket, allowance, reads };
+  };
+  const blocked = ({ client: name, until, reason }: Block): CitadelError => {
+    figures.refused("client");
+    return tooMany(until - Date.now(), `${name} is blocked: ${reason}`);
+  };
+
+  const ticketOf = (counted: Counted, install: boolean, verdict: Verdict): Ticket => {
+    const { asked, name, bucket, allowance, reads } = counted;
+    const told = (answer: Answer, { remaining, reset }: Verdict): Answer => ({
+      ...answer,
+      headers: [
+        ...answer.headers,
+        ...["ratelimit-policy", `"default";q=${allowance.max};w=${window / 1000}`],
+        ...["ratelimit", `"default";r=${remaining};t=${Math.ceil(reset / 1000)}`],
+      ],
+    });
+    if (!verdict.allowed)
+      return { refused: refuse(counted, verdict), done: (answer) => told(answer, verdict) };
+    return {
+      done(answer) {
+        const failed = answer.status === 401 && (!reads || asked.header("authorization"));
+        const extra = failed ? cost.failure : answer.status >= 400 && install ? cost.read : 0;
+        if (extra === 0) return told(answer, verdict);
+        // guesses count by address whatever they showed
+        const at = failed ? name : bucket;
+        const by = failed ? byClient : allowance;
+        return told(answer, buckets.charge(at, extra, by));
+      },
+    };
+  };
+
   return {
     enter(asked, install) {
-      if (byClient.max === 0) return undefined;
-      const name = clientOf(asked);
-      if (name === undefined) return undefined;
-      const block = blocks.find(name);
-      if (block) {
-        figures.refused("client");
-        const refused = tooMany(block.until - Date.now(), `${name} is blocked: ${block.reason}`);
-        return { refused, done: (answer) => answer };
-      }
-      const [bucket, allowance] = keyOf(asked) ?? [name, byClient];
-      const reads = asked.method === "GET" || asked.method === "HEAD";
+      const counted = countedAs(asked);
+      if (!counted) return undefined;
+      const { block, bucket, allowance, reads } = counted;
+      if (block) return { refused: blocked(block), done: (answer) => answer };
       const amount = install ? cost.install : reads ? cost.read : cost.write;
       const verdict = buckets.take(bucket, amount, allowance);
-      const told = (answer: Answer, { remaining, reset }: Verdict): Answer => ({
-        ...answer,
-        headers: [
-          ...answer.headers,
-          ...["ratelimit-policy", `"default";q=${allowance.max};w=${window / 1000}`],
-          ...["ratelimit", `"default";r=${remaining};t=${Math.ceil(reset / 1000)}`],
-        ],
-      });
-      if (!verdict.allowed)
-        return {
-          refused: refuse(name, verdict, allowance, bucket === name ? "client" : "key"),
-          done: (answer) => told(answer, verdict),
-        };
-      return {
-        done(answer) {
-          const failed = answer.status === 401 && (!reads || asked.header("authorization"));
-          const extra = failed ? cost.failure : answer.status >= 400 && install ? cost.read : 0;
-          if (extra === 0) return told(answer, verdict);
-          // guesses count by address whatever they showed
-          const at = failed ? name : bucket;
-          const by = failed ? byClient : allowance;
-          return told(answer, buckets.take(at, extra, by, { even: true }));
-        },
-      };
+      return verdict instanceof Promise
+        ? verdict.then((found) => ticketOf(counted, install, found))
+        : ticketOf(counted, install, verdict);
+    },
+    message(asked) {
+      const counted = countedAs(asked);
+      if (!counted) return undefined;
+      if (counted.block) return blocked(counted.block);
+      const verdict = buckets.takeNow(counted.bucket, cost.read, counted.allowance);
+      return verdict.allowed ? undefined : refuse(counted, verdict);
     },
   };
 }
