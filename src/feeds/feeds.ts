@@ -113,7 +113,7 @@ function entryOf(release: Release, host: string, base: string): FeedEntry {
   return {
     id: kind === "publish" ? id : `${id}/${kind}/${rev}`,
     title: titles[kind](release),
-    link: `${base}${name.replace("/", "%2f")}/${encodeURIComponent(version)}`,
+    link: `${base}_dashboard/package/${name}/v/${encodeURIComponent(version)}`,
     time,
     html: htmlOf(release),
     ...{ by: release.by, event: kind, package: name, version, tags: release.tags },

@@ -135,6 +135,8 @@ export function createKeys({ store, ...options }: KeysOptions): Keys {
       return [...keys.map(publicHalf), ...others];
     },
     async check() {
+      // one that is given and is none would be found at the first publish only
+      await (await import("./sealer.ts")).openSealer(options, false);
       for (const purpose of purposes) {
         const ring = (await ledger.read(purpose))?.state;
         if (ring?.keys.length) await privateKey(purpose, newestOf(purpose, ring));

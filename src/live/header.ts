@@ -36,8 +36,19 @@ export function placeOf(bit: number): { readonly offset: number; readonly mask: 
   return { offset: lastFlagByte - (bit >> 3), mask: 1 << (bit & 7) };
 }
 
+const bun = Buffer.from("#!/usr/bin/env bun");
+
+/** @throws E_CONFIG for a lockfile of Bun, whose name is nearly ours */
+export function demandOurs(bytes: Uint8Array): void {
+  if (bun.equals(bytes.subarray(0, bun.length)))
+    throw new CitadelError("E_CONFIG", "this is a lockfile of Bun, not the configuration", {
+      hint: ["move it away: without a file the defaults count"],
+    });
+}
+
 /** @throws E_CONFIG when a byte may not be what it is */
 export function decodeHeader(bytes: Uint8Array): ConfigBytes {
+  demandOurs(bytes);
   const [problem] = headerProblems(bytes);
   if (problem)
     throw new CitadelError("E_CONFIG", problem.message, {

@@ -78,6 +78,8 @@ export interface Live {
    * @throws E_INVALID_DOCUMENT for one that there is not
    */
   toggleFeature(feature: Feature | number, on?: boolean, options?: Changing): Promise<Change>;
+  /** Makes the file where there is none, so that all processes of this machine mean the registry of this one. */
+  make(): Promise<void>;
   /** Resolves when every change is on the disk and in the history. */
   save(): Promise<void>;
   /** Looks at the file now. @throws E_CONFIG when it is not what it must be; then what counted before goes on */
@@ -268,6 +270,10 @@ export async function openLive({ path, defaults, env, record }: LiveOptions): Pr
       }, changing);
     },
 
+    async make() {
+      if (await read(path)) return;
+      await write((now) => ({ offset: 0, bytes: now.subarray(0, 1) }));
+    },
     save,
     reload,
 
@@ -324,14 +330,16 @@ async function read(path: string): Promise<Buffer | undefined> {
 }
 
 function demandWritable(offset: number, value: number, force: boolean): void {
-  if (!Number.isInteger(value) || value < 0 || value > 255)
-    throw invalid(`${String(value)} is no byte: 0 to 255`);
+  const [name, field] = Object.entries(byteFields).find(([, each]) => each.offset === offset) ?? [];
+  const { least, most } = field ?? { least: 0, most: 255 };
+  if (!Number.isInteger(value) || value < least || value > most)
+    throw invalid(`${name ?? `byte ${hex(offset)}`} is ${least} to ${most}, not ${String(value)}`);
   if (offset === reservedOffset) throw invalid(`byte ${hex(offset)} is reserved`);
   if (offset >= hashOffset && offset < flagsOffset && !force)
     throw invalid(`byte ${hex(offset)} is part of the registry's hash, which an address sets`);
-  const [name, field] = Object.entries(byteFields).find(([, each]) => each.offset === offset) ?? [];
-  if (field && (value < field.least || value > field.most))
-    throw invalid(`${name} is ${field.least} to ${field.most}, not ${value}`);
 }
 
-const invalid = (message: string): CitadelError => new CitadelError("E_INVALID_DOCUMENT", message);
+const invalid = (message: string): CitadelError =>
+  new CitadelError("E_INVALID_DOCUMENT", message, {
+    hint: ["see what there is: citadel config:bytes"],
+  });

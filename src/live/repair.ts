@@ -3,7 +3,7 @@ import type { Dirs, Settings } from "../config/index.ts";
 import { replaceFile } from "../replace-file.ts";
 import { decodeBody } from "./body.ts";
 import { headerLength, hex } from "./fields.ts";
-import { defaultHeader, headerProblems } from "./header.ts";
+import { defaultHeader, demandOurs, headerProblems } from "./header.ts";
 import { createLock } from "./lock.ts";
 import { livePlace } from "./place.ts";
 
@@ -13,7 +13,10 @@ export interface Repair {
   apply(): Promise<void>;
 }
 
-/** What it takes to make the file one that opens: bytes that are good stay, others get their default, a damaged rest goes. */
+/**
+ * What it takes to make the file one that opens: bytes that are good stay, others get their default, a damaged rest goes.
+ * @throws E_CONFIG for a file of somebody else
+ */
 export async function repairLive({
   settings,
   dirs,
@@ -27,6 +30,7 @@ export async function repairLive({
     throw error;
   });
   if (!file) return { changes: [], apply: async () => {} };
+  demandOurs(file);
   const changes: string[] = [];
   const whole = defaultHeader(defaults);
   const header = Buffer.concat([file.subarray(0, headerLength), whole.subarray(file.length)]);

@@ -116,6 +116,17 @@ test("B5: no file until the first change; then exactly its byte is written", asy
   expect(heard.at(-1)?.old).toEqual([0x65, 0xe8, 0x9b, 0x06]);
 });
 
+test("B4, B5: a server makes the file of its own registry once, so that nobody else makes it for another", async () => {
+  const path = await place();
+  const live = await open(path);
+  await live.make();
+  expect(await header(path)).toBe(vector);
+  await live.setByte("rows", 30);
+  await live.make();
+  expect(await header(path)).toBe("0165e89b06000000e2011e5000");
+  expect(live.generation()).toBe(1);
+});
+
 test("what may not stand there is refused, and nothing is written", async () => {
   const path = await place();
   const live = await open(path);
@@ -264,4 +275,20 @@ test("B5: at the command line: seen, changed, exported", async () => {
   expect(await readFile(path)).toEqual(bytes);
   expect((await ask("config:repair", "--yes")).code).toBe(0);
   expect((await ask("config:bytes")).code).toBe(0);
+
+  // what has no meaning here is kept and named, what a variable hides is said
+  await writeFile(path, Buffer.from("0165e89b06000102e201185000", "hex"));
+  expect((await ask("config:bytes")).stderr).toContain("set: 9, 16");
+  const above = await citadel(temp.path, ["config:disable", "DEBUG"], {
+    env: { CITADEL_FEATURE_DEBUG: "1" },
+  });
+  expect([above.code, above.stderr]).toEqual([0, expect.stringContaining("counts above the file")]);
+  // nor is a file of somebody else ever repaired
+  const bun = Buffer.from("#!/usr/bin/env bun\nbun-lockfile-format-v0\n\u0002\0\0\0");
+  await writeFile(path, bun);
+  for (const command of ["config:bytes", "config:repair"]) {
+    const theirs = await ask(command, ...(command === "config:repair" ? ["--yes"] : []));
+    expect([theirs.code, theirs.stderr]).toEqual([2, expect.stringContaining("lockfile of Bun")]);
+  }
+  expect(await readFile(path)).toEqual(bun);
 }, 30_000);

@@ -80,7 +80,10 @@ describe("H12, E5: feeds of releases", () => {
         `tag:localhost,${year}:@ann/ui@1.0.0`,
       ]);
       expect(new Set(items.map(({ id }) => id)).size).toBe(5);
-      expect(items[4]).toMatchObject({ link: `${base}@ann%2fui/1.0.0`, authors: ["ann"] });
+      expect(items[4]).toMatchObject({
+        link: `${base}_dashboard/package/@ann/ui/v/1.0.0`,
+        authors: ["ann"],
+      });
       expect(items[4]?.html).toContain("<p>buttons &amp; &lt;b&gt;more&lt;/b&gt;</p>");
       expect(items[4]?.html).toContain("npm install @ann/ui@1.0.0");
       expect(items[1]?.html).toContain("use 1.1.0");
@@ -227,7 +230,7 @@ describe("H12, E5: feeds of releases", () => {
     const before = (await feed("releases.json")).items[0];
     const after = (await feed("releases.json", { headers: { host: "127.0.0.1:4873" } })).items[0];
     expect(after?.id).toBe(before?.id);
-    expect(after?.link).toBe("http://127.0.0.1:4873/one/1.0.0");
+    expect(after?.link).toBe("http://127.0.0.1:4873/_dashboard/package/one/v/1.0.0");
   });
 
   test.each(["atom", "rss", "json"])(

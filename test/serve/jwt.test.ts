@@ -132,6 +132,7 @@ describe("B3: /_auth/token and /_auth/verify", () => {
     const jwt = (await post(here, "/_auth/token", undefined, { token: key })).json().token;
     for (const token of [key, jwt]) {
       const got = await here.ask("/_auth/verify", { token });
+      expect(got.headers.get("citadel-user")).toBe("root");
       expect(got.json()).toMatchObject({
         ...{ valid: true, user: "root", admin: false, name: "ci", packages: ["@acme/*"] },
         permissions: ["read", "stage", "write"],

@@ -11,14 +11,15 @@ import { until } from "../support/until.ts";
 test("H2 G5 a server without the key of the others says so once when it starts; with --workers it stops with one word", async () => {
   const temp = await tempFolder("server-key");
   const store = `sqlite:${temp.path}/store.db`;
-  const started = (home: string, key: number, ...args: string[]) => {
+  const started = (home: string, key: number | string, ...args: string[]) => {
     const child = spawn(
       process.execPath,
       [join(root, "bin/citadel.js"), "serve", "--port", "0", ...args],
       {
         env: citadelEnv(`${temp.path}/${home}`, {
           CITADEL_STORE: store,
-          CITADEL_SERVER_KEY: Buffer.alloc(32, key).toString("base64"),
+          CITADEL_SERVER_KEY:
+            typeof key === "string" ? key : Buffer.alloc(32, key).toString("base64"),
         }),
       },
     );
@@ -67,6 +68,12 @@ test("H2 G5 a server without the key of the others says so once when it starts; 
     expect(third.child.exitCode).toBe(0);
     expect(third.said.stderr.match(/this server cannot sign/g)).toHaveLength(1);
     expect(third.said.stderr.match(/stopping: /g)).toHaveLength(1);
+
+    const mistyped = started("e", "mistyped", "--json", "--store", `sqlite:${temp.path}/empty.db`);
+    servers.push(mistyped);
+    await until(async () => events(mistyped.said).length > 1);
+    expect(events(mistyped.said)[1]).toMatchObject({ event: "warning", code: "E_SERVER_KEY" });
+    await mistyped.stop();
 
     const fourth = started("d", 1, "--json");
     servers.push(fourth);

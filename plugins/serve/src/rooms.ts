@@ -24,6 +24,7 @@ import { errorAnswer } from "./http/errors.ts";
 import { secretRoutes } from "./broker/routes.ts";
 import { createResponder } from "./http/exchange.ts";
 import { apiHeaders } from "./http/headers.ts";
+import { withoutDate } from "./npm/as-of.ts";
 import { nameRoutes } from "./api/names.ts";
 import { getPath, npmRoutes } from "./npm/routes.ts";
 import type { Env, Visit } from "./npm/room.ts";
@@ -84,5 +85,5 @@ export function createRooms(shared: Shared): (request: Request, visit: Visit) =>
   app.route("/", nameRoutes());
   app.route("/", secretRoutes());
   app.route("/", npmRoutes(shared));
-  return async (request, visit) => app.fetch(request, throughDoor(visit));
+  return async (request, visit) => app.fetch(request, withoutDate(throughDoor(visit)));
 }

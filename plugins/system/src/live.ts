@@ -1,4 +1,4 @@
-import { features, hex, type Live } from "@citadel/core/live";
+import { features, hex, type Change, type Live } from "@citadel/core/live";
 
 /** A field of the thirteen bytes as people see it. */
 export interface LiveItem {
@@ -28,4 +28,18 @@ export function liveVariables(live: Live): readonly string[] {
     `CITADEL_CONFIG_HEX=${live.bytes().toString("hex")}`,
     ...features.map((name) => `CITADEL_FEATURE_${name}=${state[name] ? 1 : 0}`),
   ];
+}
+
+/** What people are told who change what a variable lays itself over; undefined when nothing does. */
+export function overridden(live: Live, { offset, new: bytes }: Change): string | undefined {
+  const now = live.bytes();
+  if (bytes.every((byte, n) => byte === now[offset + n])) return undefined;
+  return "here a variable counts above the file: CITADEL_CONFIG_HEX or CITADEL_FEATURE_…";
+}
+
+/** Flags that are set and mean nothing to this version, in words; undefined for none. */
+export function unknownFlags(live: Live): string | undefined {
+  const { flags } = live.getConfig();
+  const set = Array.from({ length: 24 }, (_, n) => n + 8).filter((bit) => (flags >>> bit) & 1);
+  return set.length === 0 ? undefined : `flags that mean nothing here are set: ${set.join(", ")}`;
 }

@@ -7,7 +7,7 @@ import prerelease from "semver/functions/prerelease.js";
 import maxSatisfying from "semver/ranges/max-satisfying.js";
 import { isShared, readAs, type Shared } from "../context.ts";
 import { createResponder } from "../http/exchange.ts";
-import { param, type Handler } from "./room.ts";
+import { param, type Handler, type Visit } from "./room.ts";
 import { createTarball } from "./tarball.ts";
 
 /** A packument as far as it is looked at. */
@@ -45,6 +45,12 @@ export const getPast: Handler = async (c) => {
     ...(open ? {} : { vary: "authorization" }),
   });
 };
+
+/** What npm asks of every registry besides packages, and what is known now is the answer to: advisories, keys, attestations. */
+const timeless = /^\/-\/as-of\/[^/]+(?=\/-\/npm\/v1\/(?:security|keys|attestations)(?:\/|$))/;
+
+export const withoutDate = (visit: Visit): Visit =>
+  timeless.test(visit.path) ? { ...visit, path: visit.path.replace(timeless, "") } : visit;
 
 /** `GET /-/as-of/<date>/<name>/-/<file>`: the same bytes as ever, of a version that there was then. */
 export function createPastTarball(shared: Shared): Handler {
@@ -143,7 +149,9 @@ function momentOf(text: string): number {
   const day = /^\d{4}-\d\d-\d\d$/.test(text);
   const time = Date.parse(day ? `${text}T23:59:59.999Z` : text);
   const shaped = day || /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?Z$/.test(text);
-  if (!shaped || Number.isNaN(time))
+  // the 30th of February would be a day in March
+  const exists = !Number.isNaN(time) && new Date(time).toISOString().startsWith(text.slice(0, 10));
+  if (!shaped || !exists)
     throw new CitadelError("E_BAD_REQUEST", `${JSON.stringify(text.slice(0, 40))} is no date`, {
       hint: ["write it as 2026-03-01 or 2026-03-01T12:00:00Z"],
     });

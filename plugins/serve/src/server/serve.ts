@@ -78,6 +78,8 @@ async function serveHere(
   const { startRotation } = await import("../broker/rotation.ts");
   // the last that may fail, but for a monitor that follows what is open already
   const server = await startServer({ app, hosts: host, port, log: requestLog });
+  // a command line that makes it would not know the port of this server
+  if (port !== 0) await switches.make();
   const unmonitor = await app.monitor.start(() => server.connections());
   const unreport =
     endpoint === undefined

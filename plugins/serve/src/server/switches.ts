@@ -1,10 +1,12 @@
-import type { Citadel } from "@citadel/core";
+import { logger, type Citadel } from "@citadel/core";
 import { logEverything } from "@citadel/core/config";
 
 /** What a server does as the live configuration says, from one request to the next. */
 export interface Switches {
   /** whether requests are logged */
   readonly logs: () => boolean;
+  /** Makes their file where there is none, as far as that is possible here. */
+  make(): Promise<void>;
   stop(): void;
 }
 
@@ -24,6 +26,10 @@ export async function followSwitches(citadel: Citadel, verbose: boolean): Promis
   const unwatch = live.watch(follow);
   return {
     logs: () => live.isOn("LOGGING") && (verbose || live.isOn("DEBUG")),
+    make: () =>
+      live.make().catch((error: unknown) => {
+        logger("serve")("there is no file for the configuration", { error });
+      }),
     stop() {
       unwatch();
       quiet?.();

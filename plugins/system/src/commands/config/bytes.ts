@@ -1,6 +1,6 @@
 import { CitadelCommand } from "@citadel/core/command";
 import { boolean } from "@oclif/core/flags";
-import { liveItems, liveVariables } from "../../live.ts";
+import { liveItems, liveVariables, unknownFlags } from "../../live.ts";
 
 export default class ConfigBytes extends CitadelCommand {
   static override summary = "Show the switches that a running registry follows";
@@ -27,6 +27,8 @@ export default class ConfigBytes extends CitadelCommand {
         { name: "value", value: ({ value }) => shown(value) },
       ]);
       this.note(hex);
+      const unknown = unknownFlags(live);
+      if (unknown !== undefined) this.warn(unknown);
     }
     return { hex, items };
   }

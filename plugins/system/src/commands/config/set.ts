@@ -3,6 +3,7 @@ import { CitadelCommand } from "@citadel/core/command";
 import { setField } from "@citadel/core/live";
 import { string as text } from "@oclif/core/args";
 import { integer } from "@oclif/core/flags";
+import { overridden } from "../../live.ts";
 
 export default class ConfigSet extends CitadelCommand {
   static override summary = "Change one of the thirteen bytes";
@@ -29,6 +30,8 @@ export default class ConfigSet extends CitadelCommand {
       expect: flags.expect,
     });
     this.success(`${args.field} is ${args.value}`);
+    const above = overridden(live, change);
+    if (above !== undefined) this.warn(above);
     return change;
   }
 }
