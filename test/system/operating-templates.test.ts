@@ -3,16 +3,14 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
-import type { Readable } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
 import { citadel, citadelEnv, root, serve } from "../support/citadel.ts";
 import { request } from "../support/http.ts";
 import { publish, signIn } from "../support/packages.ts";
 import { mustRun, run } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
+import { until } from "../support/until.ts";
 import { composed } from "../servers/compose.ts";
 import { installed } from "../servers/installed.ts";
 import { freePort } from "../bench/servers.ts";
@@ -70,8 +68,8 @@ test("G6: backup: a copy of a running registry is checked, kept so many times, a
   await writeFile(blob, bytes);
   expect((await drill(copy)).code).not.toBe(0);
 
-  const analyze = "/usr/bin/systemd-analyze";
-  if (!existsSync(analyze)) return;
+  const analyze = await installed("systemd", ["/usr/bin/systemd-analyze"]);
+  if (!analyze) return;
   const unit = join(at, "citadel-backup.service");
   const text = await readFile(unit, "utf8");
   await writeFile(
@@ -142,31 +140,29 @@ test("G6: dev container: Compose reads it, and the registry answers by the name 
   await signIn(server.url, "ada");
 }, 60_000);
 
-test("G6: systemd: a server takes over the socket that was opened for it", async () => {
+test("G6: systemd: a server takes over the socket that was opened for it, and answers who came before it was up", async () => {
   const at = await write("systemd");
   const unit = join(at, "citadel.socket");
   expect(await readFile(unit, "utf8")).toMatch(/^ListenStream=127\.0\.0\.1:4873$/m);
-  const analyze = "/usr/bin/systemd-analyze";
-  if (existsSync(analyze)) {
-    const service = join(at, "citadel.service");
-    const text = await readFile(service, "utf8");
-    await writeFile(service, text.replace("/usr/bin/node", process.execPath));
-    const verified = await run(analyze, ["verify", "--man=no", service, unit]);
-    expect([verified.code, verified.output]).toEqual([0, ""]);
-  }
-  const opened = createServer().listen(0, "127.0.0.1");
-  await once(opened, "listening");
-  const { port } = opened.address() as AddressInfo;
-  const { fd } = (opened as unknown as { _handle: { fd: number } })._handle;
+  const activate = await installed("systemd", ["/usr/bin/systemd-socket-activate"]);
+  if (!activate) return;
+  const service = join(at, "citadel.service");
+  const text = await readFile(service, "utf8");
+  await writeFile(service, text.replace("/usr/bin/node", process.execPath));
+  const verified = await run("/usr/bin/systemd-analyze", ["verify", "--man=no", service, unit]);
+  expect([verified.code, verified.output]).toEqual([0, ""]);
+  const port = await freePort();
+  const env = citadelEnv(dirname(at));
+  const kept = Object.keys(env).flatMap((name) => ["--setenv", name]);
   const words = [process.execPath, join(root, "bin/citadel.js"), "serve", "--json"];
-  const child = spawn("/bin/sh", ["-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"', ...words], {
-    env: citadelEnv(dirname(at)),
-    stdio: ["ignore", "pipe", "ignore", fd],
+  const child = spawn(activate, ["--listen", `127.0.0.1:${port}`, ...kept, ...words], {
+    env,
+    stdio: ["ignore", "pipe", "ignore"],
   });
-  opened.close();
-  const [said] = (await once(child.stdout as Readable, "data")) as [Buffer];
-  expect(JSON.parse(said.toString()).url).toBe(`http://localhost:${port}/`);
-  expect((await request(`http://127.0.0.1:${port}/-/ping`)).status).toBe(200);
+  const said = once(child.stdout, "data") as Promise<[Buffer]>;
+  const ping = () => request(`http://127.0.0.1:${port}/-/ping`).catch(() => undefined);
+  await until(async () => (await ping())?.status === 200);
+  expect(JSON.parse((await said)[0].toString()).url).toBe(`http://localhost:${port}/`);
   child.kill("SIGTERM");
   expect((await once(child, "exit"))[0]).toBe(0);
 }, 60_000);

@@ -56,6 +56,25 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** What is sent to a datagram socket, as systemd has one, from now on: a line for each message. */
+async function listening(path: string): Promise<() => string> {
+  const python = await installed("python3", ["/usr/bin/python3"]);
+  if (!python) throw new Error("no python3");
+  const receive = `import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(${JSON.stringify(path)})
+print("bound", flush=True)
+while True: print(s.recv(4096).decode(), flush=True)`;
+  const child = spawn(python, ["-c", receive], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill());
+  let heard = "";
+  child.stdout.on("data", (chunk: Buffer) => (heard += chunk.toString()));
+  await until(async () => heard.startsWith("bound\n"));
+  return () => heard.slice("bound\n".length).replaceAll("BARRIER=1\n", "");
+}
+
 const answering = (url: string) => until(async () => (await request(`${url}/-/ping`).catch(() => undefined))?.status === 200); // prettier-ignore
 
 test("G6, G5: compose: two servers over Redis and S3 behind nginx publish and install, also when one of them dies", async () => {
@@ -149,8 +168,8 @@ test("G6: systemd: the unit is right, exposes little, and what it starts serves 
   );
   const assigned = [...text.matchAll(/^Environment=(.*)$/gm)].flatMap(([, all = ""]) => all.split(" ").map((one) => one.split("="))); // prettier-ignore
   for (const [name = ""] of assigned) expect(variables, name).toContain(name);
-  const analyze = "/usr/bin/systemd-analyze";
-  if (await installed("systemd", [analyze])) {
+  const analyze = await installed("systemd", ["/usr/bin/systemd-analyze"]);
+  if (analyze) {
     const unit = join(at, "citadel.service");
     await writeFile(unit, text.replace("/usr/bin/node", process.execPath));
     const verified = await run(analyze, ["verify", "--man=no", unit]);
@@ -164,14 +183,18 @@ test("G6: systemd: the unit is right, exposes little, and what it starts serves 
   await writeFile(join(home, "citadel.env"), "CITADEL_SERVER_PORT=0\nCITADEL_SERVER_KEY=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n"); // prettier-ignore
   const [, ...args] = line.replace("%d", home).replace("/opt/citadel", root).split(" ");
   const env = Object.fromEntries(assigned.map(([name, value = ""]) => [name, value.replace(/^%[SCE]/, home)])); // prettier-ignore
+  const told = await listening(join(home, "notify"));
   const child = spawn(process.execPath, [...args, "--json"], {
-    env: { ...env, PATH: "/usr/bin:/bin" },
+    env: { ...env, PATH: "/usr/bin:/bin", NOTIFY_SOCKET: join(home, "notify"), WATCHDOG_USEC: "400000" }, // prettier-ignore
   });
   let said = "";
   child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
   await until(async () => said.includes('"url"'));
   const url = /"url":"([^"]+?)\/?"/.exec(said)?.[1] as string;
   expect((await request(`${url}/-/ping`)).status).toBe(200);
+  // systemd hears that it is up, and then again and again
+  expect(text).toMatch(/^Type=notify\nNotifyAccess=all\nWatchdogSec=\d+$/m);
+  await until(async () => /^READY=1\n(?:WATCHDOG=1\n){3}/.test(told()));
   child.kill("SIGTERM");
   expect((await once(child, "exit"))[0]).toBe(0);
   expect(await readdir(join(home, "citadel"))).not.toContain("server.key");

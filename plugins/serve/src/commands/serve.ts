@@ -95,6 +95,7 @@ export default class Serve extends CitadelCommand {
   async #welcome(serving: Serving, open: boolean): Promise<void> {
     const dashboard = await this.#dashboardOf(serving.url);
     this.#say(serving, dashboard);
+    await (await import("../server/notify.ts")).tellSystemd();
     void this.#checkKey();
     await this.#checkProxy();
     await this.#checkBroker();
