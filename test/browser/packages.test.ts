@@ -53,7 +53,9 @@ beforeAll(async () => {
   const token = await signIn(server.url, "ann");
   const send = (manifest: Manifest, files: Record<string, string> = {}): Promise<Buffer> =>
     publish(server.url, token, manifest, pack(manifest, files));
-  await send({ name: "tiny", version: "1.0.0" });
+  // round in a circle
+  await send({ name: "grain", version: "1.0.0", dependencies: { "@acme/toolbox": "*" } });
+  await send({ name: "tiny", version: "1.0.0", dependencies: { grain: "1" } });
   await send({ name: "tiny", version: "2.0.0" });
   for (const version of ["1.0.0", "1.1.0", "2.0.0"])
     await send(tool(version), {
@@ -162,6 +164,9 @@ test("B6: README, install lines, keys, versions, files, differences", async ({ s
   await page.getByRole("link", { name: "Line 5", exact: true }).click({ modifiers: ["Shift"] });
   expect(page.url()).toMatch(/\/v\/1\.1\.0\/files\/lib\/a\.js#L3-L5$/);
   expect(await page.locator(".marked").allInnerTexts()).toHaveLength(3);
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Shift+Enter");
+  expect(page.url()).toMatch(/#L3-L6$/);
 
   await page.keyboard.press("d");
   await page.getByLabel("From").selectOption("1.0.0");
@@ -169,6 +174,14 @@ test("B6: README, install lines, keys, versions, files, differences", async ({ s
   await page.locator(".diff .added", { hasText: '"version": "2.0.0"' }).waitFor();
   await go(page, `${at}/dependencies`);
   await page.getByText("outdated").waitFor();
+  await page.getByRole("button", { name: "Show as a graph" }).click();
+  await page.getByRole("link", { name: "grain 1.0.0", exact: true }).waitFor();
+  expect(await page.locator(".graph .box").count()).toBe(3);
+  expect(await page.locator(".graph .link").count()).toBe(3);
+  expect(await violations(page)).toEqual([]);
+  await page.getByRole("link", { name: "tiny 1.0.0, outdated" }).focus();
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/package/tiny/v/1.0.0");
   await go(page, "/package/tiny/dependents");
   await page.getByRole("link", { name: "@acme/toolbox" }).waitFor();
   await page.context().close();

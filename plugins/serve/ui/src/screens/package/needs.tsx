@@ -1,3 +1,4 @@
+import { useSignal } from "@preact/signals";
 import type {
   DependencyItem,
   DependencyList,
@@ -10,6 +11,7 @@ import { Badge } from "../../parts/badge.tsx";
 import { Empty, Loaded } from "../../parts/state.tsx";
 import { Table } from "../../parts/table.tsx";
 import { useResource } from "../../resource.ts";
+import { DependencyGraph } from "./graph.tsx";
 import { addressOf, apiOf, versionApi } from "./place.ts";
 
 const kinds = {
@@ -25,6 +27,7 @@ export function Dependencies({ details: { name, version } }: { readonly details:
     (signal) => ask<DependencyList>(versionApi(name, version, "/dependencies"), { signal }),
     [name, version],
   );
+  const drawn = useSignal(false);
   return (
     <Loaded of={list} what="Looking the dependencies up">
       {({ items, total }) =>
@@ -32,6 +35,14 @@ export function Dependencies({ details: { name, version } }: { readonly details:
           <Empty icon="package" title={`${version} needs no other package`} />
         ) : (
           <>
+            <button
+              type="button"
+              aria-expanded={drawn.value}
+              onClick={() => (drawn.value = !drawn.value)}
+            >
+              {drawn.value ? "Hide the graph" : "Show as a graph"}
+            </button>
+            {drawn.value && <DependencyGraph name={name} version={version} items={items} />}
             {Object.entries(kinds).map(([kind, title]) => {
               const some = items.filter((item) => item.kind === kind);
               return (
