@@ -205,7 +205,13 @@ export async function openCitadel({
   });
   const policies = lazy(async () => {
     const { createPolicies } = await import("./policy/policies.ts");
-    return createPolicies({ store });
+    return createPolicies({
+      store,
+      async changed(change, who) {
+        const { noteExceptions } = await import("./upstream/exceptions.ts");
+        await noteExceptions(store, notices, change, who);
+      },
+    });
   });
   const refusals = lazy(async () => {
     const { createRefusals } = await import("./policy/refusals.ts");
@@ -260,6 +266,12 @@ export async function openCitadel({
   const scopes = createScopes({ store, accounts });
   const open = settings.server.host.every(isLoopback);
   const access = createAccess({ store, scopes, open });
+  const quota = lazy(async () => {
+    const { createQuota } = await import("./registry/quota.ts");
+    const limit = settings.limits.storage ?? Infinity;
+    const used = async () => (await current.get()).stats().bytes;
+    return createQuota({ limit, used, driver, notices });
+  });
   let guard: Guard | undefined;
   const registry: Registry = createRegistry({
     store,
@@ -271,6 +283,9 @@ export async function openCitadel({
     stage: settings.stage,
     policy: () => access.policy(),
     guard: async (...given) => guard?.(...given),
+    ...(settings.limits.storage !== undefined && {
+      quota: async (...given) => (await quota())(...given),
+    }),
     ...(proxies && { upstreamOf: async (name) => upstream?.upstreamOf(name) }),
   });
   const orgs = createOrgs({ store, accounts, scopes, packages: registry.packages });

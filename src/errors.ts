@@ -111,6 +111,12 @@ export const errors = {
   },
   E_STORE_FULL: { exit: 7, status: 507, hint: ["free some space: citadel local:cleanup"] },
 
+  E_STORAGE_QUOTA: {
+    exit: 7,
+    status: 507,
+    hint: ["unpublish what nobody needs, or raise the limit: limits.storage"],
+  },
+
   E_REMOTE_UNAVAILABLE: {
     exit: 7,
     status: 503,

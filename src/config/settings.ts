@@ -107,6 +107,8 @@ export interface Settings {
     readonly unpacked: number;
     /** entries in a tarball */
     readonly files: number;
+    /** bytes of all tarballs that are published here; undefined: as many as there is room for */
+    readonly storage: number | undefined;
   };
   readonly stage: {
     /** ms after which a staged version that nobody decided on is gone */

@@ -261,6 +261,11 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     default: 200_000,
     description: "most entries in a tarball",
   },
+  "limits.storage": {
+    type: size,
+    default: undefined,
+    description: "largest sum of all tarballs that are published here",
+  },
   "guard.values": {
     type: choice("refuse", "warn", "off"),
     default: "refuse",

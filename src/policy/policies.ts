@@ -1,7 +1,7 @@
 import type { Caller } from "../access/types.ts";
 import { CitadelError } from "../errors.ts";
 import { actorOf } from "../registry/context.ts";
-import type { Document, LedgerEntry, Store } from "../store/types.ts";
+import type { Actor, Document, LedgerEntry, Store } from "../store/types.ts";
 import { checkChange, demandRight } from "./changes.ts";
 import { allowAll, compilePolicy } from "./compile.ts";
 import { noPolicy, policyKind } from "./kind.ts";
@@ -56,7 +56,14 @@ export interface Policies {
   ): Promise<Changed>;
 }
 
-export function createPolicies({ store }: { readonly store: Store }): Policies {
+/** @param options.changed hears of every change, and is waited for; never rejects */
+export function createPolicies({
+  store,
+  changed,
+}: {
+  readonly store: Store;
+  readonly changed?: (change: Changed, who: Actor) => Promise<void>;
+}): Policies {
   const kind = policyKind();
   const ledger = store.ledger(kind);
   let compiled: { readonly etag: string; readonly policy: Promise<Policy> } | undefined;
@@ -93,7 +100,9 @@ export function createPolicies({ store }: { readonly store: Store }): Policies {
       return { state: decide(now).reduce(fold, now), before };
     }
     const document = await ledger.change(name, who, decide);
-    return { before, state: document?.state ?? before };
+    const change = { before, state: document?.state ?? before };
+    await changed?.(change, who);
+    return change;
   };
 
   /** The state that a number of moves from the first on add up to, and the number of the newest that changed what is enforced. */

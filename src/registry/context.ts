@@ -36,6 +36,8 @@ export interface Context {
   policy(): AccessPolicy | Promise<AccessPolicy>;
   /** the upstream that a free name would hide something of; absent where there are no upstreams */
   readonly upstreamOf?: (name: string) => Promise<string | undefined>;
+  /** Is there room for so many bytes? Throws to refuse; absent where nobody counts. */
+  readonly quota?: (what: string, bytes: number) => Promise<void>;
   /** looks into what is about to be published; throws to refuse */
   readonly guard?: Guard;
 }

@@ -125,7 +125,7 @@ export function publisher(context: Context): Publishing {
       demand(policy, caller, action, name, state, scope);
       return occupied(state, version, { by, integrity, tags });
     };
-    check(before?.state);
+    if (check(before?.state) === "new") await context.quota?.(`${name}@${version}`, tarball.size);
     if (!before) await demandFree(context, name, caller, input.claim === true);
 
     const [inspected, people] = await Promise.all([

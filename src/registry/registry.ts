@@ -34,12 +34,13 @@ export interface RegistryOptions {
   readonly policy: () => AccessPolicy | Promise<AccessPolicy>;
   readonly upstreamOf?: Context["upstreamOf"];
   readonly guard?: Context["guard"];
+  readonly quota?: Context["quota"];
 }
 
 /** The registry over a store: every door publishes, resolves and changes packages through this. */
 export function createRegistry(options: RegistryOptions): Registry {
   const { store, accounts, scopes, keys, limits, scoped = "public", policy } = options;
-  const { upstreamOf, guard } = options;
+  const { upstreamOf, guard, quota } = options;
   const kind = packageKind();
   const batches = createBatches(store.ledger(kind), store.ledger(batchKind()));
   const { packages } = batches;
@@ -55,6 +56,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     policy,
     ...(upstreamOf && { upstreamOf }),
     ...(guard && { guard }),
+    ...(quota && { quota }),
     same: (a, b) => a === b || kind.encode(a) === kind.encode(b),
   };
   const publishing = publisher(context);

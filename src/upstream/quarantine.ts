@@ -1,11 +1,11 @@
 import { alert, logger } from "../log.ts";
 import type { Notices } from "../notices/notices.ts";
-import { matches } from "../patterns.ts";
 import type { Exception } from "../policy/types.ts";
 import type { JsonObject } from "../registry/types.ts";
 import { manifestKey } from "../store/keys.ts";
 import type { Actor, Kind, Store } from "../store/types.ts";
 import type { Held } from "./documents.ts";
+import { releasing } from "./releasing.ts";
 import type { Download, Recipients } from "./recipients.ts";
 import type { Release } from "./outline.ts";
 import type { Extra } from "./render.ts";
@@ -138,20 +138,11 @@ export function createQuarantine(
     },
 
     async released(name, exceptions, now) {
-      const mine = exceptions.filter(
-        ({ pattern, range, families, until = Infinity }) =>
-          range !== undefined &&
-          until > now &&
-          matches(pattern, name) &&
-          (families?.includes("names") ?? true),
-      );
-      if (mine.length === 0) return [];
-      const { default: satisfies } = await import("semver/functions/satisfies.js");
+      const lets = await releasing(exceptions, name, now);
+      if (!lets) return [];
       const found: Released[] = [];
       for (const { version, published, integrity, manifest } of await read(name)) {
-        const fitting = mine.filter(({ range = "" }) =>
-          satisfies(version, range, { includePrerelease: true }),
-        );
+        const fitting = lets(version);
         if (fitting.length === 0 || manifest === undefined) continue;
         const bytes = await store.manifests.get(manifest);
         if (!bytes) continue;

@@ -1,10 +1,14 @@
 // H12: hooks of the registry, which tell administrators' programs of everything; tests, deliveries and replays of all hooks.
-import { createHmac } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 
-import { citadel } from "../support/citadel.ts";
+import { age, server, stock } from "../upstream/behind.ts";
+import { citadel, root as home } from "../support/citadel.ts";
 import { receiver, type Delivery } from "../support/receiver.ts";
 import { tempFolder } from "../support/temp.ts";
+import { until } from "../support/until.ts";
 import { hooked, type Hooked } from "./harness.ts";
 
 const operator = { name: "local", via: "cli" } as const;
@@ -59,6 +63,91 @@ describe("H12: a hook of the registry", () => {
     expect(headers["webhook-signature"]).toBe(`v1,${wanted}`);
     expect(Buffer.byteLength(body)).toBeLessThan(20_000);
   });
+
+  test("tells of each type that was decided on, signed, when it happens", async () => {
+    const there = await server();
+    stock(there, "far", { versions: { "1.0.0": {}, "1.0.1": {} } });
+    await using place = await hooked({
+      ...{ "limits.storage": 50_000, "metrics.collectionInterval": 500, "metrics.historySize": 2 },
+      "upstream.registries": [{ name: "liar", url: `${there.url}/` }],
+    });
+    const { here, to } = place;
+    const { ann, root } = await people(place);
+    place.start();
+    const { id } = await place.hook(root, "*", all);
+    const post = async (at: string, body: unknown, method = "POST") => {
+      const got = await here.ask(at, { method, token: root, body });
+      if (got.status >= 300) throw new Error(got.text);
+      return got.text === "" ? undefined : got.json();
+    };
+    const far = (version: string) => here.ask(`/far/-/far-${version}.tgz`);
+    const big = randomBytes(60_000).toString("base64");
+    let key = "";
+    const burst = async (): Promise<void> => {
+      vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date", "performance"] });
+      const stop = await here.app.monitor.start(() => 0);
+      for (let n = 0; n < 31; n++) await here.ask("/-/whoami", { token: `npm_wrong${n}` });
+      vi.advanceTimersByTime(500);
+      vi.advanceTimersByTime(2000);
+      stop();
+      vi.useRealTimers();
+    };
+    onTestFinished(() => void vi.useRealTimers());
+    const causes: Readonly<Record<string, () => Promise<unknown>>> = {
+      "package.published": () => here.publish(ann, { name: "one", version: "1.0.0" }),
+      "package.tag_changed": () => post("/-/package/one/dist-tags/next", '"1.0.0"', "PUT"),
+      "package.deprecated": async () => {
+        const document = (await here.ask("/one")).json();
+        document.versions["1.0.0"].deprecated = "old";
+        await post("/one", document, "PUT");
+      },
+      "package.unpublished": async () => {
+        const { _rev } = (await here.ask("/one?write=true", { token: ann })).json();
+        await here.ask(`/one/-rev/${_rev}`, { method: "DELETE", token: ann });
+      },
+      "package.quarantined": async () => {
+        await far("1.0.1");
+        stock(there, "far", { versions: { "1.0.0": {} } });
+        await age(3_600_000, () => far("1.0.1").then(() => {}));
+      },
+      "package.released": () =>
+        post("/-/citadel/v1/policy", {
+          type: "except",
+          grant: { pattern: "far", range: "1.0.1", reason: "we looked at it" },
+        }),
+      "key.created": async () => {
+        const made = await post("/_api/security/keys", { name: "ci", permissions: ["read"], expires: "2d" }); // prettier-ignore
+        key = made.id;
+      },
+      "key.expiring": () => age(61_000, () => here.app.monitor.look()),
+      "key.revoked": () => post(`/_api/security/keys/${key}`, {}, "DELETE"),
+      "client.blocked": () =>
+        post("/_api/security/blocks", { address: "192.0.2.1", reason: "a test" }),
+      "config.changed": () => post("/_dashboard/api/config", { offset: 10, value: 31 }),
+      "backup.finished": async () => (await here.citadel.backups()).finished({ ok: false }),
+      "storage.quota": () => here.publish(ann, { name: "two", version: "1.0.0", big }),
+      "webhook.test": () => post(`${path}/${id}/test`, {}),
+      "alert.firing": burst,
+      "auth.failed_burst": async () => {},
+      "alert.resolved": async () => {},
+    };
+    const seen = (type: string): boolean => to.got.some(({ json }) => json.type === type);
+    for (const [type, cause] of Object.entries(causes)) {
+      await cause();
+      await until(async () => seen(type), 200).catch(() => {
+        throw new Error(`${type} was not told`);
+      });
+    }
+    for (const { headers, body } of to.got) {
+      const signed = [headers["webhook-id"], headers["webhook-timestamp"], body].join(".");
+      const wanted = createHmac("sha256", Buffer.alloc(24, 7)).update(signed).digest("base64");
+      expect(headers["webhook-signature"]).toBe(`v1,${wanted}`);
+    }
+    const page = await readFile(join(home, "docs/hooks.md"), "utf8");
+    const rows = Array.from(page.matchAll(/^\| ((?:`[a-z_.]+`(?:, )?)+) +\| [^|]*\| `/gm), ([, types = ""]) => types); // prettier-ignore
+    const documented = rows.flatMap((row) => Array.from(row.matchAll(/`([a-z_.]+)`/g), ([, type]) => type)); // prettier-ignore
+    expect(new Set(documented)).toEqual(new Set(Object.keys(causes)));
+  }, 30_000);
 
   test("tells of keys, blocks, configuration and alerts, in their order", async () => {
     await using place = await hooked();

@@ -59,6 +59,32 @@ test("C5: writers hear of packages that they may know, and of no other", async (
   await Promise.all([owner.close(), stranger.close()]);
 });
 
+test("C5, H12: everybody hears of backups, full storage and the end of a server; of nothing else in the notices", async () => {
+  await using own = await livePlace();
+  const reader = await dial(own.url, { token: await own.account("ann") });
+  const { notices } = own.citadel;
+  // what it looks at first is no news
+  await until(async () => {
+    await (await own.citadel.backups()).finished({ ok: true, place: "/secret/place" });
+    return reader.heard.some(told("notice", () => true));
+  });
+  await notices.note("key.created", { id: "1", name: "ci" });
+  await notices.note("storage.quota", { state: "nearly", used: 93, limit: 100 });
+  await reader.next(
+    told("notice", ({ text }) => text === "93 % of the storage for packages is used"),
+  );
+  await own.app.closeSockets();
+  expect((await reader.closed).code).toBe(1012);
+  const texts = reader.heard.flatMap((message) =>
+    message.type === "broadcast" && message.topic === "notice" ? message.body.text : [],
+  );
+  expect([...new Set(texts)]).toEqual([
+    "a backup is done",
+    "93 % of the storage for packages is used",
+    "the server stops, or starts anew",
+  ]);
+});
+
 test("C5: administrators hear of accounts and tokens, others do not", async () => {
   const admin = await listening(here.root, ["security"]);
   // what it looks at first is no news

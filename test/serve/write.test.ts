@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 
 import { pack, publishDocument, type PublishDocument } from "../support/packages.ts";
+import { age } from "../upstream/behind.ts";
 import { base, place, type Place } from "./place.ts";
 
 const one = { name: "one", version: "1.0.0" };
@@ -38,6 +39,32 @@ describe("B2 publish", () => {
     const tarball = pack(one);
     await here.publish(token, one, tarball);
     expect((await here.publish(token, one, tarball)).status).toBe(201);
+  });
+
+  test("F4, H12: past limits.storage nothing more goes in, and administrators hear of it, once", async () => {
+    await using here = await place({ "limits.storage": 20_000 });
+    const token = await here.signIn("ann");
+    const publish = async (version: string, bytes: number) => {
+      const tarball = pack({ ...one, version }, { "big.bin": randomBytes(bytes) });
+      return [tarball, await here.publish(token, { ...one, version }, tarball)] as const;
+    };
+    expect((await publish("1.0.0", 10_000))[1].status).toBe(201);
+    const [second, got] = await publish("1.1.0", 8500);
+    expect(got.status).toBe(201);
+    for (const version of ["2.0.0", "2.0.1"]) {
+      const [, refused] = await publish(version, 4000);
+      expect([refused.status, refused.json().code]).toEqual([507, "E_STORAGE_QUOTA"]);
+    }
+    // a repeat whose answer got lost takes no room
+    expect((await here.publish(token, { ...one, version: "1.1.0" }, second)).status).toBe(201);
+    const told = await Array.fromAsync(here.citadel.notices.after(0));
+    expect(told.map(({ type, data }) => [type, data["state"], data["limit"]])).toEqual([
+      ["storage.quota", "nearly", 20_000],
+      ["storage.quota", "full", 20_000],
+    ]);
+    const { principal } = { principal: { kind: "local", name: "local", admin: true } } as const;
+    await here.citadel.registry.unpublish("one", ["1.0.0"], { principal, via: "cli" });
+    await age(6000, async () => expect((await publish("2.0.2", 4000))[1].status).toBe(201));
   });
 
   test("a stranger, a nobody and a dead token are refused", async () => {

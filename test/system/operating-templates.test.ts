@@ -49,6 +49,11 @@ test("G6: backup: a copy of a running registry is checked, kept so many times, a
   const copies = (await readdir(to)).toSorted();
   expect(copies).toEqual(["2020-01-02T030000Z", expect.stringMatching(/^2\d{3}-.*Z$/), "mine"]);
   const copy = join(to, copies[1] ?? "");
+  // the server knows of it
+  const metrics = (await request(`${server.url}/metrics`)).text();
+  expect(metrics).toMatch(/^citadel_last_backup_timestamp_seconds 1[\d.]{9,}$/m);
+  const noted = await run("/bin/sh", ["-c", "$CITADEL store:backup-finished --failed --json"], { env }); // prettier-ignore
+  expect(JSON.parse(noted.stdout)).toEqual({ result: "failed", place: null });
 
   const port = await freePort();
   const drill = (of: string) =>

@@ -283,11 +283,12 @@ test("H3, attack 18: a version that upstream takes back is hidden everywhere, sa
     await here.ask("/one");
     expect(await upstream?.quarantined("one")).toEqual([]);
   });
-  // H12: both are told
+  // H12: all of it is told
   const told = await Array.fromAsync(here.citadel.notices.after(0));
   const data = { name: "one", version: "1.0.1", upstream: "liar" };
   expect(told.map(({ type, data: what }) => [type, what])).toEqual([
     ["package.quarantined", data],
+    ["package.released", { ...data, by: "local" }],
     ["package.released", data],
   ]);
 });

@@ -2,12 +2,14 @@ import { logger, type Citadel } from "@citadel/core";
 import type { PackageBody, SecurityBody, Topic } from "@citadel/core/frames";
 import { eventsBetween } from "@citadel/core/changes";
 import { describeEvent, itemsOf, openTail } from "@citadel/core/journal";
+import type { Heard } from "@citadel/core/deliveries";
 import { kinds } from "@citadel/core/kinds";
+import { noticeText } from "@citadel/core/notices";
 import type { PackageEvent } from "@citadel/core/registry";
 import type { Hub } from "./hub.ts";
 
-/** ms between two looks at packages: hints of what others change may be missing */
-const looking = 2000;
+/** ms between two looks: hints of what others change may be missing */
+const looking = { package: 2000, notice: 10_000 };
 /** ms after a hint: what belongs together mostly comes together */
 const gathering = 50;
 /** kinds of documents whose changes are no matter of security */
@@ -21,7 +23,7 @@ export interface Events {
 
 export function createEvents(citadel: Citadel, hub: Hub): Events {
   const log = logger("live");
-  const sources = { package: packageSource, security: securitySource };
+  const sources = { package: packageSource, security: securitySource, notice: noticeSource };
   const running = new Map<Topic, AbortController>();
   const start = (topic: keyof typeof sources): void => {
     const ending = new AbortController();
@@ -33,7 +35,7 @@ export function createEvents(citadel: Citadel, hub: Hub): Events {
   };
   return {
     follow(listens) {
-      for (const topic of ["package", "security"] as const) {
+      for (const topic of ["package", "security", "notice"] as const) {
         const ending = running.get(topic);
         if (listens(topic)) {
           if (!ending) start(topic);
@@ -47,12 +49,46 @@ export function createEvents(citadel: Citadel, hub: Hub): Events {
 }
 
 async function packageSource(citadel: Citadel, hub: Hub, signal: AbortSignal): Promise<void> {
-  const { registry, heard } = citadel;
+  const { registry } = citadel;
   const changes = await citadel.changes();
+  let seen = await changes.look();
+  await lookAgain(citadel, "package", looking.package, signal, async () => {
+    const last = await changes.look();
+    for (; seen < last && !signal.aborted; seen++) {
+      const change = changes.numbered(seen + 1);
+      if (!change) continue;
+      const { name, after, rev } = change;
+      for (const { event, who, time } of await eventsBetween(registry.packages, name, after, rev))
+        hub.publish("package", packageBody(name, event, who.name, time));
+    }
+  });
+}
+
+/** What is for everybody of what happened to the registry. */
+async function noticeSource(citadel: Citadel, hub: Hub, signal: AbortSignal): Promise<void> {
+  const { notices } = citadel;
+  let seen = await notices.newest();
+  await lookAgain(citadel, "notice", looking.notice, signal, async () => {
+    for await (const notice of notices.after(seen)) {
+      seen = notice.seq;
+      const text = noticeText(notice);
+      if (text !== undefined) hub.publish("notice", { text });
+    }
+  });
+}
+
+/** Looks now and then, and soon after something was heard of, until it is over. */
+async function lookAgain(
+  { heard }: Pick<Citadel, "heard">,
+  about: Heard,
+  every: number,
+  signal: AbortSignal,
+  look: () => Promise<void>,
+): Promise<void> {
   let wake = (): void => {};
   let hinted = false;
   const deaf = heard((what) => {
-    if (what !== "package") return;
+    if (what !== about) return;
     hinted = true;
     wake();
   });
@@ -63,19 +99,11 @@ async function packageSource(citadel: Citadel, hub: Hub, signal: AbortSignal): P
       signal.addEventListener("abort", wake, { once: true });
     });
   try {
-    let seen = await changes.look();
     while (!signal.aborted) {
-      if (!hinted) await pause(looking);
+      if (!hinted) await pause(every);
       if (hinted) await new Promise((resolve) => setTimeout(resolve, gathering));
       hinted = false;
-      const last = await changes.look();
-      for (; seen < last && !signal.aborted; seen++) {
-        const change = changes.numbered(seen + 1);
-        if (!change) continue;
-        const { name, after, rev } = change;
-        for (const { event, who, time } of await eventsBetween(registry.packages, name, after, rev))
-          hub.publish("package", packageBody(name, event, who.name, time));
-      }
+      await look();
     }
   } finally {
     deaf();

@@ -112,6 +112,7 @@ export async function createSockets(shared: Shared): Promise<Sockets> {
           const leave = hub.join(connection);
           const { ended } = connection;
           open.add(connection);
+          turned();
           counts.connections = open.size;
           timer ??= setInterval(tick, ticking).unref();
           if (stopping) {
@@ -135,6 +136,7 @@ export async function createSockets(shared: Shared): Promise<Sockets> {
     async stop() {
       stopping = true;
       unwatch();
+      hub.publish("notice", { text: "the server stops, or starts anew" });
       for (const connection of open) connection.close(closeCodes.restart);
       const late = Date.now() + leaving;
       while (open.size > 0 && Date.now() < late)

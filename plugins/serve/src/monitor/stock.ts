@@ -11,8 +11,6 @@ export interface StockItem {
   readonly apiKeys: Awaited<ReturnType<Citadel["accounts"]["countKeys"]>>;
   /** changes and notices that hooks are still to be told of */
   readonly webhookQueue: number;
-  /** ms since 1970 when a good backup ended; 0: never */
-  readonly lastBackup: number;
 }
 
 interface StorageItem {
@@ -28,10 +26,11 @@ export interface Stock {
 }
 
 type Cached = StockItem["cached"] & { readonly bytes: number };
+const nothing: Cached = { packages: 0, tarballs: 0, bytes: 0 };
 
-const kept = 60_000;
-const keptAfterPublish = 3000;
-/** ms between two looks at all that lies here of other registries */
+const counting = 60_000;
+const countingAfterPublish = 3000;
+/** ms between two looks at all that lies here of other registries, and at all tokens */
 const seldom = 600_000;
 /** ms before its end at which a key is said to be expiring */
 const soon = 14 * 86_400_000;
@@ -41,22 +40,14 @@ export function createStock(citadel: Citadel, publishes: () => number): Stock {
   let counted:
     | { readonly at: number; readonly after: number; readonly item: Promise<StockItem> }
     | undefined;
-  let looked = -Infinity;
-  let cached: Promise<Cached> = Promise.resolve({ packages: 0, tarballs: 0, bytes: 0 });
-  const cachedNow = (now: number): Promise<Cached> => {
-    const { upstream } = citadel;
-    if (!upstream || now - looked < seldom) return cached;
-    looked = now;
-    cached = upstream.kept();
-    cached.catch(() => (looked = -Infinity));
-    return cached;
-  };
+  const kept = seldomly(async () => citadel.upstream?.kept() ?? nothing);
+  const keys = seldomly(() => citadel.accounts.countKeys(soon));
   return {
     read() {
       const [now, after] = [performance.now(), publishes()];
-      const lasts = counted?.after === after ? kept : keptAfterPublish;
+      const lasts = counted?.after === after ? counting : countingAfterPublish;
       if (counted && now - counted.at < lasts) return counted.item;
-      const item = count(citadel, cachedNow(now));
+      const item = count(citadel, kept(now), keys(now));
       counted = { at: now, after, item };
       item.catch(() => (counted = undefined));
       return item;
@@ -67,8 +58,23 @@ export function createStock(citadel: Citadel, publishes: () => number): Stock {
 export const isExpiring = ({ expires }: { readonly expires: number }): boolean =>
   expires < Date.now() + soon;
 
-async function count(citadel: Citadel, keeping: Promise<Cached>): Promise<StockItem> {
-  const { accounts, backends, backups } = citadel;
+/** What `work` found at most a while ago. */
+function seldomly<T>(work: () => Promise<T>): (now: number) => Promise<T> {
+  let found: { readonly at: number; readonly value: Promise<T> } | undefined;
+  return (now) => {
+    if (found && now - found.at < seldom) return found.value;
+    const value = work();
+    found = { at: now, value };
+    value.catch(() => (found = undefined));
+    return value;
+  };
+}
+
+async function count(
+  citadel: Citadel,
+  keeping: Promise<Cached>,
+  keys: Promise<StockItem["apiKeys"]>,
+): Promise<StockItem> {
   const [catalog, limits, cache, hooks] = await Promise.all([
     citadel.current(),
     citadel.limits(),
@@ -76,18 +82,17 @@ async function count(citadel: Citadel, keeping: Promise<Cached>): Promise<StockI
     citadel.hooks.opened(),
   ]);
   const { packages, versions, storedBytes, smallBytes } = catalog.stats();
-  const [apiKeys, blocks, tiers, webhookQueue, lastBackup, cached, health] = await Promise.all([
-    accounts.countKeys(soon),
+  const [apiKeys, blocks, tiers, webhookQueue, cached, health] = await Promise.all([
+    keys,
     limits.blocks.list(),
     cache?.stats(),
     // they are opened as soon as there is one
     hooks?.waiting(),
-    (await backups()).last(),
     keeping,
-    backends[0]?.driver.health(),
+    citadel.backends[0]?.driver.health(),
   ]);
-  const [documents = "", blobs = documents] = backends.map(({ url }) => schemeOf(url));
-  const apart = backends.length > 1;
+  const [documents = "", blobs = documents] = citadel.backends.map(({ url }) => schemeOf(url));
+  const apart = citadel.backends.length > 1;
   const large = apart ? storedBytes - smallBytes : 0;
   // what is no document, of what the store of documents takes
   const beside = storedBytes - large + (apart ? 0 : cached.bytes);
@@ -109,7 +114,6 @@ async function count(citadel: Citadel, keeping: Promise<Cached>): Promise<StockI
     blockedClients: blocks.length,
     apiKeys,
     webhookQueue: webhookQueue ?? 0,
-    lastBackup: lastBackup ?? 0,
   };
 }
 

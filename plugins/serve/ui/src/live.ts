@@ -6,6 +6,7 @@ import {
   type LiveClientOptions,
   type LiveState,
 } from "@citadel/core/live-client";
+import { notify } from "./announce.ts";
 import { base } from "./router.ts";
 import { loadSession } from "./session.ts";
 
@@ -67,6 +68,7 @@ function open(): void {
       if (next === "ended" && listeners.length > 0) void loadSession();
     },
     onNews: (news) => {
+      if (news.type === "broadcast" && news.topic === "notice") notify(news.body.text);
       for (const { hear } of listeners) hear(news);
     },
   });

@@ -47,10 +47,5 @@ export function stockMetrics(stock: Stock): readonly Metric[] {
       "Changes and notices that hooks are still to be told.",
       (item) => one(item.webhookQueue),
     ),
-    counted(
-      "citadel_last_backup_timestamp_seconds",
-      "When a good backup ended; 0: never.",
-      (item) => one(item.lastBackup / 1000),
-    ),
   ];
 }

@@ -3,12 +3,12 @@ import type { Silence } from "@citadel/core/alerts";
 import { authentication, type Figures } from "../../limit/figures.ts";
 import { severities, type Alerts } from "../alerts.ts";
 import type { Measured } from "../rules.ts";
-import { by, lines, type Metric } from "./metric.ts";
+import { by, lines, one, type Metric } from "./metric.ts";
 
 const asked = "citadel_upstream_request_duration_seconds";
 
 export interface WorkOptions {
-  readonly citadel: Pick<Citadel, "cache" | "upstream" | "hooks" | "background">;
+  readonly citadel: Pick<Citadel, "cache" | "upstream" | "hooks" | "background" | "backups">;
   readonly figures: Figures;
   readonly alerts: Alerts<Measured>;
   readonly silences: () => ReadonlyMap<string, Silence>;
@@ -83,6 +83,17 @@ export function workMetrics({
         Object.entries(citadel.background.counts()).flatMap(([job, counts]) =>
           Object.entries(counts).map(([result, value]) => ({ labels: { job, result }, value })),
         ),
+    },
+    {
+      name: "citadel_last_backup_timestamp_seconds",
+      type: "gauge",
+      aggregator: "max",
+      help: "When a good backup ended; 0: never.",
+      async values() {
+        const backups = await citadel.backups();
+        // the rest is worth knowing while the store is away
+        return backups.last().then((at = 0) => one(at / 1000), () => []); // prettier-ignore
+      },
     },
     {
       name: "citadel_alerts_firing",
