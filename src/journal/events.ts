@@ -151,7 +151,8 @@ const texts: Readonly<Record<string, Tell>> = {
   "stage.stage": ({ item }) => `stage ${item?.name}@${item?.version}`,
   "stage.claim": ({ id }) => `begin to publish ${short(id)}`,
   "stage.release": ({ id }) => `not published yet: ${short(id)}`,
-  "stage.remove": ({ id, outcome }) => `${outcome} ${short(id)}`,
+  "stage.remove": ({ id, outcome, reason }) =>
+    `${outcome} ${short(id)}${reason === undefined ? "" : `: ${reason}`}`,
   "trust.add": ({ config }) => `trust ${config?.issuer} (${short(config?.id)})`,
   "trust.remove": ({ id }) => `trust no longer ${short(id)}`,
   "trust.exchange": ({ id }) => `token for a run of ${short(id)}`,

@@ -60,8 +60,9 @@ export const policyItem = ({ mode, rules, exceptions, requests }: PolicyState): 
   requests: requests.map(requestItem),
 });
 
-export const refusedItem = ({ first, last, ...rest }: Refused) => ({
+export const refusedItem = ({ first, last, until, ...rest }: Refused) => ({
   ...rest,
+  ...(until === undefined ? {} : { until: iso(until) }),
   first: iso(first),
   last: iso(last),
 });

@@ -15,6 +15,10 @@ export interface Refused {
   readonly origin: string;
   /** the rule that refused it the last time */
   readonly rule: string;
+  /** what whoever asked was told */
+  readonly reason?: string;
+  /** ms since 1970 from which on it will be served by itself */
+  readonly until?: number;
   /** it was served all the same: the policy was on trial */
   readonly dryRun: boolean;
   readonly count: number;
@@ -50,7 +54,7 @@ export function createRefusals(driver: Driver): Refusals {
   });
 
   return {
-    note({ name, version, origin }, { rule, reason }, { caller, dryRun = false }) {
+    note({ name, version, origin }, { rule, reason, until }, { caller, dryRun = false }) {
       const now = Date.now();
       const rows = days.today();
       const id = idOf({ name, version });
@@ -64,6 +68,8 @@ export function createRefusals(driver: Driver): Refusals {
         version,
         origin,
         rule,
+        reason,
+        ...(until !== undefined && { until }),
         dryRun,
         count: (before?.count ?? 0) + 1,
         first: before?.first ?? now,

@@ -186,11 +186,12 @@ export function createStages({ store, context, publishing, limits }: StagesOptio
       return published;
     },
 
-    async reject(id, caller) {
+    async reject(id, caller, reason) {
       const item = await get(id, caller);
       await change(item, caller, (now) => {
         mustBeFree(now);
-        return [{ type: "remove", id, outcome: "rejected" }];
+        const why = reason === undefined ? {} : { reason };
+        return [{ type: "remove", id, outcome: "rejected", ...why }];
       });
     },
 

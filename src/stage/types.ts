@@ -46,6 +46,8 @@ export type StageEvent =
       readonly type: "remove";
       readonly id: string;
       readonly outcome: "approved" | "rejected" | "expired";
+      /** why it was rejected, where that was said */
+      readonly reason?: string;
     };
 
 export interface StageLimits {
@@ -90,8 +92,8 @@ export interface Stages {
    * @throws E_NOT_FOUND, E_CONFLICT while somebody else is at it, what {@link Registry.publish} throws
    */
   approve(id: string, caller: Caller): Promise<Published>;
-  /** Throws it away. @throws E_NOT_FOUND, E_FORBIDDEN, E_CONFLICT while it is being published */
-  reject(id: string, caller: Caller): Promise<void>;
+  /** Throws it away. @param reason stands in the history. @throws E_NOT_FOUND, E_FORBIDDEN, E_CONFLICT while it is being published */
+  reject(id: string, caller: Caller, reason?: string): Promise<void>;
   /** Drops what is too old from the documents, so that the collector may take it. @returns how many */
   expire(): Promise<number>;
 }

@@ -74,6 +74,35 @@ describe("H6 staged publishing", () => {
     expect((await approve(here, ann, id)).status).toBe(404);
   });
 
+  test("H6, B6: what waits is shown in the dashboard to those who may decide, and to nobody else; a reason stands in the history", async () => {
+    await using here = await place();
+    const [ann, eve] = [await here.signIn("ann"), await here.signIn("eve")];
+    await here.publish(ann, one);
+    const id = await staged(here, ann, { ...one, version: "1.1.0", license: "MIT" });
+    const at = `/_dashboard/api/packages/one/at/staged:${id}`;
+    expect((await here.ask(`${at}/files`, { token: ann })).json()).toMatchObject({
+      ...{ name: "one", version: "1.1.0", cut: false },
+      items: expect.arrayContaining([{ path: "index.js", size: expect.any(Number) }]),
+    });
+    expect((await here.ask(at, { token: ann })).json()).toMatchObject({ license: "MIT" });
+    const compared = `/_dashboard/api/packages/one/compare/1.0.0/staged:${id}`;
+    expect((await here.ask(compared, { token: ann })).json()).toMatchObject({ total: 2 });
+    for (const token of [eve, undefined])
+      for (const path of [at, `${at}/files`, compared, `/_dashboard/raw/one/staged:${id}/index.js`])
+        expect([path, (await here.ask(path, { token })).status]).toEqual([path, 404]);
+    // under another name it is nothing either
+    await here.publish(ann, { name: "two", version: "1.0.0" });
+    expect((await here.ask(at.replace("one", "two"), { token: ann })).status).toBe(404);
+    const decline = (reason: string) =>
+      here.ask(`/-/stage/${id}?reason=${reason}`, { method: "DELETE", token: ann });
+    expect((await decline("x".repeat(501))).status).toBe(400);
+    expect((await decline("too%20early")).status).toBe(204);
+    const told: unknown[] = [];
+    for await (const { changes } of here.citadel.store.ledger(stageKind()).history(id.slice(0, 8)))
+      told.push(...changes.flatMap(({ events }) => events));
+    expect(told).toContainEqual({ type: "remove", id, outcome: "rejected", reason: "too early" });
+  });
+
   test("H6: the version says who staged and who approved it, and so does the history", async () => {
     await using here = await place();
     const [ann, bob] = [await here.signIn("ann"), await here.signIn("bob")];

@@ -1,3 +1,4 @@
+import { CitadelError } from "@citadel/core";
 import { revisionOf } from "@citadel/core/registry";
 import type { StagedItem } from "@citadel/core/stage";
 import { wantsCode } from "../auth/package-code.ts";
@@ -6,6 +7,8 @@ import { contentHeaders } from "../http/headers.ts";
 import { publishInput, uploadOptions } from "./publish.ts";
 import { param, type Handler } from "./room.ts";
 import { readUpload } from "./upload.ts";
+
+const longestReason = 500;
 
 /** `POST /-/stage/package/<name>`: a publish that waits for somebody's approval. */
 export const postStaged: Handler = async (c) => {
@@ -64,11 +67,14 @@ export const approveStaged: Handler = async (c) => {
   return c.json({ ok: true, id: name, version, rev: revisionOf(document) }, 201);
 };
 
-/** `DELETE /-/stage/<id>`: reject */
+/** `DELETE /-/stage/<id>[?reason=<why>]`: reject */
 export const deleteStaged: Handler = async (c) => {
   const { asked, shared } = c.env;
+  const reason = c.req.query("reason")?.trim() || undefined;
+  if (reason !== undefined && reason.length > longestReason)
+    throw new CitadelError("E_BAD_REQUEST", `a reason has at most ${longestReason} characters`);
   const caller = await signedIn(shared, asked);
-  await shared.citadel.registry.stages.reject(idOf(param(c, "id")), caller);
+  await shared.citadel.registry.stages.reject(idOf(param(c, "id")), caller, reason);
   return c.body(null, 204);
 };
 

@@ -42,7 +42,11 @@ export const routes: readonly Route[] = [
     admin: "Configuration",
     load: () => import("./screens/configuration/index.tsx"),
   },
-  { pattern: /^\/policy$/, admin: "Policy", load: () => import("./screens/policy.tsx") },
+  {
+    pattern: /^\/policy(?:\/staged\/(?<id>[\da-f-]{36}))?$/,
+    admin: "Policy",
+    load: () => import("./screens/policy/index.tsx"),
+  },
   { pattern: /^\/audit$/, admin: "Audit", load: () => import("./screens/audit.tsx") },
   {
     pattern: /^\/metrics$/,

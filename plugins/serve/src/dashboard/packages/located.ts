@@ -1,6 +1,9 @@
+import { Readable } from "node:stream";
+import { CitadelError } from "@citadel/core";
 import type { Caller } from "@citadel/core/access";
 import { tarballOf } from "@citadel/core/documents";
 import { hashesOf, isObject, type JsonObject, type VersionRecord } from "@citadel/core/registry";
+import type { StagedItem } from "@citadel/core/stage";
 import type { Upstream } from "@citadel/core/upstream";
 import { callerOf, type Shared } from "../../context.ts";
 import { orElsewhere } from "../../npm/elsewhere.ts";
@@ -19,11 +22,16 @@ export interface Located {
   readonly content: string | undefined;
   /** what the registry notes of it; absent for what is elsewhere */
   readonly record?: VersionRecord;
+  /** it waits for approval under this id, and is no version yet */
+  readonly staged?: StagedItem;
 }
 
+/** How a version that waits is asked for: `staged:<id>`. */
+const waiting = /^staged:([\da-f-]{36})$/;
+
 /**
- * The version that a number, tag or range means, for who asks.
- * @throws E_PACKAGE_NOT_FOUND, E_VERSION_NOT_FOUND, E_POLICY, E_REMOTE_*
+ * The version that a number, tag or range means, for who asks, or one that waits for approval.
+ * @throws E_NOT_FOUND,  E_PACKAGE_NOT_FOUND, E_VERSION_NOT_FOUND, E_POLICY, E_REMOTE_*
  */
 export async function locate(
   { shared, asked, site }: Visit,
@@ -46,7 +54,23 @@ export async function locate(
     const origin = (await other.upstreamOf(name)) ?? "upstream";
     return { name, version, origin, manifest, ...hashes(manifest, `${origin} ${name}@${version}`) };
   };
+  const id = waiting.exec(spec)?.[1];
+  if (id !== undefined) return stagedOf(shared.citadel, name, id, caller);
   return orElsewhere(here(), upstream && (() => there(upstream)));
+}
+
+async function stagedOf(
+  { registry, store }: Shared["citadel"],
+  name: string,
+  id: string,
+  caller: Caller,
+): Promise<Located> {
+  const staged = await registry.stages.get(id, caller);
+  const bytes = staged.name === name ? await store.manifests.get(staged.input) : undefined;
+  if (!bytes) throw new CitadelError("E_NOT_FOUND", `there is no such staged version of ${name}`);
+  const { manifest } = JSON.parse(new TextDecoder().decode(bytes)) as { manifest: JsonObject };
+  const { version, integrity } = staged;
+  return { name, version, origin: "here", manifest, integrity, content: integrity, staged };
 }
 
 /** SHA-1 names nothing by itself any more: two tarballs may have the same. */
@@ -76,7 +100,10 @@ async function demandElsewhere(
 
 /** The tarball of a version that was found for somebody. */
 export async function openTarball({ shared, asked }: Visit, located: Located) {
-  return tarballOf(shared.citadel, await callerOf(shared, asked), located);
+  const caller = await callerOf(shared, asked);
+  if (!located.staged) return tarballOf(shared.citadel, caller, located);
+  const { stream } = await shared.citadel.registry.stages.open(located.staged.id, caller);
+  return Readable.fromWeb(stream as Parameters<typeof Readable.fromWeb>[0]);
 }
 
 /** What is known of the tarball besides: sizes, signatures, attestations. */

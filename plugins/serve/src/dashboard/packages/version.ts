@@ -52,7 +52,7 @@ function aboutOf(located: Located) {
 }
 
 function factsOf(located: Located) {
-  const { manifest, record } = located;
+  const { manifest, record, staged } = located;
   const dist = distOf(located);
   const scripts = isObject(manifest["scripts"]) ? manifest["scripts"] : {};
   const ran = installing.flatMap((name) => {
@@ -75,7 +75,7 @@ function factsOf(located: Located) {
         : [],
     installScripts: ran,
     /** bytes; null where the publisher did not say */
-    size: record?.size ?? null,
+    size: (record ?? staged)?.size ?? null,
     unpackedSize: count(dist["unpackedSize"]),
     files: count(dist["fileCount"]),
   };

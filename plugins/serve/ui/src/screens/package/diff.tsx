@@ -90,7 +90,7 @@ interface Pair {
 const below = ({ name, from, to }: Pair, more = ""): string =>
   apiOf(name, `/compare/${encodeURIComponent(from)}/${encodeURIComponent(to)}${more}`);
 
-function Changes(pair: Pair) {
+export function Changes(pair: Pair) {
   const list = useResource((signal) => ask<Comparison>(below(pair), { signal }), []);
   return (
     <Loaded of={list} what="Comparing">
