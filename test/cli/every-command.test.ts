@@ -10,11 +10,8 @@ import type { Ran } from "../support/run.ts";
 // empty store or says which argument is missing; the rules hold for both.
 
 const home = await tempFolder("every-command");
+afterAll(() => home.remove());
 const all = oneProcess();
-afterAll(async () => {
-  await all.stop();
-  await home.remove();
-});
 
 const codes = new Set<number | null>([0, 3, ...Object.values(errors).map(({ exit }) => exit)]);
 // oxlint-disable-next-line no-control-regex -- these are what must not be there

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { seat, type Client } from "../clients/client.ts";
 import { startS3 } from "../servers/s3.ts";
-import { citadel, serve, type Server } from "../support/citadel.ts";
+import { serve, type Server } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { clientTools } from "../support/clients.ts";
 import { packument, sha512, tarballOf } from "../support/packages.ts";
 import { ok } from "../support/ok.ts";
@@ -15,6 +16,8 @@ import { startStores, storeNames } from "../support/stores.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 import { matrix } from "./matrix.ts";
+
+const { citadel } = oneProcess();
 
 const { stores, stop } = await startStores(storeNames);
 const results = matrix(Object.keys(stores));

@@ -7,10 +7,13 @@ import type { Citadel } from "@citadel/core";
 import { tarballOf } from "@citadel/core/registry";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { onTerminal } from "../cli/cli.ts";
-import { citadel, serve } from "../support/citadel.ts";
+import { serve } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { openCore } from "../support/core.ts";
 import { pack } from "../support/packages.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 let home: Temp;
 const at = (...path: readonly string[]): string => join(home.path, ...path);

@@ -7,7 +7,8 @@ import { gzipSync } from "node:zlib";
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
-import { citadel, serve, type Server } from "../support/citadel.ts";
+import { serve, type Server } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { request, type Answer } from "../support/http.ts";
 import {
   pack,
@@ -23,6 +24,8 @@ import {
 } from "../support/packages.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { sound, stored } from "./publishes.ts";
+
+const { citadel } = oneProcess();
 
 let temp: Temp;
 let home: string;

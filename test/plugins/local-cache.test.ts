@@ -5,8 +5,10 @@ import { DatabaseSync } from "node:sqlite";
 import { openLocalRegistry } from "@citadel/plugin-local";
 import { openCache } from "@citadel/core/cache";
 import { afterAll, expect, test } from "vitest";
-import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { tempFolder } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 const folder = await tempFolder("local-cache");
 afterAll(() => folder.remove());

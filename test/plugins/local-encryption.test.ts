@@ -6,9 +6,12 @@ import { segments, aes256GcmHkdf1Mb, plainSize } from "@citadel/core/segments";
 import file from "@citadel/driver-file";
 import sqlite from "@citadel/driver-sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { citadel, serve } from "../support/citadel.ts";
+import { serve } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { request } from "../support/http.ts";
 import { tempFolder } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 const temp = await tempFolder("encryption");
 afterAll(() => temp.remove());

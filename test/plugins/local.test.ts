@@ -16,11 +16,8 @@ import { mustRun, type Ran } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
 
 const folder = await tempFolder("local");
-const { citadel, stop } = oneProcess();
-afterAll(async () => {
-  await stop();
-  await folder.remove();
-});
+afterAll(() => folder.remove());
+const { citadel } = oneProcess();
 let homes = 0;
 
 /** A registry of its own, used through the command line. */

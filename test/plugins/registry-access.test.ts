@@ -1,11 +1,14 @@
 // H8: rules from the command line, and a server that runs meanwhile.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { citadel, serve, type Server } from "../support/citadel.ts";
+import { serve, type Server } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { request } from "../support/http.ts";
 import { pack, publish, signIn } from "../support/packages.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { until } from "../support/until.ts";
+
+const { citadel } = oneProcess();
 
 let home: Temp;
 let server: Server;

@@ -2,8 +2,10 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 let home: Temp;
 beforeAll(async () => {

@@ -2,10 +2,13 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { citadel, serve, type Server } from "../support/citadel.ts";
+import { serve, type Server } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { request } from "../support/http.ts";
 import { signIn } from "../support/packages.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 let home: Temp;
 let away: Temp;

@@ -2,13 +2,16 @@ import { createHmac } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { citadel, citadelEnv, root, serve } from "../support/citadel.ts";
+import { citadelEnv, root, serve } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { clientTools } from "../support/clients.ts";
 import { request } from "../support/http.ts";
 import { inUrl, publish, signIn } from "../support/packages.ts";
 import { mustRun, run } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
 import { startVerdaccio } from "../support/verdaccio.ts";
+
+const { citadel } = oneProcess();
 
 const folder = await tempFolder("verdaccio");
 afterAll(() => folder.remove());

@@ -4,9 +4,12 @@ import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { citadel, citadelEnv, root } from "../support/citadel.ts";
+import { citadelEnv, root } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { pack, sha1, sha512 } from "../support/packages.ts";
 import { tempFolder } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 const folder = await tempFolder("registry-import");
 afterAll(() => folder.remove());

@@ -2,10 +2,13 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { citadel, serve, type Server } from "../support/citadel.ts";
+import { serve, type Server } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { request } from "../support/http.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { until } from "../support/until.ts";
+
+const { citadel } = oneProcess();
 
 let home: Temp;
 let server: Server;

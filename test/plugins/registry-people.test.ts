@@ -1,12 +1,15 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { citadel, citadelEnv, serve, type Server } from "../support/citadel.ts";
+import { citadelEnv, serve, type Server } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { request } from "../support/http.ts";
 import { pack, publishDocument, put, signIn } from "../support/packages.ts";
 import { bin } from "../cli/cli.ts";
 import { run } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
 import { authenticator } from "../support/totp.ts";
+
+const { citadel } = oneProcess();
 
 const folder = await tempFolder("registry-people");
 const home = join(folder.path, "home");

@@ -3,10 +3,13 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
-import { citadel, serve, type Server } from "../support/citadel.ts";
+import { serve, type Server } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { request } from "../support/http.ts";
 import { packument, publish, signIn } from "../support/packages.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 let temp: Temp;
 let server: Server;

@@ -10,9 +10,11 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { startPostgres } from "../servers/postgres.ts";
 import { startRedis } from "../servers/redis.ts";
 import { startS3 } from "../servers/s3.ts";
-import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { fill, interrupted, inventory, some } from "../support/copies.ts";
 import { tempFolder } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 const folder = await tempFolder("store-copy");
 afterAll(() => folder.remove());
@@ -36,7 +38,7 @@ async function opened<T>(url: string, work: (driver: Driver) => Promise<T>): Pro
 const killed = (from: string, to: string, enough: (driver: Driver) => Promise<boolean>) =>
   opened(to, (driver) => interrupted(home, [from, to], driver, enough));
 
-const copy = (...args: string[]) => citadel(home, ["store:copy", ...args], { timeout: 120_000 });
+const copy = (...args: string[]) => citadel(home, ["store:copy", ...args]);
 const verify = (store: string) => citadel(home, ["verify", "--json", "--store", store]);
 
 test(

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { LocalRegistry } from "@citadel/plugin-local";
 import sqlite from "@citadel/driver-sqlite";
 import { afterAll, expect, test } from "vitest";
-import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { tempFolder } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 const folder = await tempFolder("store-gc");
 afterAll(() => folder.remove());

@@ -9,9 +9,11 @@ import { commandLine } from "@citadel/core/access";
 import { openReader, type Reader, type Report } from "@citadel/plugin-rss";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { openBrowser } from "../support/browser.ts";
-import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { openCore } from "../support/core.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 let server: Server;

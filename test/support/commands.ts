@@ -10,7 +10,7 @@ import { joinTopics } from "@citadel/core/argv";
 export interface Line {
   readonly args: readonly string[];
   /** the whole environment */
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   /** what stdin holds, base64 */
   readonly input: string;
@@ -24,6 +24,8 @@ export interface Said {
 
 const root = join(import.meta.dirname, "../..");
 settings.enableAutoTranspile = false;
+
+process.once("disconnect", process.exit.bind(process, 0));
 
 /** What `process.exit` does here. */
 class Ended extends Error {}
@@ -40,10 +42,10 @@ async function command({ args, env, cwd, input }: Line): Promise<Said> {
       for (const done of more) if (typeof done === "function") done();
       return true;
     };
-  const stdin = Readable.from(input === "" ? [] : [Buffer.from(input, "base64")]);
+  const stdin = Readable.from([Buffer.from(input, "base64")], { objectMode: false });
   Object.defineProperty(process, "stdin", { value: stdin, configurable: true });
   process.chdir(cwd);
-  process.env = { ...env };
+  process.env = env;
   process.exitCode = 0;
   const home = env["CITADEL_HOME"] ?? "";
   for (const kind of ["data", "cache", "config"])

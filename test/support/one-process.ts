@@ -1,39 +1,65 @@
-import { fork } from "node:child_process";
+import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import type { Line, Said } from "./commands.ts";
-import { citadelEnv, type citadel } from "./citadel.ts";
+import { citadel, citadelEnv } from "./citadel.ts";
 import { withoutColours } from "./run.ts";
+
+/** Commands that start others or stay; what a linked plugin holds is read once in a process. */
+const starting =
+  /^(?:bunx|driver:test|plugins|registry:(?:deploy|self-publish)|secrets:(?:edit|run)|serve|term)\b/;
 
 /**
  * `citadel` for tests of what commands do to a store, where nothing depends on how a process starts and ends: one process
- * runs all of them, one after the other, which costs a third. Not for what a signal, a terminal or a child of the command has a
- * part in. `test/cli` runs each command in a process of its own.
+ * runs all of them, one after the other, for a tenth of the work. What a signal, a terminal or a child of the command has a
+ * part in gets a process of its own all the same. `test/cli` runs each command in one. It ends with the tests of the file.
  */
-export function oneProcess(): { readonly citadel: typeof citadel; stop(): Promise<void> } {
-  const env = { ...citadelEnv(""), HOME: "", CITADEL_HOME: "" };
-  const child = fork(join(import.meta.dirname, "commands.ts"), { env, execArgv: [] });
-  const ended = once(child, "exit");
-  const answer = async (args: readonly string[], line: Line): Promise<Said> => {
-    const answered = once(child, "message") as Promise<[Said]>;
-    child.send(line);
-    const first = await Promise.race([answered, ended.then(() => undefined)]);
-    if (first === undefined) throw new Error(`citadel ${args.join(" ")} ended the process of all`);
-    return first[0];
+export function oneProcess(): { readonly citadel: typeof citadel } {
+  let child: ChildProcess | undefined;
+  const start = (): ChildProcess => {
+    const env = { ...citadelEnv(""), HOME: "", CITADEL_HOME: "" };
+    return fork(join(import.meta.dirname, "commands.ts"), { env, execArgv: [] });
   };
+  const answer = async (line: Line): Promise<Said> => {
+    child ??= start();
+    const none = new AbortController();
+    const { signal } = none;
+    const answered = once(child, "message", { signal }) as Promise<[Said]>;
+    const ended = once(child, "exit", { signal }).then(() => {
+      throw new Error(`citadel ${line.args.join(" ")} ended the process of all`);
+    });
+    child.send(line);
+    try {
+      return (await Promise.race([answered, ended]))[0];
+    } finally {
+      none.abort();
+      await Promise.allSettled([answered, ended]);
+    }
+  };
+  afterAll(async () => {
+    if (!child?.connected) return;
+    const ended = once(child, "exit");
+    child.disconnect();
+    await ended;
+  });
   let before: Promise<unknown> = Promise.resolve();
   return {
-    async citadel(home, args, { cwd = process.cwd(), env: more, input = "" } = {}) {
-      const line = {
+    async citadel(home, args, options = {}) {
+      const { cwd = process.cwd(), env, input = "", ...other } = options;
+      const own =
+        starting.test(args.slice(0, 2).join(":")) || env?.["CITADEL_CRASH_AT"] !== undefined;
+      if (own || Object.keys(other).length > 0) return citadel(home, args, options);
+      const line: Line = {
         args,
-        env: citadelEnv(home, more) as Record<string, string>,
+        env: citadelEnv(home, env),
         cwd,
         input: Buffer.from(input).toString("base64"),
       };
-      const turn = before.then(() => answer(args, line));
+      const turn = before.then(() => answer(line));
       before = turn.catch(() => {});
       const { code, said } = await turn;
-      const of = (stream: string) =>
+      const of = (stream: string): string =>
         said.flatMap(([on, text]) => (on === stream ? [text] : [])).join("");
       return {
         command: ["citadel", ...args].join(" "),
@@ -43,10 +69,6 @@ export function oneProcess(): { readonly citadel: typeof citadel; stop(): Promis
         stderr: of("stderr"),
         output: withoutColours(said.map(([, text]) => text).join("")),
       };
-    },
-    async stop() {
-      child.disconnect();
-      await ended;
     },
   };
 }

@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readLockfile } from "@citadel/plugin-sync";
 import { liar, type Liar } from "../servers/liar.ts";
-import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { pack, sha1, sha512 } from "../support/packages.ts";
 import { tempFolder } from "../support/temp.ts";
 import { serveDocument, stock } from "../upstream/behind.ts";
+
+const { citadel } = oneProcess();
 
 const folder = await tempFolder("lockfiles");
 let there: Liar;

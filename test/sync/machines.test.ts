@@ -7,8 +7,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { LocalRegistry } from "@citadel/plugin-local";
 import { afterAll, describe, expect, test } from "vitest";
 import { startS3 } from "../servers/s3.ts";
-import { citadel, citadelEnv, root, serve } from "../support/citadel.ts";
+import { citadelEnv, root, serve } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { tempFolder } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 const folder = await tempFolder("sync");
 const s3 = await startS3();

@@ -4,12 +4,15 @@ import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { citadel, citadelEnv, root, serve } from "../support/citadel.ts";
+import { citadelEnv, root, serve } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { onTerminal, shell } from "../cli/cli.ts";
 import { startRedis } from "../servers/redis.ts";
 import { smallDisk } from "../servers/small-disk.ts";
 import { run, type Ran } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 // Each test brings about what doctor finds, for real. Most run without npm on the PATH, which saves a second each.
 

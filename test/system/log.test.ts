@@ -4,11 +4,14 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
-import { citadel, citadelEnv, root, serve } from "../support/citadel.ts";
+import { citadelEnv, root, serve } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { request } from "../support/http.ts";
 import { publish, signIn } from "../support/packages.ts";
 import { tempFolder } from "../support/temp.ts";
 import { onTerminal } from "../cli/cli.ts";
+
+const { citadel } = oneProcess();
 
 interface Line {
   time: string;

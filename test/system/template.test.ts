@@ -4,11 +4,14 @@ import { delimiter, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { loadSettings, settingKeys, settingOf } from "@citadel/core/config";
 import { expect, onTestFinished, test } from "vitest";
-import { citadel, citadelEnv, root, serve, type Server } from "../support/citadel.ts";
+import { citadelEnv, root, serve, type Server } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { clientTools, installed, type ClientTools } from "../support/clients.ts";
 import { pack, publishDocument, put, signIn } from "../support/packages.ts";
 import { mustRun, run } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 const { parse: parseYaml } = createRequire(join(root, "src/package.json"))("yaml") as {
   parse(text: string): any;

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { loadSettings } from "@citadel/core/config";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { testIssuer, type TestIssuer } from "../servers/issuer.ts";
+
+const { citadel } = oneProcess();
 
 let temp: Temp;
 let issuer: TestIssuer;

@@ -4,9 +4,12 @@ import { join } from "node:path";
 import { newIdentity, secretText } from "@citadel/core/vault";
 import { expect, onTestFinished, test } from "vitest";
 import { bin, onTerminal } from "../cli/cli.ts";
-import { citadel, citadelEnv } from "../support/citadel.ts";
+import { citadelEnv } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import type { Ran } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 const passphrase = "correct horse battery";
 

@@ -4,9 +4,11 @@ import { openStore } from "@citadel/core/store";
 import { newIdentity, openVault, publicId, secretText } from "@citadel/core/vault";
 import file from "@citadel/driver-file";
 import { expect, onTestFinished, test } from "vitest";
-import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { run } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 // What was there before, or what was set: at each step of `secrets:set` the process is killed once.
 test("vault attack 7: kill -9 at every step of set leaves the old value or the new one", async () => {

@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { deriveKey, newIdentity } from "@citadel/core/vault";
 import { CompactEncrypt } from "jose";
 import { expect, onTestFinished } from "vitest";
-import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import type { Ran, RunOptions } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 /** A home with a vault of its own. */
 export interface Seat {

@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { VersionManager } from "@citadel/plugin-version";
 import { extract } from "tar";
 import { beforeAll, describe, expect, test } from "vitest";
-import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { openCorpus, type Corpus } from "../support/corpus.ts";
 import { pack } from "../support/packages.ts";
 import { tempFolder } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 let corpus: Corpus;
 beforeAll(async () => {

@@ -3,8 +3,10 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { VersionManager } from "@citadel/plugin-version";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 const name = "@demo/hello";
 let home: Temp;
