@@ -45,7 +45,8 @@ async function command({ args, env, cwd, input }: Line): Promise<Said> {
   const stdin = Readable.from([Buffer.from(input, "base64")], { objectMode: false });
   Object.defineProperty(process, "stdin", { value: stdin, configurable: true });
   process.chdir(cwd);
-  process.env = env;
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  Object.assign(process.env, env);
   process.exitCode = 0;
   const home = env["CITADEL_HOME"] ?? "";
   for (const kind of ["data", "cache", "config"])

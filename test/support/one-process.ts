@@ -6,9 +6,11 @@ import type { Line, Said } from "./commands.ts";
 import { citadel, citadelEnv } from "./citadel.ts";
 import { withoutColours } from "./run.ts";
 
-/** Commands that start others or stay; what a linked plugin holds is read once in a process. */
+/** Commands that start others or stay, or that change which modules there are; what is logged is settled at the start. */
 const starting =
-  /^(?:bunx|driver:test|plugins|registry:(?:deploy|self-publish)|secrets:(?:edit|run)|serve|term)\b/;
+  /^(?:bunx|driver:test|plugins|registry:(?:deploy|self-publish)|secrets:(?:edit|run)|serve|term)\b|--verbose/;
+/** Variables that are read once in a process, or that end it. */
+const settled = /^(?:CITADEL_CRASH_AT$|DEBUG$|LANG$|LC_|NODE_|SSL_|UV_)/;
 
 /**
  * `citadel` for tests of what commands do to a store, where nothing depends on how a process starts and ends: one process
@@ -18,7 +20,7 @@ const starting =
 export function oneProcess(): { readonly citadel: typeof citadel } {
   let child: ChildProcess | undefined;
   const start = (): ChildProcess => {
-    const env = { ...citadelEnv(""), HOME: "", CITADEL_HOME: "" };
+    const env = citadelEnv("");
     return fork(join(import.meta.dirname, "commands.ts"), { env, execArgv: [] });
   };
   const answer = async (line: Line): Promise<Said> => {
@@ -48,8 +50,10 @@ export function oneProcess(): { readonly citadel: typeof citadel } {
     async citadel(home, args, options = {}) {
       const { cwd = process.cwd(), env, input = "", ...other } = options;
       const own =
-        starting.test(args.slice(0, 2).join(":")) || env?.["CITADEL_CRASH_AT"] !== undefined;
-      if (own || Object.keys(other).length > 0) return citadel(home, args, options);
+        starting.test([args.slice(0, 2).join(":"), ...args].join(" ")) ||
+        Object.keys(env ?? {}).some((name) => settled.test(name)) ||
+        Object.keys(other).length > 0;
+      if (own) return citadel(home, args, options);
       const line: Line = {
         args,
         env: citadelEnv(home, env),
