@@ -2,11 +2,12 @@
  * What operating a registry costs, and whether its limits hold: `npm run bench:operate`. Prints figures, asserts nothing.
  *
  * `node test/bench/operate.ts monitoring [seconds] [pairs]`: a mix of requests with METRICS on and off, in turn, on one server: first as
- * many as it can answer, in pairs; then 200 a second, with what they cost. The server has one core, the load the other.
- * `… limits [seconds]`: one client asks four workers for as much as it can, over SQLite and with Redis.
+ * many as it can answer, in pairs; then 200 a second, with what they cost. The server has one core, the load the other. On a core that
+ * is full, requests per second of processor time are what others on the machine disturb least.
+ * `… limits [seconds]`: one client asks four workers for as much as it can, over SQLite and with Redis, then two servers at once.
  * `… search [packages]`: searches through both APIs over so many packages.
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { Agent } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -24,10 +25,10 @@ import { manifest, wrk } from "./load.ts";
 const [what, ...amounts] = process.argv.slice(2);
 const [first, second] = amounts.map(Number);
 const temp = await tempFolder("bench-operate");
-const windowSeconds = 5;
+const windowSeconds = 3;
 const print = (name: string, value: string): void => console.log(`${name.padEnd(52)} ${value}`);
 try {
-  if (what === undefined || what === "monitoring") await monitoring(first ?? 300, second ?? 10);
+  if (what === undefined || what === "monitoring") await monitoring(first ?? 300, second ?? 20);
   if (what === undefined || what === "limits") await limits(first ?? 20);
   if (what === undefined || what === "search")
     for (const count of first === undefined ? [10_000, 100_000] : [first]) await search(count);
@@ -54,21 +55,30 @@ async function monitoring(seconds: number, pairs: number): Promise<void> {
     const switchTo = async (on: boolean): Promise<void> => {
       const ran = await citadel(home, [on ? "config:enable" : "config:disable", "METRICS"]);
       if (ran.code !== 0) throw new Error(ran.output);
-      await sleep(2500);
+      await sleep(1000);
     };
-    const ratios: number[] = [];
+    /** requests a second, and a second of processor time */
+    const full = async (on: boolean): Promise<readonly [number, number]> => {
+      await switchTo(on);
+      const before = await processorSeconds(server.pid);
+      const { requests, finished } = await wrk(server.url, {}, windowSeconds, script);
+      return [requests, finished / ((await processorSeconds(server.pid)) - before)];
+    };
+    await full(true); // compiled by now
+    const [throughput, work]: [number[], number[]] = [[], []];
+    let last: readonly [number, number] = [0, 0];
     for (let pair = 0; pair < pairs; pair++) {
       // which comes first changes, so that a machine that slows down favours neither
-      const order = pair % 2 === 0 ? [true, false] : [false, true];
-      const found = new Map<boolean, number>();
-      for (const on of order) {
-        await switchTo(on);
-        found.set(on, (await wrk(server.url, {}, windowSeconds, script)).requests);
-      }
-      ratios.push((found.get(true) ?? 0) / (found.get(false) ?? 1));
-      print(`pair ${pair + 1}: on, off (requests/s)`, `${round(found.get(true))}, ${round(found.get(false))}`); // prettier-ignore
+      const first = await full(pair % 2 === 0);
+      const second = await full(pair % 2 !== 0);
+      const [on, off] = pair % 2 === 0 ? [first, second] : [second, first];
+      throughput.push(on[0] / off[0]);
+      work.push(on[1] / off[1]);
+      last = on;
     }
-    print("throughput with monitoring, of that without", spread(ratios));
+    print("requests a second, a second of processor time", last.map(round).join(", "));
+    print("throughput with monitoring, of that without", spread(throughput));
+    print("requests per processor second, the same", spread(work));
     for (const on of [true, false]) {
       await switchTo(on);
       await paced(server, paths, seconds / 2, on);
@@ -83,7 +93,7 @@ async function paced(server: Server, paths: readonly string[], seconds: number, 
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const took: number[] = [];
   const open: Promise<void>[] = [];
-  const before = await ticks(server.pid);
+  const before = await processorSeconds(server.pid);
   const began = performance.now();
   for (let n = 0; n < seconds * 200; n++) {
     const wait = began + n * 5 - performance.now();
@@ -93,22 +103,24 @@ async function paced(server: Server, paths: readonly string[], seconds: number, 
     open.push(request(server.url + path, { agent }).then(() => void took.push(performance.now() - start))); // prettier-ignore
   }
   await Promise.all(open);
-  const used = (await ticks(server.pid)) - before;
+  const used = (await processorSeconds(server.pid)) - before;
   agent.destroy();
   took.sort((a, b) => a - b);
   const at = (part: number): string => (took[Math.floor(took.length * part)] ?? 0).toFixed(1);
   const long = (performance.now() - began) / 1000;
   print(
     `200/s for ${Math.round(long)} s, monitoring ${on ? "on" : "off"}`,
-    `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${((used * 10) / long).toFixed(1)} ms of a core per second`,
+    `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${((used * 1000) / long).toFixed(1)} ms of a core per second`,
   );
 }
 
-/** Ticks (10 ms) of processor time that a process has used. */
-async function ticks(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/stat`, "utf8");
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return Number(fields[11]) + Number(fields[12]);
+/** That all threads of a process have used. */
+async function processorSeconds(pid: number): Promise<number> {
+  const threads = `/proc/${pid}/task`;
+  let nanoseconds = 0;
+  for (const thread of await readdir(threads))
+    nanoseconds += Number((await readFile(`${threads}/${thread}/schedstat`, "utf8")).split(" ")[0]);
+  return nanoseconds / 1e9;
 }
 
 async function limits(seconds: number): Promise<void> {
@@ -225,9 +237,9 @@ function round(value: number | undefined): string {
   return Math.round(value ?? 0).toLocaleString("en");
 }
 
-/** Median, with the smallest and the largest. */
+/** Median, with the quartiles. */
 function spread(values: readonly number[]): string {
   const all = values.toSorted((a, b) => a - b);
-  const show = (value: number | undefined): string => (value ?? 0).toFixed(3);
-  return `${show(all[all.length >> 1])} (${show(all[0])} to ${show(all.at(-1))})`;
+  const at = (part: number): string => (all[Math.floor(all.length * part)] ?? 0).toFixed(3);
+  return `${at(0.5)} (half of them ${at(0.25)} to ${at(0.75)})`;
 }

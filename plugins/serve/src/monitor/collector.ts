@@ -126,14 +126,15 @@ export function createCollector(options: CollectorOptions): Collector {
 /** Sums since the start. */
 function look({ meter, counts, authFailures }: CollectorOptions) {
   const { user, system } = process.cpuUsage();
-  const { all, failures, bytes, bytesIn, publishes, downloads } = meter;
+  const { failures, bytes, bytesIn, publishes, downloads } = meter;
+  const durations = meter.durations();
   return {
     at: performance.now(),
     cpu: user + system,
     loop: utilization(),
     frames: counts.total,
-    durations: [...all.counts],
-    requests: total(all.counts),
+    durations,
+    requests: total(durations),
     failures,
     bytes,
     bytesIn,
@@ -196,7 +197,8 @@ const utilization = (): EventLoopUtilization | undefined => loop.eventLoopUtiliz
 
 function watchDelay(): ReturnType<typeof monitorEventLoopDelay> | undefined {
   try {
-    const histogram = monitorEventLoopDelay({ resolution: 20 });
+    // each look wakes the process: what blocks for a shorter while shows in the utilisation
+    const histogram = monitorEventLoopDelay({ resolution: 50 });
     histogram.enable();
     return histogram;
   } catch {

@@ -1,4 +1,4 @@
-import { createDurations, errorObject, type Durations } from "@citadel/core";
+import { createDurations, durationBounds, errorObject, type Durations } from "@citadel/core";
 import type { Answer } from "../http/exchange.ts";
 
 /** Answers of one route, method and status. */
@@ -36,8 +36,8 @@ export interface Meter {
   /** the live configuration changed */
   updated(source: (typeof updateSources)[number]): void;
   readonly inFlight: number;
-  /** all answers by duration */
-  readonly all: Durations;
+  /** how many of all answers took so long, in the order of {@link durationBounds} */
+  durations(): number[];
   /** answers with a status above 499 */
   readonly failures: number;
   /** of answers */
@@ -62,13 +62,19 @@ export function createMeter(): Meter {
   const downloads = { local: 0, cache: 0, upstream: 0 };
   const updates = { cli: 0, http: 0, ws: 0, file: 0 };
 
+  const codesOf = ({ methods: known }: Route, sent: string): Series[] => {
+    const method = methods.has(sent) ? sent : other;
+    const codes = known.get(method) ?? [];
+    known.set(method, codes);
+    return codes;
+  };
+
   const meter = {
     on: true,
     inFlight: 0,
     failures: 0,
     bytes: 0,
     bytesIn: 0,
-    all: createDurations(),
     publishes,
     downloads,
     updates,
@@ -82,15 +88,14 @@ export function createMeter(): Meter {
       const ms = performance.now() - began;
       let route = routes.get(pattern);
       if (!route) routes.set(pattern, (route = { bytes: 0, methods: new Map() }));
-      const method = methods.has(sent) ? sent : "other";
-      let codes = route.methods.get(method);
-      if (!codes) route.methods.set(method, (codes = []));
-      const series = (codes[code] ??= {
-        ...{ route: pattern, method, code },
-        durations: createDurations(),
-      });
+      const codes = route.methods.get(sent) ?? codesOf(route, sent);
+      let series = codes[code];
+      if (!series) {
+        const method = methods.has(sent) ? sent : other;
+        series = { ...{ route: pattern, method, code }, durations: createDurations() };
+        codes[code] = series;
+      }
       series.durations.note(ms);
-      meter.all.note(ms);
       if (code >= 500) meter.failures++;
       meter.bytes += size;
       route.bytes += size;
@@ -115,6 +120,12 @@ export function createMeter(): Meter {
     updated(source: (typeof updateSources)[number]): void {
       if (meter.on) updates[source]++;
     },
+    durations(): number[] {
+      const all = [...durationBounds, Infinity].map(() => 0);
+      for (const { durations } of meter.series())
+        for (const [n, count] of durations.counts.entries()) all[n] = (all[n] ?? 0) + count;
+      return all;
+    },
     *bytesByRoute(): Generator<readonly [string, number]> {
       for (const [pattern, { bytes }] of routes) yield [pattern, bytes];
     },
@@ -127,6 +138,7 @@ export function createMeter(): Meter {
 }
 
 /** What anybody may send as a method must not make a series. */
+const other = "other";
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]);
 
 function resultOf(error: unknown): PublishResult {
