@@ -103,6 +103,8 @@ export interface Settings {
   readonly limits: {
     /** bytes of a tarball */
     readonly tarball: number;
+    /** bytes of all tarballs that are being uploaded to one process */
+    readonly uploads: number;
     /** bytes a tarball may unpack to */
     readonly unpacked: number;
     /** entries in a tarball */

@@ -251,6 +251,11 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     default: 100e6,
     description: "largest tarball",
   },
+  "limits.uploads": {
+    type: size,
+    default: 4e9,
+    description: "tarballs that are being uploaded to one process, together",
+  },
   "limits.unpacked": {
     type: size,
     default: 2e9,

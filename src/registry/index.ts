@@ -34,7 +34,14 @@ export {
 export { createRegistry, type RegistryOptions } from "./registry.ts";
 export { targetOf } from "./context.ts";
 export { revisionOf, uuidOf } from "./revision.ts";
-export { spool, tarballOf, type Spooled, type SpoolOptions } from "./spool.ts";
+export {
+  createRoom,
+  spool,
+  tarballOf,
+  type Room,
+  type Spooled,
+  type SpoolOptions,
+} from "./spool.ts";
 export { inspect, type Inspected } from "./tarball.ts";
 export type * from "./types.ts";
 export { createViews, type ViewCache, type ViewOptions } from "./views/views.ts";

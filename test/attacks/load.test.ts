@@ -1,11 +1,12 @@
 // Rows 50 to 54: who wants to use up memory, disk, connections or processors. Nothing here measures a time.
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { createBuckets } from "@citadel/core/limits";
 import { createApp, startServer, type Answer } from "@citadel/plugin-serve";
 import { afterEach, expect, test, vi } from "vitest";
 
@@ -101,6 +102,40 @@ test("attack 50: an upload that stops coming is given up after a minute, and lea
     expect(await spooled(here)).toEqual([]);
   }
   vi.useRealTimers();
+});
+
+test("attack 50: uploads that nobody ends fill no disk: together they have a limit, and give back what they held", async () => {
+  await using here = await place({ "limits.tarball": 6e6, "limits.uploads": 6e6 });
+  const token = await here.signIn("ann");
+  const bodyOf = (name: string): Buffer => {
+    const manifest = { name, version: "1.0.0" };
+    const tarball = pack(manifest, { x: randomBytes(3 * 2 ** 20) });
+    return Buffer.from(JSON.stringify(publishDocument(base, manifest, tarball, "latest")));
+  };
+  const authorization = `Bearer ${token}`;
+  const held = bodyOf("held");
+  let source: ReadableStreamDefaultController<Uint8Array> | undefined;
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      (source = controller).enqueue(new Uint8Array(held.subarray(0, held.length - 100)));
+    },
+  });
+  const waiting = sendStream(here, "/held", body, { authorization });
+  const arrived = async (): Promise<number> => {
+    const [file] = await spooled(here);
+    return file === undefined ? 0 : (await stat(join(here.folder, "data/tmp", file))).size;
+  };
+  while ((await arrived()) < 3e6) await turn();
+  const other = { method: "PUT", token, body: bodyOf("other").toString() };
+  const refused = await here.ask("/other", other);
+  expect([refused.status, refused.json().code]).toEqual([429, "E_RATE_LIMIT"]);
+  expect(refused.headers.get("retry-after")).toBe("10");
+  expect(await spooled(here)).toHaveLength(1);
+  source?.enqueue(new Uint8Array(held.subarray(held.length - 100)));
+  source?.close();
+  expect((await waiting).status).toBe(201);
+  expect((await here.ask("/other", other)).status).toBe(201);
+  expect(await spooled(here)).toEqual([]);
 });
 
 test("attack 50: who reads slowly is sent no more than they take, and who leaves ends it", async () => {
@@ -215,6 +250,22 @@ test("attack 53: the routes and hosts that are remembered have an end", async ()
   // all of them would be more than 40 MB
   expect(heap() - before).toBeLessThan(20 * 2 ** 20);
   expect((await app.install(asked("/one")))?.status).toBe(200);
+});
+
+test("attack 53: the buckets of clients that come once have an end", () => {
+  const buckets = createBuckets();
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const allowance = { max: 1000, window: 900_000 };
+  const heapAfter = (from: number, to: number): number => {
+    for (let n = from; n < to; n++) buckets.takeNow(`client:2001:db8:${n}::`, 1, allowance);
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const full = heapAfter(0, 120_000);
+  // all of them would be more than 30 MB
+  expect(heapAfter(120_000, 360_000) - full).toBeLessThan(10 * 2 ** 20);
+  buckets.close();
 });
 
 test("attack 54: tarballs are sent as they are, and a packument is compressed once, not for each request", async () => {

@@ -140,7 +140,7 @@ test("attack 19: who may not read here makes nobody ask outside; who may, does",
   expect((await here.ask("/one/-/one-1.0.0.tgz", { token: ann })).status).toBe(200);
 });
 
-test("B9: search shows what is here first, then what upstream finds, without doubles and within a deadline", async () => {
+test("B9: search shows what is here first, then what upstream finds, without doubles and within a deadline (attack 52)", async () => {
   const there = await server();
   const here = await behind(there, {}, { "upstream.private": ["lib-mine", "hidden"] });
   const ann = await here.signIn("ann");
@@ -168,6 +168,9 @@ test("B9: search shows what is here first, then what upstream finds, without dou
   expect(there.requests[0]?.url).toBe("/-/v1/search?text=lib&size=9&from=0");
   await here.ask("/-/v1/search?text=lib&size=10&from=10");
   expect(there.requests[1]?.url).toBe("/-/v1/search?text=lib&size=10&from=9");
+  // whatever somebody asks for, a page has an end
+  await here.ask("/-/v1/search?text=lib&size=1000000000&from=10");
+  expect(there.requests[2]?.url).toBe("/-/v1/search?text=lib&size=250&from=9");
   for (const lie of [
     (_q: unknown, r: any) => r.writeHead(500).end(),
     (_q: unknown, r: any) => r.end("[1,2"),

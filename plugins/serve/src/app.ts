@@ -3,6 +3,7 @@ import { createLimiter } from "@citadel/core/access";
 import { isLoopback } from "@citadel/core/config";
 import { createTotals } from "@citadel/core/counts";
 import { createJwts } from "@citadel/core/keys";
+import { createRoom } from "@citadel/core/registry";
 import type { Limits } from "@citadel/core/limits";
 import { createApprovals } from "./auth/approvals.ts";
 import type { Guard as PublishGuard } from "@citadel/core/guard";
@@ -92,6 +93,7 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
     approvals: createApprovals(citadel.store),
     limiter: createLimiter(citadel.store.driver),
     jwts: createJwts(citadel.keys),
+    uploads: createRoom(Math.max(citadel.settings.limits.uploads, citadel.settings.limits.tarball)),
     totals: createTotals(citadel.downloads),
     ...{ figures, monitor, hub, tickets: createTickets(citadel.store) },
     vault,

@@ -3,6 +3,7 @@ import { anonymous } from "@citadel/core/access";
 import { CitadelError, errorCode } from "@citadel/core";
 import type { Citadel } from "@citadel/core";
 import type { Totals } from "@citadel/core/counts";
+import type { Room } from "@citadel/core/registry";
 import type { Limiter } from "@citadel/core/access";
 import type { Approvals } from "./auth/approvals.ts";
 import { issuing } from "./auth/issuer.ts";
@@ -34,6 +35,8 @@ export interface Shared {
   /** what was asked and refused since the start */
   readonly figures: Figures;
   readonly monitor: Monitor;
+  /** room for the tarballs that are being uploaded */
+  readonly uploads: Room;
   /** sums of downloads */
   readonly totals: Totals;
   /** tells the sockets of this process what happens */

@@ -18,7 +18,7 @@ const putBatch: Handler = async (c) => {
   const { asked, shared } = c.env;
   const { citadel } = shared;
   const caller = await signedIn(shared, asked);
-  const options = uploadOptions(citadel);
+  const options = uploadOptions(shared);
   await using uploads = await readUploads(c.req.raw, {
     ...options,
     most,

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { CitadelError, type Citadel } from "@citadel/core";
+import { CitadelError } from "@citadel/core";
 import { baseName, revisionOf, type JsonObject, type PublishInput } from "@citadel/core/registry";
 import { demandCodeFor } from "../auth/package-code.ts";
-import { signedIn } from "../context.ts";
+import { signedIn, type Shared } from "../context.ts";
 import { parseJson } from "../http/body.ts";
 import { putDocument } from "./document.ts";
 import { check, publishSchema } from "./schemas.ts";
@@ -15,7 +15,7 @@ export const putPackage: Handler = async (c) => {
   const { citadel } = shared;
   const name = param(c, "name");
   const caller = await signedIn(shared, asked);
-  await using upload = await readUpload(c.req.raw, uploadOptions(citadel));
+  await using upload = await readUpload(c.req.raw, uploadOptions(shared));
   const attachments = attachmentsOf(upload.document);
   if (!isObject(attachments) || Object.keys(attachments).length === 0)
     return c.json(await putDocument(c.env, name, upload.document, caller));
@@ -27,9 +27,10 @@ export const putPackage: Handler = async (c) => {
   return c.json({ ok: true, success: true, id: name, rev: revisionOf(document) }, 201);
 };
 
-export const uploadOptions = ({ settings, dirs }: Citadel): UploadOptions => ({
+export const uploadOptions = ({ citadel: { settings, dirs }, uploads }: Shared): UploadOptions => ({
   limit: settings.limits.tarball,
   dir: join(dirs.data, "tmp"),
+  room: uploads,
 });
 
 /** What the body of a publish says, checked against the address. @throws E_INVALID_DOCUMENT */

@@ -15,7 +15,7 @@ export const postStaged: Handler = async (c) => {
   const { asked, shared } = c.env;
   const { citadel } = shared;
   const caller = await signedIn(shared, asked);
-  await using upload = await readUpload(c.req.raw, uploadOptions(citadel));
+  await using upload = await readUpload(c.req.raw, uploadOptions(shared));
   const input = publishInput(param(c, "name"), upload);
   const { id } = await citadel.registry.stages.add(input, caller);
   return c.json({ stageId: id }, 201);

@@ -1,5 +1,5 @@
 import { CitadelError } from "@citadel/core";
-import { spool, tarballOf, type Tarball } from "@citadel/core/registry";
+import { spool, tarballOf, type Room, type Tarball } from "@citadel/core/registry";
 import { getManyValues, isMany, none } from "stream-chain/defs.js";
 import Assembler from "stream-json/core/assembler.js";
 import { jsonParser, type Token } from "stream-json/core/parser.js";
@@ -16,7 +16,7 @@ import {
 } from "../http/body.ts";
 
 /** Bytes of a body besides its tarball: a document of thousands of versions is sent back whole. */
-const room = 32 * 2 ** 20;
+const beside = 32 * 2 ** 20;
 /** Characters of base64 that are decoded at a time; a multiple of 4. */
 const slice = 2 ** 18;
 
@@ -25,6 +25,8 @@ export interface UploadOptions {
   readonly limit: number;
   /** folder of temporary files */
   readonly dir: string;
+  /** that all of them together may take */
+  readonly room: Room;
   /** in which field its base64 stands @default the one attachment that is called `….tgz` */
   readonly field?: string;
 }
@@ -42,7 +44,7 @@ export interface Upload extends AsyncDisposable {
  * @throws E_TOO_LARGE, E_BAD_REQUEST, E_INVALID_DOCUMENT, E_CANCELLED
  */
 export async function readUpload(request: Request, options: UploadOptions): Promise<Upload> {
-  const limit = Math.ceil((options.limit * 4) / 3) + room;
+  const limit = Math.ceil((options.limit * 4) / 3) + beside;
   const length = lengthOf(request, limit, () => tooLarge(options.limit));
   if (length !== undefined && length <= small && !isCoded(request)) {
     return takeTarball(parseJson(await smallText(request)), options);
@@ -67,8 +69,8 @@ export async function readUploads(
   request: Request,
   options: UploadOptions & { readonly most: number; readonly total: number },
 ): Promise<Uploads> {
-  const each = Math.ceil((options.limit * 4) / 3) + room;
-  const total = Math.ceil((options.total * 4) / 3) + room;
+  const each = Math.ceil((options.limit * 4) / 3) + beside;
+  const total = Math.ceil((options.total * 4) / 3) + beside;
   lengthOf(request, total);
   await using kept = new AsyncDisposableStack();
   const items: Upload[] = [];
@@ -171,14 +173,14 @@ async function readLarge(
         text = "";
       } else if (token.name === "stringChunk") {
         text += token.value;
-        if ((size += token.value.length) > room) throw bodyTooLarge(room);
+        if ((size += token.value.length) > beside) throw bodyTooLarge(beside);
       } else if (token.name === "endString")
         assembler.consume({ name: "stringValue", value: text });
       else {
         if (token.name === "keyValue") counter.key(token.value);
         assembler.consume(token);
         counter.depth(assembler.depth);
-        if (++size > room) throw bodyTooLarge(room);
+        if (++size > beside) throw bodyTooLarge(beside);
       }
     }
     if (!assembler.done) throw invalid("the document ends too early");

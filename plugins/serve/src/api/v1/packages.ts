@@ -25,7 +25,7 @@ export const postPackage: Handler = async (c) => {
   const { asked, shared, site } = c.env;
   const { citadel } = shared;
   const caller = { ...(await signedIn(shared, asked)), via: "api" as const };
-  await using upload = await readUpload(c.req.raw, { ...uploadOptions(citadel), field: "tarball" });
+  await using upload = await readUpload(c.req.raw, { ...uploadOptions(shared), field: "tarball" });
   const body = check(newPackage, upload.document);
   const { tarball } = upload;
   if (!tarball) throw new CitadelError("E_INVALID_DOCUMENT", "tarball: it carries none");
