@@ -61,15 +61,19 @@ export function createBlocks(driver: Driver, notices: Pick<Notices, "note">): Bl
     },
 
     async block(client, reason, minutes) {
+      let first = true;
       const made = await stored.change(client, (found) => {
         const now = Date.now();
+        // another server counted the same refusals
+        first = minutes !== undefined || !found || found.value.until <= now;
+        if (!first && found) return { next: found, answer: found.value };
         const count = (found?.value.count ?? 0) + 1;
         const long = (minutes ?? minutesOf(count)) * minute;
         const value = { client, count, since: now, until: now + long, reason };
         return { next: { value, until: value.until + forgiven }, answer: value };
       });
       known.set(client, made);
-      await notices.note("client.blocked", blockItem(made));
+      if (first) await notices.note("client.blocked", blockItem(made));
       return made;
     },
 

@@ -280,9 +280,13 @@ test("C2, attack 38: whoever goes on is not answered for a while, on every serve
     429,
     expect.stringContaining("192.0.2.7 is blocked"),
   ]);
+  // what another server counted of the same refusals is no second time
+  expect((await blocks.block(outside, "the same")).count).toBe(1);
   // once more is longer
+  await blocks.unblock(outside);
   const again = await blocks.block(outside, "once more");
   expect((again.until - again.since) / 60_000).toBe(5);
+  await blocks.unblock(outside);
   expect((await blocks.block(outside, "x")).count).toBe(3);
   const elsewhere = createBlocks(here.citadel.store.driver, here.citadel.notices);
   elsewhere.follow();

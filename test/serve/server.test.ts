@@ -13,6 +13,7 @@ import { citadel, citadelEnv, root, serve } from "../support/citadel.ts";
 import { clientTools } from "../support/clients.ts";
 import { request } from "../support/http.ts";
 import { pack, publish, publishDocument, put, sha512, signIn } from "../support/packages.ts";
+import { run } from "../support/run.ts";
 import { tempFolder } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 import { place, type Place } from "./place.ts";
@@ -362,6 +363,11 @@ describe("B1 citadel serve", () => {
     ]);
     expect(ran.code).toBe(2);
     expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code: "E_CONFIG" } });
+    // nor can several processes have the one socket that systemd opened
+    const activated = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"';
+    const argv = [process.execPath, join(root, "bin/citadel.js"), "serve", "--workers", "2"];
+    const socket = await run("sh", ["-c", activated, ...argv], { env: citadelEnv(home.path) });
+    expect([socket.code, socket.stderr]).toEqual([2, expect.stringContaining("for one process")]);
     await home.remove();
   });
 

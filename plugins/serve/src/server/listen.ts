@@ -57,7 +57,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 /** The first socket that systemd has opened for this process; see sd_listen_fds(3). */
-function inherited(): number | undefined {
+export function inherited(): number | undefined {
   const { LISTEN_PID: pid, LISTEN_FDS: count } = environment();
   return pid === String(process.pid) && Number(count) > 0 && !onBun() ? 3 : undefined;
 }

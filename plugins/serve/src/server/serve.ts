@@ -2,7 +2,7 @@ import { CitadelError, type Citadel } from "@citadel/core";
 import { isLoopback, type Settings } from "@citadel/core/config";
 import { startDeliveries } from "@citadel/core/deliveries";
 import { createApp } from "../app.ts";
-import { addressesOf, startServer } from "./listen.ts";
+import { addressesOf, inherited, startServer } from "./listen.ts";
 import { createRequestLog } from "./log.ts";
 import { followSwitches } from "./switches.ts";
 import { alone, amongWorkers, type Together } from "./together.ts";
@@ -35,6 +35,12 @@ export interface Serving {
 export async function serve(options: ServeOptions): Promise<Serving> {
   const { settings } = options;
   if (settings.workers <= 1) return serving(settings, await serveHere(options, alone()), true);
+  if (inherited() !== undefined)
+    throw new CitadelError(
+      "E_CONFIG",
+      `a socket that systemd has opened is for one process, not for ${settings.workers} workers`,
+      { hint: ["serve without --workers, or without the socket unit"] },
+    );
   const workers = await import("./workers.ts");
   if (!workers.isWorker())
     return serving(
