@@ -1,4 +1,5 @@
 // B6: the dashboard in a real browser.
+import { randomBytes } from "node:crypto";
 import { readdir, readFile, open as openFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -26,7 +27,10 @@ let hookPage: readonly [to: string, name: string] | undefined;
 beforeAll(async () => {
   browser = await openBrowser();
   temp = await tempFolder("dashboard");
-  server = await serve({ home: temp.path, env: { CITADEL_HOOKS_ALLOW: "127.0.0.1" } });
+  server = await serve({
+    home: temp.path,
+    env: { CITADEL_HOOKS_ALLOW: "127.0.0.1", CITADEL_LIMITS_STORAGE: "5 MB" },
+  });
   windows = browser && createWindows(browser, server.url);
 }, 400_000);
 afterAll(async () => {
@@ -290,6 +294,12 @@ test("B6: the figures are those of /metrics and of local:stats", async ({ skip }
   expect(await figure("Publishes")).toBe(
     String(exported(/^citadel_publishes_total\{result="ok"\} (\d+)/gm)),
   );
+  // whoever looks is told what concerns everybody
+  const large = { name: "too-large", version: "1.0.0" };
+  const big = pack(large, { "big.bin": randomBytes(6_000_000) });
+  const token = await signIn(server.url, "ann");
+  await expect(publish(server.url, token, large, big)).rejects.toThrow("507");
+  await page.getByText("nothing more can be published: the storage is full").last().waitFor();
   // charts have tables, and stand still when they are told to
   await page.getByRole("button", { name: "Pause" }).click();
   await page.getByText("paused", { exact: true }).waitFor();

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 
-import { serve } from "../support/citadel.ts";
+import { citadel, serve } from "../support/citadel.ts";
 import { signIn } from "../support/packages.ts";
 import { tempFolder } from "../support/temp.ts";
 import { until } from "../support/until.ts";
@@ -55,11 +55,17 @@ test.runIf(process.platform === "linux")(
       });
       expect(killed).toBeGreaterThan(6);
       await until(async () => (await workersOf(server.pid)).length === count);
-      await check(
-        result,
-        { urls: () => [server.url], env: {}, folder: temp.path, log: server.log },
-        0,
-      );
+      // one that was killed this early is alerted of
+      const log = (): string => server.log().replaceAll(/^.* by SIGKILL \(E_FAILED\)$/gm, "");
+      await check(result, { urls: () => [server.url], env: {}, folder: temp.path, log }, 0);
+      // C4: what all of them hear of is counted once
+      expect((await citadel(`${temp.path}/home-0`, ["config:set", "rows", "33"])).code).toBe(0);
+      const updates = async (source: string) =>
+        new RegExp(`^citadel_config_updates_total\\{source="${source}"\\} (\\d+)$`, "m").exec(
+          await (await fetch(`${server.url}/metrics`)).text(),
+        )?.[1];
+      await until(async () => (await updates("cli")) === "1");
+      expect([await updates("file"), await updates("http")]).toEqual(["0", "0"]);
       const left = await workersOf(server.pid);
       server.child.kill("SIGTERM");
       await server.ended;

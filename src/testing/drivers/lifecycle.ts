@@ -108,6 +108,7 @@ export const lifecycle: readonly Case[] = [
       assert.equal(health.ok, true);
       assert.ok(health.latencyMs >= 0);
       assert.equal(typeof health.detail, "object");
+      assert.ok(health.bytes === undefined || health.bytes > 0);
       assert.deepEqual((await driver.list({ prefix })).entries, []);
       await driver.health({ signal: AbortSignal.abort() });
       await driver.close();

@@ -1,5 +1,9 @@
+import { CitadelError } from "@citadel/core";
 import { CitadelCommand } from "@citadel/core/command";
 import { boolean, string } from "@oclif/core/flags";
+
+/** characters of a place: what hooks are told is short */
+const longest = 1000;
 
 export default class StoreBackupFinished extends CitadelCommand {
   static override summary = "Say that a backup of the store has ended";
@@ -17,6 +21,8 @@ export default class StoreBackupFinished extends CitadelCommand {
   async run(): Promise<object> {
     const { flags } = await this.parse(StoreBackupFinished);
     const { failed, place } = flags;
+    if (place !== undefined && place.length > longest)
+      throw new CitadelError("E_USAGE", `--place has at most ${longest} characters`);
     const backups = await (await this.citadel()).backups();
     await backups.finished({ ok: !failed, ...(place !== undefined && { place }) });
     this.success(failed ? "noted that the backup failed" : "noted that the backup is done");

@@ -49,6 +49,7 @@ export const Summary = ({
     </Figure>
     <Figure label="Stored" value={bytes(storage.reduce((all, each) => all + each.bytes, 0))}>
       {storage
+        .filter((each) => each.bytes > 0)
         .map(({ backend, kind, bytes: size }) => `${kind} ${bytes(size)} in ${backend}`)
         .join(", ")}
     </Figure>
