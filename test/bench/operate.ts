@@ -212,7 +212,7 @@ async function search(count: number): Promise<void> {
     env: { CITADEL_DATA_DIR: dirs.data, CITADEL_CACHE_DIR: dirs.cache },
   });
   try {
-    for (const path of ["/api/v1/search?q=", "/-/v1/search?text="]) {
+    for (const path of ["/api/v1/search?q=", "/-/v1/search?text=", "/_dashboard/api/packages?q="]) {
       const took: number[] = [];
       for (let n = 0; n < 400; n++) {
         const text = [words[n % 12], ["", "beta", "lam", "zzz"][n % 4]].filter(Boolean).join("+");

@@ -193,6 +193,18 @@ test("B6: a byte that is edited is in the file and in another window within a se
   await one.getByRole("button", { name: "byte 0x0A, rows, 30, hex 1e" }).waitFor();
   expect((await readFile(lock()))[10]).toBe(30);
 
+  // what cannot be is said, and stays in the field
+  await byte(one, "0x09").focus();
+  await one.keyboard.press("Enter");
+  await one.keyboard.type("07");
+  await one.getByText("terminal is from 0 to 2, hex 00 to 02.").waitFor();
+  expect(await violations(one)).toEqual([]);
+  await one.keyboard.press("Escape");
+  await byte(one, "0x09").click();
+  await one.keyboard.press("Escape");
+  await byte(one, "0x01").click();
+  await one.getByText("Byte 0x01 is not edited").waitFor();
+
   // the file is changed while somebody types
   await byte(one, "0x0A").focus();
   await one.keyboard.press("Enter");

@@ -143,6 +143,8 @@ test("B6: README, install lines, keys, versions, files, differences", async ({ s
   await page.getByRole("heading", { level: 4, name: "Use" }).waitFor();
   expect(await page.locator(".image-off").innerText()).toBe("[badge (img.example)]");
   expect(await page.locator(".scripts").innerText()).toContain("node build.js");
+  const trust = await page.getByRole("region", { name: "Trust" }).innerText();
+  expect(trust).toMatch(/by this registry[^]*not checked: this registry has none[^]*sha512-/);
   await expect.poll(() => page.evaluate(`document.querySelector("img").naturalWidth`)).toBe(20);
   await page.getByRole("button", { name: "Copy the code" }).click();
   expect(await copied()).toBe('const a = "b";');

@@ -102,7 +102,7 @@ describe("B6: a package", () => {
       },
       trust: { signature: "good", provenance: null },
       policy: { state: "none" },
-      advisories: [],
+      ...{ advisories: [], advised: null },
     });
     expect((await get("@ann/one/at/1.0.0"))[1].facts.installScripts).toEqual([]);
     expect((await get("@ann/one/at/9.9.9"))[1].code).toBe("E_VERSION_NOT_FOUND");
@@ -435,7 +435,8 @@ describe("B6: packages of other registries, with no more of them than is shown",
       policy: { state: "allowed" },
       advisories: [{ id: "GHSA-p6mc-m468-83gw", severity: "high" }],
     });
-    expect((await ask("/at/1.0.0")).advisories).toEqual([]);
+    const { advisories, advised } = await ask("/at/1.0.0");
+    expect([advisories, Date.parse(advised) > 0]).toEqual([[], true]);
   });
 
   test("an upstream that does not answer makes no page wait", async () => {

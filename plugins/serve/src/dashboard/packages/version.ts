@@ -19,12 +19,12 @@ export const getVersion: Handler = async (c) => {
 };
 
 async function detailsOf(visit: Visit, located: Located) {
-  const [trust, policy, advisories] = await Promise.all([
+  const [trust, policy, against] = await Promise.all([
     trustOf(visit, located),
     policyOf(visit, located),
     againstOf(visit, located),
   ]);
-  return { ...aboutOf(located), facts: factsOf(located), trust, policy, advisories };
+  return { ...aboutOf(located), facts: factsOf(located), trust, policy, ...against };
 }
 
 /** What the pages are told of a version. */
@@ -155,8 +155,13 @@ async function policyOf({ shared, asked }: Visit, { name, version, origin }: Loc
 }
 
 async function againstOf({ shared }: Visit, { name, version }: Located) {
-  const found = await (await shared.citadel.advisories()).find([[name, [version]]]);
-  return (found.get(name) ?? []).map(advisoryItem);
+  const all = await shared.citadel.advisories();
+  const [found, { changed }] = await Promise.all([all.find([[name, [version]]]), all.summary()]);
+  return {
+    advisories: (found.get(name) ?? []).map(advisoryItem),
+    /** when advisories were brought in last; null: there are none to look into */
+    advised: changed === undefined ? null : new Date(changed).toISOString(),
+  };
 }
 
 export type AdvisoryItem = ReturnType<typeof advisoryItem>;

@@ -100,12 +100,16 @@ function Account({
       onKeyDown={(event) => {
         if (event.key === "Escape") onToggle(false);
       }}
+      onFocusOut={({ currentTarget, relatedTarget }) => {
+        if (!(relatedTarget instanceof Node && currentTarget.contains(relatedTarget)))
+          onToggle(false);
+      }}
     >
       <summary>
         <Icon name="user" />
         <span class="who">{now.user}</span>
       </summary>
-      <div class="menu">
+      <div class="menu" tabIndex={-1}>
         <p>
           Signed in as <strong>{now.user}</strong>
           <br />

@@ -1,6 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
-import { announce } from "../../announce.ts";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { addressOf, both, bytes, two, type ByteInfo } from "./bytes.ts";
 import { flashing, pending, write } from "./state.ts";
 
@@ -8,6 +7,9 @@ import { flashing, pending, write } from "./state.ts";
 export function Grid({ values }: { readonly values: readonly number[] }) {
   const at = useSignal(0);
   const editing = useSignal<number | undefined>(undefined);
+  /** why a byte is not changed */
+  const refusal = useSignal<string | undefined>(undefined);
+  const id = useId();
   const grid = useRef<HTMLDivElement>(null);
   const focus = (offset: number): void => {
     at.value = Math.min(Math.max(offset, 0), bytes.length - 1);
@@ -31,6 +33,7 @@ export function Grid({ values }: { readonly values: readonly number[] }) {
   const end = (stay: boolean): void => {
     back.current ||= stay;
     editing.value = undefined;
+    refusal.value = undefined;
   };
   // before the next key is heard
   useLayoutEffect(() => {
@@ -39,50 +42,69 @@ export function Grid({ values }: { readonly values: readonly number[] }) {
     focus(at.value);
   }, [editing.value]);
   return (
-    <div ref={grid} class="bytes" role="grid" aria-label="The thirteen bytes" onKeyDown={onKeyDown}>
-      <div role="row">
-        {bytes.map((info) => {
-          const { offset, name, fixed } = info;
-          const value = values[offset] ?? 0;
-          const state = [
-            flashing.value.has(offset) && "flash",
-            pending.value.some((edit) => edit.offset === offset) && "pending",
-            fixed !== undefined && "fixed",
-          ];
-          return (
-            <div
-              key={offset}
-              role="gridcell"
-              class={`byte ${state.filter(Boolean).join(" ")}`}
-              aria-readonly={fixed !== undefined}
-            >
-              <span class="offset" aria-hidden="true">
-                {two(offset).toUpperCase()}
-              </span>
-              {editing.value === offset ? (
-                <Editor info={info} value={value} onEnd={end} />
-              ) : (
-                <button
-                  type="button"
-                  tabIndex={at.value === offset ? 0 : -1}
-                  aria-label={`byte ${addressOf(offset)}, ${name}, ${both(value)}`}
-                  onFocus={() => (at.value = offset)}
-                  onClick={() => {
-                    if (fixed === undefined) editing.value = offset;
-                    else announce(`This byte is not edited: ${fixed}`);
-                  }}
-                >
-                  {two(value)}
-                </button>
-              )}
-              <span class="name" aria-hidden="true">
-                {name}
-              </span>
-            </div>
-          );
-        })}
+    <>
+      <div
+        ref={grid}
+        class="bytes"
+        role="grid"
+        aria-label="The thirteen bytes"
+        onKeyDown={onKeyDown}
+      >
+        <div role="row">
+          {bytes.map((info) => {
+            const { offset, name, fixed } = info;
+            const value = values[offset] ?? 0;
+            const state = [
+              flashing.value.has(offset) && "flash",
+              pending.value.some((edit) => edit.offset === offset) && "pending",
+              fixed !== undefined && "fixed",
+            ];
+            return (
+              <div
+                key={offset}
+                role="gridcell"
+                class={`byte ${state.filter(Boolean).join(" ")}`}
+                aria-readonly={fixed !== undefined}
+              >
+                <span class="offset" aria-hidden="true">
+                  {two(offset).toUpperCase()}
+                </span>
+                {editing.value === offset ? (
+                  <Editor
+                    info={info}
+                    value={value}
+                    wrong={refusal.value === undefined ? undefined : id}
+                    onWrong={(why) => (refusal.value = why)}
+                    onEnd={end}
+                  />
+                ) : (
+                  <button
+                    type="button"
+                    tabIndex={at.value === offset ? 0 : -1}
+                    aria-label={`byte ${addressOf(offset)}, ${name}, ${both(value)}`}
+                    onFocus={() => (at.value = offset)}
+                    onClick={() => {
+                      refusal.value = fixed && `Byte ${addressOf(offset)} is not edited: ${fixed}.`;
+                      if (fixed === undefined) editing.value = offset;
+                    }}
+                  >
+                    {two(value)}
+                  </button>
+                )}
+                <span class="name" aria-hidden="true">
+                  {name}
+                </span>
+              </div>
+            );
+          })}
+        </div>
       </div>
-    </div>
+      {refusal.value !== undefined && (
+        <p class="error" id={id} role="alert">
+          {refusal}
+        </p>
+      )}
+    </>
   );
 }
 
@@ -90,10 +112,15 @@ export function Grid({ values }: { readonly values: readonly number[] }) {
 function Editor({
   info: { offset, name, least, most },
   value,
+  wrong,
+  onWrong,
   onEnd,
 }: {
   readonly info: ByteInfo;
   readonly value: number;
+  /** id of what says why it was not taken */
+  readonly wrong: string | undefined;
+  readonly onWrong: (why: string) => void;
   readonly onEnd: (stay: boolean) => void;
 }) {
   const field = useRef<HTMLInputElement>(null);
@@ -106,7 +133,7 @@ function Editor({
     if (!/^[\da-f]{2}$/i.test(text)) return;
     const to = Number.parseInt(text, 16);
     if (to < least || to > most) {
-      announce(`${name} is from ${least} to ${most}`);
+      onWrong(`${name} is from ${least} to ${most}, hex ${two(least)} to ${two(most)}.`);
       field.current?.select();
       return;
     }
@@ -123,6 +150,7 @@ function Editor({
       autoCapitalize="none"
       spellcheck={false}
       aria-label={`New value of byte ${addressOf(offset)}, ${name}, two hexadecimal digits`}
+      {...(wrong !== undefined && { "aria-invalid": true, "aria-describedby": wrong })}
       onInput={(event) => typed(event.currentTarget.value)}
       onBlur={() => onEnd(false)}
       onKeyDown={(event) => {

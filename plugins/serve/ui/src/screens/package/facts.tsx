@@ -1,9 +1,9 @@
 import type { ComponentChildren } from "preact";
 import type { VersionDetails } from "../../../../src/dashboard/packages/version.ts";
-import { Badge, Time } from "../../parts/badge.tsx";
+import { Badge, Time, type Tone } from "../../parts/badge.tsx";
 import { Copy } from "../../parts/copy.tsx";
-import { Icon } from "../../parts/icon.tsx";
-import { bytes, count } from "../../format.ts";
+import { Icon, type IconName } from "../../parts/icon.tsx";
+import { bytes, count, plural } from "../../format.ts";
 import { Outside } from "./notices.tsx";
 
 const formats: Readonly<Record<string, string>> = {
@@ -120,6 +120,43 @@ const signatures: Readonly<
   none: ["plain", "none"],
 };
 
+const verdicts: Readonly<Record<string, readonly [tone: Tone, icon: IconName, text: string]>> = {
+  none: ["plain", "info", "no rules"],
+  allowed: ["good", "check", "let through"],
+  "would-refuse": ["warn", "warning", "would be refused"],
+  refused: ["bad", "stop", "refused"],
+};
+
+function Verdict({ state }: VersionDetails["policy"]) {
+  const [tone, icon, text] = verdicts[state] ?? ["plain", "info", state];
+  return (
+    <Badge tone={tone} icon={icon}>
+      {text}
+    </Badge>
+  );
+}
+
+/** What is known against a version, and whether anybody has looked. */
+function Advisories({ details: { advisories, advised } }: { readonly details: VersionDetails }) {
+  if (advised === null) return <>not checked: this registry has none</>;
+  return (
+    <>
+      {advisories.length > 0 ? (
+        <Badge tone="bad" icon="stop">
+          {plural(advisories.length, "vulnerability", "vulnerabilities")}
+        </Badge>
+      ) : (
+        <Badge tone="good" icon="check">
+          none
+        </Badge>
+      )}
+      <div class="faint">
+        of those brought in <Time at={advised} />
+      </div>
+    </>
+  );
+}
+
 /** Who vouches for a version. */
 export function Trust({ details }: { readonly details: VersionDetails }) {
   const { trust, policy, maintainers } = details;
@@ -155,11 +192,12 @@ export function Trust({ details }: { readonly details: VersionDetails }) {
             </div>
           )}
         </Pair>
-        {policy.state === "allowed" && (
+        <Pair name="Advisories">
+          <Advisories details={details} />
+        </Pair>
+        {details.origin !== "here" && (
           <Pair name="Policy">
-            <Badge tone="good" icon="check">
-              let through
-            </Badge>
+            <Verdict {...policy} />
           </Pair>
         )}
         {trust.integrity !== null && (
