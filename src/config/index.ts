@@ -22,7 +22,7 @@ export {
 } from "./load.ts";
 export { mask, maskValue, secretName } from "./mask.ts";
 export { pluginSettings, type PluginSetting } from "./plugins.ts";
-export { holdsReference, type Secret } from "./reference.ts";
+export { holdsReference, isReference, type Secret } from "./reference.ts";
 export type { Dirs, Settings } from "./settings.ts";
 export { settingKeys, table as settingsTable, variablesOf, type SettingKey } from "./table.ts";
 export {

@@ -76,12 +76,18 @@ export interface Settings {
     /** of one session or token */
     readonly connectionsPerSession: number;
   };
-  /** where a running server reports its metrics */
+  /** where a running server reports its metrics and spans */
   readonly telemetry: {
     /** URL of a collector of OpenTelemetry, with a slash; undefined: nowhere */
     readonly endpoint: string | undefined;
+    /** that the collector wants; what a secret refers to is read when a report is sent */
+    readonly headers: readonly { readonly name: string; readonly secret: string }[];
     /** ms between two reports */
     readonly interval: number;
+    /** part of the traces that begin here which is recorded, 0 to 1; of others those who began them say */
+    readonly sampleRatio: number;
+    /** `service.name` */
+    readonly service: string;
   };
   /** when a running server raises an alert */
   readonly alert: {

@@ -10,15 +10,18 @@ import {
   flag,
   folder,
   freshness,
+  headers,
   hostName,
   integer,
   issuerUrl,
   list,
   origin,
   publicUrl,
+  ratio,
   redisUrl,
   size,
   storeUrl,
+  text,
   type ValueType,
 } from "./values.ts";
 
@@ -205,13 +208,31 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
   "telemetry.endpoint": {
     type: publicUrl,
     default: undefined,
-    description: "address of an OpenTelemetry collector that gets the metrics (OTLP over HTTP)",
+    description: "address of an OpenTelemetry collector: gets metrics and spans (OTLP over HTTP)",
     variables: ["OTEL_EXPORTER_OTLP_ENDPOINT"],
+  },
+  "telemetry.headers": {
+    type: headers,
+    default: [],
+    description: "headers that the collector wants, such as a token",
+    variables: ["OTEL_EXPORTER_OTLP_HEADERS"],
   },
   "telemetry.interval": {
     type: duration,
     default: 60_000,
-    description: "time between two reports to it",
+    description: "time between two reports to it; spans are sent every 5 s at least",
+  },
+  "telemetry.sampleRatio": {
+    type: ratio,
+    default: 1,
+    description: "part of the traces that begin here which is recorded",
+    variables: ["OTEL_TRACES_SAMPLER_ARG"],
+  },
+  "telemetry.service": {
+    type: text,
+    default: "citadel",
+    description: "name of this server in metrics and spans",
+    variables: ["OTEL_SERVICE_NAME"],
   },
   "alert.cpuThreshold": {
     type: integer(1, 100_000),

@@ -39,6 +39,15 @@ export const integer = (least: number, most: number): ValueType<number> => ({
   format: String,
 });
 
+export const ratio: ValueType<number> = {
+  allowed: "a number from 0 to 1",
+  parse(raw) {
+    const value = typeof raw === "string" && /^[\d.]+$/.test(raw.trim()) ? Number(raw) : raw;
+    return typeof value === "number" && value >= 0 && value <= 1 ? value : undefined;
+  },
+  format: String,
+};
+
 export const text: ValueType<string> = {
   allowed: "text",
   parse: (raw) => (typeof raw === "string" ? raw : undefined),
@@ -138,6 +147,51 @@ export const issuerUrl: ValueType<string> = {
       ? raw
       : undefined,
 };
+
+/** Headers with what they hold, `name=value,name=value` with percent signs as OpenTelemetry has them, or an object. */
+export const headers: ValueType<readonly { readonly name: string; readonly secret: string }[]> = {
+  secret: true,
+  allowed: "headers such as authorization=Bearer%20...,x-tenant=ops",
+  parse(raw) {
+    const pairs = typeof raw === "string" ? pairsOf(raw) : raw;
+    if (typeof pairs !== "object" || pairs === null) return undefined;
+    // a list is how they are written down again
+    const list: readonly unknown[] = Array.isArray(pairs)
+      ? pairs
+      : Object.entries(pairs).map(([name, secret]) => ({ name, secret }));
+    const found = list.map(headerOf);
+    return found.every((one) => one !== undefined) ? found : undefined;
+  },
+  format: (values) => values.map(({ name }) => `${name}=***`).join(", "),
+};
+
+function pairsOf(text: string): unknown {
+  const pairs = text.split(",").filter((one) => one.trim() !== "");
+  try {
+    return pairs.map((pair) => {
+      const at = pair.indexOf("=");
+      return {
+        name: pair.slice(0, Math.max(0, at)),
+        secret: decodeURIComponent(pair.slice(at + 1)),
+      };
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+function headerOf(raw: unknown): { readonly name: string; readonly secret: string } | undefined {
+  const { name: given, secret } = (raw ?? {}) as {
+    readonly name?: unknown;
+    readonly secret?: unknown;
+  };
+  if (typeof given !== "string" || typeof secret !== "string") return undefined;
+  const name = given.trim().toLowerCase();
+  const value = secret.trim();
+  // what a request consists of is ours
+  const fits = /^(?!host$|content-|connection$|transfer-encoding$)[\w!#$%&'*+.^`|~-]+$/.test(name);
+  return fits && /^[\x20-\x7e]+$/.test(value) ? { name, secret: value } : undefined;
+}
 
 export const redisUrl: ValueType<string> = {
   allowed: "an address such as redis://localhost:6379",

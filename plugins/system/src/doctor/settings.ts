@@ -68,6 +68,9 @@ function holdsSecret(path: string, { settings, origins }: Loaded): boolean {
   return settingKeys.some((key) => {
     if (origins[key].name !== path) return false;
     const text = JSON.stringify(settingOf(key, settings)) ?? "";
-    return mask(text) !== text || (settingsTable[key].type.secret && /"authorization"/.test(text));
+    return (
+      mask(text) !== text ||
+      (settingsTable[key].type.secret && /"(?:authorization|secret)":"(?!citadel:)/.test(text))
+    );
   });
 }
