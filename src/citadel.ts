@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import {
   boundOf,
   joined,
@@ -31,6 +30,7 @@ import { createDownloads, type Downloads } from "./counts/downloads.ts";
 import type { Records } from "./counts/records.ts";
 import { crashAt, type CrashPoint } from "./crash.ts";
 import type { Key } from "./driver/driver.ts";
+import type { Tracing } from "./egress/types.ts";
 import type { Feeds } from "./feeds/feeds.ts";
 import type { Guard } from "./guard/guard.ts";
 import type { Hooks } from "./hooks/types.ts";
@@ -105,8 +105,6 @@ export interface Citadel {
   /** who fetched them */
   readonly records: Lazy<Records>;
   readonly keys: Keys;
-  /** `traceparent` of the request that something is done for; other registries are told it */
-  readonly trace: AsyncLocalStorage<string>;
   /** what settings refer to */
   readonly secret: Secret;
   /** CITADEL_IDENTITY, which processes started from here do not get */
@@ -143,6 +141,10 @@ export interface Citadel {
   }>;
   /** From now on what is published through this process is looked into first, by the last one that was named. */
   guard(check: Guard): void;
+  /** Asks other servers; of traces they hear once {@link Citadel.trace} was called. */
+  readonly tracing: Tracing;
+  /** From now on what is asked of other servers is part of traces, as the last one that was named has them. */
+  trace(by: Tracing): void;
   /** Called at the points of a publish; does nothing outside of fault tests. */
   crash(point: CrashPoint): void;
   close(): Promise<void>;
@@ -239,7 +241,8 @@ export async function openCitadel({
     return createBackups(driver, notices);
   });
   const background = createBackground();
-  const trace = new AsyncLocalStorage<string>();
+  let told: Tracing | undefined;
+  const tracing: Tracing = (called, send) => (told ? told(called, send) : send({}, () => {}));
   const downloads = createDownloads(driver, background);
   const keys = createKeys({ store, serverKey: keyOf(serverKey, secret), folder: dirs.data });
   const accounts = createAccounts({
@@ -306,7 +309,7 @@ export async function openCitadel({
         access,
         notices,
         background,
-        trace,
+        tracing,
         refusals: await refusals(),
         rules: (await policies()).rules,
       })
@@ -329,7 +332,7 @@ export async function openCitadel({
   const hooks = lazy(async () => {
     const { createHooks } = await import("./hooks/hooks.ts");
     const { publicUrl: base } = settings.server;
-    return createHooks({ store, registry, accounts, keys, changes, notices, settings: settings.hooks, base }); // prettier-ignore
+    return createHooks({ store, registry, accounts, keys, changes, notices, tracing, settings: settings.hooks, base }); // prettier-ignore
   });
   const changes = lazy(async () => {
     const { createChanges } = await import("./changes/changes.ts");
@@ -402,7 +405,6 @@ export async function openCitadel({
     notices,
     backups,
     background,
-    trace,
     feeds,
     changes,
     get upstream() {
@@ -427,6 +429,8 @@ export async function openCitadel({
     },
     follow: startFollowing,
     guard: (check) => void (guard = check),
+    tracing,
+    trace: (by) => void (told = by),
     async verify({ newest } = {}) {
       const checked: Record<Counted, number> = {
         documents: 0,

@@ -1,2 +1,11 @@
 export { createEgress } from "./egress.ts";
-export type { Egress, EgressOptions, EgressRequest, Reply, Timeouts } from "./types.ts";
+export type {
+  Attributes,
+  Called,
+  Egress,
+  EgressOptions,
+  EgressRequest,
+  Reply,
+  Timeouts,
+  Tracing,
+} from "./types.ts";

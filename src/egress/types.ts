@@ -74,3 +74,28 @@ export interface Egress {
   fetch(url: string | URL, request?: EgressRequest): Promise<Reply>;
   close(): Promise<void>;
 }
+
+/** By their names in the semantic conventions of OpenTelemetry; what is undefined is left out. */
+export type Attributes = Readonly<Record<string, string | number | undefined>>;
+
+/** A request to another server, as traces tell of it. */
+export interface Called {
+  readonly method: string;
+  /** whose host and port are told, and no more: the rest may be what lets one in */
+  readonly url: URL;
+  readonly attributes: Attributes;
+  /** it belongs to nothing that is under way here */
+  readonly apart?: true;
+}
+
+/**
+ * Asks another server as part of a trace.
+ * @param send gets fields for the request, and says what came back; `failed` is what is no answer to be expected @default from 400
+ */
+export type Tracing = <T>(
+  called: Called,
+  send: (
+    fields: Readonly<Record<string, string>>,
+    answered: (status: number, failed?: boolean) => void,
+  ) => Promise<T>,
+) => Promise<T>;

@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import type { Egress } from "../egress/index.ts";
+import type { Egress, Tracing } from "../egress/index.ts";
 import { errorCode } from "../errors.ts";
 import type { PackageDocument } from "../registry/types.ts";
 import type { Happening } from "./happenings.ts";
@@ -26,6 +26,8 @@ export type Outcome =
     };
 
 export interface Call {
+  readonly hook: string;
+  readonly event: string;
   readonly endpoint: string;
   /** the same for every try of one event */
   readonly id: string;
@@ -34,19 +36,35 @@ export interface Call {
 }
 
 /** Tells a receiver of one event. The answer's status is all that is looked at. @throws E_CANCELLED */
-export async function call(egress: Egress, signal: AbortSignal, what: Call): Promise<Outcome> {
-  const { body } = what;
+export async function call(
+  { egress, tracing }: { readonly egress: Egress; readonly tracing: Tracing },
+  signal: AbortSignal,
+  what: Call,
+): Promise<Outcome> {
+  const { body, hook, event } = what;
+  const called = {
+    method: "POST",
+    url: new URL(what.endpoint),
+    attributes: { "citadel.hook": hook, "citadel.event": event },
+    // whatever happens to have woken the deliveries
+    apart: true,
+  } as const;
   try {
-    const reply = await egress.fetch(what.endpoint, {
-      method: "POST",
-      headers: {
-        "content-type": "application/json",
-        "user-agent": "citadel-hooks",
-        ...signatures(what, body, Math.floor(Date.now() / 1000)),
-      },
-      body,
-      timeouts: { connect: patience, first: patience, whole: patience },
-      signal,
+    const reply = await tracing(called, async (fields, answered) => {
+      const sent = await egress.fetch(what.endpoint, {
+        method: "POST",
+        headers: {
+          "content-type": "application/json",
+          "user-agent": "citadel-hooks",
+          ...fields,
+          ...signatures(what, body, Math.floor(Date.now() / 1000)),
+        },
+        body,
+        timeouts: { connect: patience, first: patience, whole: patience },
+        signal,
+      });
+      answered(sent.status);
+      return sent;
     });
     reply.cancel();
     const { status: code } = reply;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Accounts } from "../access/state.ts";
 import type { Changes } from "../changes/changes.ts";
-import type { Egress } from "../egress/index.ts";
+import type { Egress, Tracing } from "../egress/index.ts";
 import type { Keys } from "../keys/keys.ts";
 import { alert, logger } from "../log.ts";
 import { scopeOf } from "../registry/names.ts";
@@ -44,6 +44,7 @@ export interface DeliverOptions {
   readonly deliveries: Pick<Deliveries, "add">;
   readonly called: (ok: boolean) => void;
   readonly egress: Egress;
+  readonly tracing: Tracing;
   /** the public address of the registry, where there is one */
   readonly base: string | undefined;
   /** @default {@link pauses}, for tests */
@@ -63,7 +64,7 @@ export type DeliverHook = (
 export const secretUse = (id: string): string => `hook:${id}`;
 
 export function createDeliver(options: DeliverOptions): DeliverHook {
-  const { registry, accounts, keys, marks, notices, deliveries, egress, base } = options;
+  const { registry, accounts, keys, marks, notices, deliveries, base } = options;
   const me = randomUUID();
   /** number up to which a hook has nothing to tell of; saves looks at the store, and is not needed to be right */
   const quiet = new Map<string, number>();
@@ -164,8 +165,9 @@ export function createDeliver(options: DeliverOptions): DeliverHook {
       close?: (to: Progress) => Progress,
     ): Promise<number | undefined> => {
       const at = Date.now();
-      const called = { endpoint: hook.endpoint, id: shown.id, secret, body };
-      const outcome = await call(egress, signal, called);
+      const { event } = shown;
+      const called = { hook: id, event, endpoint: hook.endpoint, id: shown.id, secret, body };
+      const outcome = await call(options, signal, called);
       options.called(outcome.done);
       made.push({ ...shown, at, took: Date.now() - at, ...answerOf(outcome) });
       log("called", { hook: id, host, event: shown.event, ...outcome });

@@ -36,7 +36,7 @@ const longestCall = 20_000;
 /** ms until a hook that could not be looked at is looked at again */
 const trouble = 30_000;
 
-export interface HooksOptions extends Pick<DeliverOptions, "pauses" | "leased"> {
+export interface HooksOptions extends Pick<DeliverOptions, "tracing" | "pauses" | "leased"> {
   readonly store: Store;
   readonly registry: Pick<Registry, "known" | "packages">;
   readonly accounts: Pick<Accounts, "user" | "principal">;
@@ -55,7 +55,7 @@ interface Owned {
 
 /** See {@link Hooks}. */
 export function createHooks(options: HooksOptions): Hooks {
-  const { store, registry, accounts, keys, changes, notices, settings, base } = options;
+  const { store, registry, accounts, keys, changes, notices, tracing, settings, base } = options;
   const ledger = store.ledger(hookKind());
   const marks = createMarks(store.driver);
   const egress = createEgress({ plain: false, redirects: 0, allow: settings.allow });
@@ -131,8 +131,9 @@ export function createHooks(options: HooksOptions): Hooks {
   ): Promise<DeliveryItem> => {
     const secret = (await keys.unseal(hook.secret, secretUse(hook.id), "the secret of a hook")).toString(); // prettier-ignore
     const at = Date.now();
-    const what = { endpoint: hook.endpoint, id: shown.id, secret, body };
-    const outcome = await call(egress, AbortSignal.timeout(longestCall), what);
+    const { id, event } = shown;
+    const what = { hook: hook.id, event, endpoint: hook.endpoint, id, secret, body };
+    const outcome = await call({ egress, tracing }, AbortSignal.timeout(longestCall), what);
     called(outcome.done);
     const took = Date.now() - at;
     const made = { ...shown, ...(of && { of }), at, took, ...answerOf(outcome) };

@@ -1,10 +1,9 @@
-import type { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Later, Secret } from "../config/reference.ts";
 import type { UpstreamSetting } from "../config/settings.ts";
 import { createEgress } from "../egress/egress.ts";
-import type { EgressRequest, Reply } from "../egress/types.ts";
+import type { Called, EgressRequest, Reply, Tracing } from "../egress/types.ts";
 import { createDurations, type Durations } from "../durations.ts";
 import { CitadelError } from "../errors.ts";
 import type { Form } from "../registry/types.ts";
@@ -73,9 +72,6 @@ export interface Remote {
   close(): Promise<void>;
 }
 
-/** What a request is part of, as its client says. */
-export type Trace = Pick<AsyncLocalStorage<string>, "getStore">;
-
 /**
  * @throws E_CONFIG when the file of its token cannot be read
  */
@@ -83,7 +79,7 @@ export async function openRemote(
   setting: UpstreamSetting,
   limit: number,
   secret: Secret,
-  trace: Trace,
+  tracing: Tracing,
 ): Promise<Remote> {
   const { name, url, hosts, timeouts } = setting;
   const { origin, hostname } = new URL(url);
@@ -109,13 +105,15 @@ export async function openRemote(
       counts.requests++;
       const began = performance.now();
       try {
-        const parent = trace.getStore();
-        const traced = parent === undefined ? {} : { traceparent: parent };
-        const headers = { "user-agent": "citadel", ...traced, ...request.headers };
-        const reply = await egress.fetch(target, { ...request, headers });
-        if (statuses.includes(reply.status)) return reply;
-        reply.cancel();
-        throw unexpected(name, reply);
+        return await tracing(calledOf(name, new URL(target), request), async (fields, answered) => {
+          const headers = { "user-agent": "citadel", ...fields, ...request.headers };
+          const reply = await egress.fetch(target, { ...request, headers });
+          const meant = statuses.includes(reply.status);
+          answered(reply.status, !meant);
+          if (meant) return reply;
+          reply.cancel();
+          throw unexpected(name, reply);
+        });
       } catch (error) {
         counts.errors++;
         throw error;
@@ -241,6 +239,16 @@ export async function openRemote(
     close: () => egress.close(),
   };
 }
+
+const calledOf = (name: string, url: URL, { method = "GET" }: EgressRequest): Called => ({
+  method,
+  url,
+  // without what may be a signature
+  attributes: {
+    "citadel.upstream": name,
+    "url.full": mask(url.origin + url.pathname).slice(0, 1000),
+  },
+});
 
 /** The `authorization` field; one that the vault holds is read when the first request needs it. */
 async function authorizationOf(

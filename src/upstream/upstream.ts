@@ -22,7 +22,8 @@ import { candidateOf, createPackages, digestOf, manifestIn, type Shown } from ".
 import { countKept } from "./kept.ts";
 import { passOn } from "./pass.ts";
 import { createQuarantine } from "./quarantine.ts";
-import { openRemote, type Remote, type Trace } from "./remote.ts";
+import type { Tracing } from "../egress/types.ts";
+import { openRemote, type Remote } from "./remote.ts";
 import { CACHE, createShelf } from "./shelf.ts";
 import { createTarballs } from "./tarballs.ts";
 import { createTurns } from "./turns.ts";
@@ -35,7 +36,7 @@ export interface UpstreamOptions {
   readonly registry: Pick<Registry, "elsewhere">;
   readonly access: Pick<Access, "isClaimed">;
   readonly notices: Pick<Notices, "note">;
-  readonly trace: Trace;
+  readonly tracing: Tracing;
   readonly refusals: Pick<Refusals, "note">;
   readonly rules: () => Promise<Rules>;
   readonly secret: Secret;
@@ -50,7 +51,7 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
   const { registries, private: closed, cache } = settings.upstream;
   const remotes = await Promise.all(
     registries.map((setting) =>
-      openRemote(setting, settings.limits.tarball, options.secret, options.trace),
+      openRemote(setting, settings.limits.tarball, options.secret, options.tracing),
     ),
   );
   const routes = routesOf(remotes);

@@ -40,9 +40,9 @@ export async function hooked(settings: Readonly<Record<string, unknown>> = {}): 
       stops.push(stop);
     },
     other(more = {}) {
-      const { store, registry, accounts, keys, changes, notices } = citadel;
+      const { store, registry, accounts, keys, changes, notices, tracing } = citadel;
       const { hooks: own } = citadel.settings;
-      const hooks = createHooks({ store, registry, accounts, keys, changes, notices, settings: own, base: undefined, ...more }); // prettier-ignore
+      const hooks = createHooks({ store, registry, accounts, keys, changes, notices, tracing, settings: own, base: undefined, ...more }); // prettier-ignore
       stops.push(() => hooks.close());
       return hooks;
     },
