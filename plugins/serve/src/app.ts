@@ -22,7 +22,6 @@ import {
 import { createGuard } from "./http/guard.ts";
 import { createRouter, type Route } from "./http/path.ts";
 import { createRequestIds } from "./http/request-id.ts";
-import { createTraced } from "./http/trace.ts";
 import { createInstall, type Install } from "./install.ts";
 import { createFigures } from "./limit/figures.ts";
 import { createGate } from "./limit/gate.ts";
@@ -34,6 +33,8 @@ import { noteAlert } from "./monitor/note.ts";
 import { createMonitor, type Monitor } from "./monitor/monitor.ts";
 import type { Visit } from "./npm/room.ts";
 import { alone, type Together } from "./server/together.ts";
+import type { Trace } from "./trace/trace.ts";
+import { createTracer, traceOf, type Traced } from "./trace/tracer.ts";
 
 export interface AppOptions {
   readonly citadel: Citadel;
@@ -52,6 +53,8 @@ export interface App {
   readonly install: Install;
   readonly monitor: Monitor;
   readonly vault: ServerVault;
+  /** what its requests are part of; undefined where that makes no difference */
+  readonly trace: Trace | undefined;
   /** Decides over the upgrade of a connection to a WebSocket: an answer refuses it. Never rejects. */
   upgrade(asked: Asked): Promise<Accepted | Answer>;
   /** Ends all WebSockets; one that is opened later is ended at once. */
@@ -79,7 +82,9 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
   });
   const figures = createFigures();
   const hub = createHub();
-  const monitor = createMonitor(citadel, figures, processes, hub);
+  const trace = traceOf(citadel);
+  const tracer = trace && createTracer(trace, citadel.settings, guard);
+  const monitor = createMonitor(citadel, figures, processes, hub, trace);
   monitor.told(({ since, value = null, ...alert }, first) => {
     const told = { ...alert, value, since: new Date(since).toISOString() };
     hub.publish("alert", told);
@@ -115,9 +120,8 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
       client: (asked) => guard.client(asked),
       caller: (asked) => callerOf(shared, asked),
     });
-  const install = createInstall(shared, routeOf, gate);
+  const install = createInstall(shared, routeOf, gate, tracer);
   const requestId = createRequestIds();
-  const traced = createTraced(citadel);
   const toResponse = createResponder();
   let sockets: Promise<Sockets> | undefined;
   let closing = false;
@@ -127,6 +131,7 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
     install,
     monitor,
     vault,
+    trace,
     async upgrade(asked) {
       const ticket = await gate?.enter(asked, false);
       try {
@@ -145,7 +150,7 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
         return await (await sockets).accept(asked, pathOf(route), limited);
       } catch (error) {
         figures.failed(error);
-        const answer = errorAnswer(error, requestId(asked));
+        const answer = errorAnswer(error, requestId(asked, undefined));
         figures.answered(asked.method, answer.status);
         return ticket ? ticket.done(answer) : answer;
       }
@@ -161,11 +166,12 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
       const began = meter.came();
       let route: string = noRoute;
       const matched = (pattern: string): void => void (route = pattern);
+      const traced = tracer?.(asked);
       const ticket = await gate?.enter(asked, false);
-      const response = await traced(asked, () =>
-        answerTo(request, asked, ticket?.refused, matched),
-      );
+      const work = () => answerTo(request, asked, ticket?.refused, matched, traced);
+      const response = await (traced ? traced.run(work) : work());
       const { status, headers } = response;
+      traced?.end(route, status);
       figures.answered(asked.method, status);
       const size = asked.method === "HEAD" ? 0 : Number(headers.get("content-length") ?? 0);
       meter.went(began, route, asked.method, status, size);
@@ -183,8 +189,9 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
     asked: Asked,
     refused: CitadelError | undefined,
     matched: Visit["matched"],
+    traced: Traced | undefined,
   ): Promise<Response> {
-    const id = requestId(asked);
+    const id = requestId(asked, traced);
     try {
       if (refused) throw refused;
       const site = guard.site(asked);

@@ -5,11 +5,11 @@ import type { Site } from "./http/guard.ts";
 import { apiHeaders } from "./http/headers.ts";
 import type { Route } from "./http/path.ts";
 import { createRequestIds, incomingId } from "./http/request-id.ts";
-import { createTraced } from "./http/trace.ts";
 import { createPackument } from "./npm/packument.ts";
 import type { Gate, Ticket } from "./limit/gate.ts";
 import { noRoute, sizeOf } from "./monitor/meter.ts";
 import { createTarball } from "./npm/tarball.ts";
+import type { Traced, Tracer } from "./trace/tracer.ts";
 
 /** Answers the install path; undefined when the request is for something else. Never throws. */
 export type Install = (asked: Asked) => Promise<Answer> | Answer | undefined;
@@ -19,16 +19,16 @@ export function createInstall(
   shared: Shared,
   routeOf: (target: string) => Route,
   gate: Gate | undefined,
+  tracer: Tracer | undefined,
 ): Install {
   const { guard, figures } = shared;
   const { meter } = shared.monitor;
   const requestId = createRequestIds();
   const packument = createPackument(shared);
-  const traced = createTraced(shared.citadel);
   const tarball = createTarball(shared);
-  const failed = (asked: Asked) => (error: unknown) => {
+  const failed = (asked: Asked, traced: Traced | undefined) => (error: unknown) => {
     figures.failed(error);
-    return withoutBody(asked, errorAnswer(error, requestId(asked)));
+    return withoutBody(asked, errorAnswer(error, requestId(asked, traced)));
   };
 
   return (asked) => {
@@ -37,31 +37,41 @@ export function createInstall(
     const route = routeOf(asked.path);
     if (route.kind === "other" || isExport(route, asked)) return undefined;
     const began = meter.came();
+    const traced = tracer?.(asked);
     let site: Site;
     try {
       site = guard.site(asked);
     } catch (error) {
-      const refused = failed(asked)(error);
+      const refused = failed(asked, traced)(error);
+      traced?.end(noRoute, refused.status);
       meter.went(began, noRoute, method, refused.status, sizeOf(refused));
       return refused;
     }
     const enter = (ticket: Ticket | undefined): Promise<Answer> | Answer => {
       const answer = ticket?.refused
-        ? failed(asked)(ticket.refused)
-        : traced(asked, () => answerTo(asked, route, site));
+        ? failed(asked, traced)(ticket.refused)
+        : traced
+          ? traced.run(() => answerTo(asked, route, site, traced))
+          : answerTo(asked, route, site, traced);
       const sent = (done: Answer): Answer => {
         figures.answered(method, done.status);
+        traced?.end(patterns[route.kind], done.status);
         meter.went(began, patterns[route.kind], method, done.status, sizeOf(done));
         return withId(asked, ticket ? ticket.done(done) : done);
       };
       if (!(answer instanceof Promise)) return sent(answer);
-      return answer.then(sent, (error: unknown) => sent(failed(asked)(error)));
+      return answer.then(sent, (error: unknown) => sent(failed(asked, traced)(error)));
     };
     const ticket = gate?.enter(asked, true);
     return ticket instanceof Promise ? ticket.then(enter) : enter(ticket);
   };
 
-  function answerTo(asked: Asked, route: Exclude<Route, { kind: "other" }>, site: Site) {
+  function answerTo(
+    asked: Asked,
+    route: Exclude<Route, { kind: "other" }>,
+    site: Site,
+    traced: Traced | undefined,
+  ) {
     switch (route.kind) {
       case "packument":
         return packument(asked, site, route.name);
@@ -70,7 +80,7 @@ export function createInstall(
       case "ping":
         return asked.method === "HEAD" ? { ...pong, body: null } : pong;
       case "bad":
-        return failed(asked)(route.error);
+        return failed(asked, traced)(route.error);
     }
   }
 }

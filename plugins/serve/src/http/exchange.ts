@@ -10,6 +10,10 @@ export interface Asked {
   readonly peer: string | undefined;
   /** `name` in lower case; repeated fields are joined with ", " */
   header(name: string): string | undefined;
+  /** of HTTP, such as 1.1, where the runtime tells */
+  readonly version?: string | undefined;
+  /** Hears the id of the trace that the request is recorded in. */
+  readonly traced?: ((id: string) => void) | undefined;
 }
 
 /** What a request shows of who makes it and where it comes from. */
@@ -39,12 +43,16 @@ export class AskedRequest implements Asked {
   readonly method: string;
   readonly path: string;
   readonly peer: string | undefined;
+  readonly version: string | undefined;
+  readonly traced: Asked["traced"];
   readonly #headers: Headers;
 
   constructor(request: Request, peer: Peer) {
     this.method = request.method;
     this.path = peer.path ?? targetOf(request.url);
     this.peer = peer.address;
+    this.version = peer.version;
+    this.traced = peer.traced;
     this.#headers = request.headers;
   }
   header(name: string): string | undefined {
@@ -58,6 +66,10 @@ export interface Peer {
   readonly address?: string | undefined;
   /** request target as it was sent, before any URL parser made it nicer */
   readonly path?: string | undefined;
+  /** see {@link Asked.version} */
+  readonly version?: string | undefined;
+  /** see {@link Asked.traced} */
+  readonly traced?: Asked["traced"];
 }
 
 /** Path and query of an absolute URL. */

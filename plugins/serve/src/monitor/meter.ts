@@ -1,5 +1,6 @@
 import { createDurations, durationBounds, errorObject, type Durations } from "@citadel/core";
 import type { Answer } from "../http/exchange.ts";
+import type { Trace } from "../trace/trace.ts";
 
 /** Answers of one route, method and status. */
 export interface Series {
@@ -51,7 +52,7 @@ export interface Meter {
   readonly updates: Readonly<Record<(typeof updateSources)[number], number>>;
 }
 
-export function createMeter(): Meter {
+export function createMeter(trace?: Pick<Trace, "part">): Meter {
   interface Route {
     bytes: number;
     /** by method; the status is the place in the array */
@@ -109,7 +110,7 @@ export function createMeter(): Meter {
     async publishing<T>(work: () => Promise<T>, count = 1): Promise<T> {
       let result: PublishResult = "ok";
       try {
-        return await work();
+        return await (trace ? trace.part("publish", { "citadel.versions": count }, work) : work());
       } catch (error) {
         result = resultOf(error);
         throw error;
@@ -139,7 +140,15 @@ export function createMeter(): Meter {
 
 /** What anybody may send as a method must not make a series. */
 const other = "other";
-const methods = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]);
+export const methods: ReadonlySet<string> = new Set([
+  "GET",
+  "HEAD",
+  "POST",
+  "PUT",
+  "DELETE",
+  "PATCH",
+  "OPTIONS",
+]);
 
 function resultOf(error: unknown): PublishResult {
   const { status } = errorObject(error);

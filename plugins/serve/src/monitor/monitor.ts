@@ -7,11 +7,13 @@ import { createLiveCounts, type LiveCounts } from "../live/counts.ts";
 import type { Hub } from "../live/hub.ts";
 import { createAlerts, type AlertItem, type Alerts } from "./alerts.ts";
 import type { Together } from "../server/together.ts";
+import type { Trace } from "../trace/trace.ts";
 import type { Export, Exported } from "./export.ts";
 import { createCollector, type Collector } from "./collector.ts";
 import { createFacts } from "./facts.ts";
 import { createLiveSamples, hitRatio } from "./live-samples.ts";
 import { createMeter, type Meter, type updateSources } from "./meter.ts";
+import type { SpanCounts } from "./otlp-spans.ts";
 import { createReadiness, type Readiness } from "./ready.ts";
 import { alertRules, type Measured } from "./rules.ts";
 import { allTotals, totalsOf, type Totals } from "./totals.ts";
@@ -32,6 +34,8 @@ export interface Monitor {
   /** What all processes of the server have counted since they started. */
   totals(): Promise<Totals>;
   readonly stock: Stock;
+  /** what became of the spans of this process */
+  readonly spans: SpanCounts;
   /** of the sockets of this process */
   readonly counts: LiveCounts;
   /** the last samples as sockets are told, oldest first; none while METRICS is off */
@@ -54,15 +58,17 @@ export function createMonitor(
   figures: Figures,
   processes: Together,
   hub: Hub,
+  trace: Pick<Trace, "part"> | undefined,
 ): Monitor {
   const log = logger("alerts");
   const { metrics, alert, upstream } = citadel.settings;
-  const meter = createMeter();
+  const meter = createMeter(trace);
   const upstreams = upstream.registries.map(({ name }) => name);
   const alerts = createAlerts(alertRules(alert, upstreams), Date.now());
   const stock = createStock(citadel, () => meter.publishes.ok);
   const facts = createFacts(citadel);
   const counts = createLiveCounts();
+  const spans = { sent: 0, failed: 0, dropped: 0 };
   const samples = createLiveSamples(stock, metrics.historySize, async () =>
     hitRatio((await totals()).cache),
   );
@@ -102,12 +108,12 @@ export function createMonitor(
   const exporter = (): Promise<Export> =>
     (exporting ??= import("./export.ts").then(
       ({ createExport }) =>
-      createExport({ ...{ citadel, figures, meter, alerts, stock, counts }, silences: () => facts.read().silences }), // prettier-ignore
+      createExport({ ...{ citadel, figures, meter, alerts, stock, counts, spans }, silences: () => facts.read().silences }), // prettier-ignore
     ));
   processes.answer("export", async () => (await exporter()).read());
 
   return {
-    ...{ meter, collector, alerts, stock, counts },
+    ...{ meter, collector, alerts, stock, counts, spans },
     history: () => samples.list(),
     silences: () => facts.read().silences,
     look: facts.look,

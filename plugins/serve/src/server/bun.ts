@@ -40,7 +40,7 @@ export async function listenOnBun({ app, host, port, log }: ListenOptions): Prom
   const upgrade = async (request: Request, self: BunServer): Promise<Response | undefined> => {
     const asked = new AskedBun(request, self);
     let status = 101;
-    const done = log?.(asked.method, asked.path, asked.peer, () => status);
+    const done = log?.(asked.method, asked.path, asked.peer, () => status, () => undefined); // prettier-ignore
     const decided = await app.upgrade(asked);
     if ("status" in decided) ({ status } = decided);
     done?.();
@@ -98,8 +98,10 @@ async function logged(
   log: NonNullable<ListenOptions["log"]>,
 ): Promise<Response> {
   let status = 0;
-  const done = log(method, path, peer, () => status);
-  const response = await app.fetch(request, { address: peer });
+  let trace: string | undefined;
+  const done = log(method, path, peer, () => status, () => trace); // prettier-ignore
+  const traced = (id: string): void => void (trace = id);
+  const response = await app.fetch(request, { address: peer, traced });
   ({ status } = response);
   done();
   return response;

@@ -8,6 +8,8 @@ export type RequestLog = (
   path: string,
   client: string | undefined,
   status: () => number,
+  /** id of the trace that it is recorded in */
+  trace: () => string | undefined,
 ) => () => void;
 
 /**
@@ -25,7 +27,7 @@ export async function createRequestLog(isOn: () => boolean): Promise<RequestLog>
     );
   };
   if (isOn()) await load();
-  return (method, path, client, status) => {
+  return (method, path, client, status, trace) => {
     if (!isOn()) return nothing;
     if (!logger) {
       void (loading ??= load());
@@ -35,7 +37,10 @@ export async function createRequestLog(isOn: () => boolean): Promise<RequestLog>
     const started = performance.now();
     return () => {
       const ms = Math.round((performance.now() - started) * 10) / 10;
-      info({ method, path: redacted(path), status: status(), ms, client }, "request");
+      info(
+        { method, path: redacted(path), status: status(), ms, client, trace: trace() },
+        "request",
+      );
     };
   };
 }

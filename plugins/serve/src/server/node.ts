@@ -39,9 +39,15 @@ const seconds = 1000;
 
 /** Listens with `node:http`. The install path is answered without Request and Response objects, the rest through srvx. */
 export async function listenOnNode({ app, host, port, fd, log }: ListenOptions): Promise<Listener> {
+  const traces = log && new WeakMap<object, string>();
   const handler = toNodeHandler(async (request) => {
     const { req } = (request as ServerRequest).runtime?.node ?? {};
-    const peer = { address: req?.socket?.remoteAddress, path: req?.url };
+    const peer = {
+      address: req?.socket?.remoteAddress,
+      path: req?.url,
+      version: req?.httpVersion,
+      traced: (id: string) => req && traces?.set(req, id),
+    };
     return withPhrase(await app.fetch(request, peer));
   });
   // its type wants a request of HTTP/2 as well
@@ -58,9 +64,10 @@ export async function listenOnNode({ app, host, port, fd, log }: ListenOptions):
           request.url ?? "",
           request.socket.remoteAddress,
           () => response.statusCode,
+          () => traces?.get(request),
         ),
       );
-    const answer = app.install(new NodeAsked(request));
+    const answer = app.install(new NodeAsked(request, traces));
     if (answer === undefined) void rest(request, response);
     else if (answer instanceof Promise)
       answer.then((done) => send(response, done)).catch(() => response.destroy());
@@ -129,7 +136,7 @@ function createUpgrade(app: ListenOptions["app"], log: RequestLog | undefined) {
       socket.once("error", gone);
       const asked = new NodeAsked(request);
       let status = 101;
-      const done = log?.(asked.method, asked.path, asked.peer, () => status);
+      const done = log?.(asked.method, asked.path, asked.peer, () => status, untraced);
       const decided = await app.upgrade(asked);
       if ("status" in decided) ({ status } = decided);
       done?.();
@@ -150,6 +157,9 @@ function answering(request: IncomingMessage, socket: Duplex): ServerResponse {
   response.assignSocket(socket as Socket);
   return response.once("finish", () => socket.end());
 }
+
+/** Connections that stay open are not recorded. */
+const untraced = (): undefined => undefined;
 
 const isWebSocket = ({ headers }: IncomingMessage): boolean =>
   headers.upgrade?.toLowerCase() === "websocket";
@@ -183,11 +193,20 @@ class NodeAsked implements Asked {
   readonly method: string;
   readonly path: string;
   readonly #request: IncomingMessage;
+  readonly #traces: WeakMap<object, string> | undefined;
 
-  constructor(request: IncomingMessage) {
+  /** @param traces where the id of its trace is put for the log */
+  constructor(request: IncomingMessage, traces?: WeakMap<object, string>) {
     this.method = request.method ?? "";
     this.path = request.url ?? "";
     this.#request = request;
+    this.#traces = traces;
+  }
+  get version(): string {
+    return this.#request.httpVersion;
+  }
+  traced(id: string): void {
+    this.#traces?.set(this.#request, id);
   }
   get peer(): string | undefined {
     return this.#request.socket.remoteAddress;

@@ -79,18 +79,20 @@ async function serveHere(
   });
   const switches = await followSwitches(opened, log);
   const requestLog = await createRequestLog(switches.logs);
-  const { endpoint, interval } = opened.settings.telemetry;
-  const otlp = endpoint === undefined ? undefined : await import("../monitor/otlp.ts");
+  const { endpoint } = opened.settings.telemetry;
+  const report =
+    endpoint === undefined
+      ? undefined
+      : await (
+          await import("../monitor/telemetry.ts")
+        ).openTelemetry(opened, endpoint, app.trace, app.monitor);
   const { startRotation } = await import("../broker/rotation.ts");
   // the last that may fail, but for a monitor that follows what is open already
   const server = await startServer({ app, hosts: host, port, log: requestLog });
   // a command line that makes it would not know the port of this server
   if (port !== 0) await switches.make();
   const unmonitor = await app.monitor.start(() => server.connections());
-  const unreport =
-    endpoint === undefined
-      ? undefined
-      : otlp?.startTelemetry({ ...{ endpoint, interval }, read: () => app.monitor.read() });
+  const unreport = report?.();
   const deliveries = startDeliveries(opened);
   const unrotate = startRotation(opened, app.vault);
   return {

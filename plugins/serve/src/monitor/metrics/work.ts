@@ -2,6 +2,7 @@ import type { Citadel } from "@citadel/core";
 import type { Silence } from "@citadel/core/alerts";
 import { authentication, type Figures } from "../../limit/figures.ts";
 import { severities, type Alerts } from "../alerts.ts";
+import type { SpanCounts } from "../otlp-spans.ts";
 import type { Measured } from "../rules.ts";
 import { by, lines, one, type Metric } from "./metric.ts";
 
@@ -12,6 +13,7 @@ export interface WorkOptions {
   readonly figures: Figures;
   readonly alerts: Alerts<Measured>;
   readonly silences: () => ReadonlyMap<string, Silence>;
+  readonly spans: SpanCounts;
 }
 
 /** What a server does for its answers and besides them, and what it does not do. */
@@ -20,6 +22,7 @@ export function workMetrics({
   figures,
   alerts,
   silences,
+  spans,
 }: WorkOptions): readonly Metric[] {
   const upstreams = () => citadel.upstream?.status() ?? [];
   return [
@@ -94,6 +97,12 @@ export function workMetrics({
         // the rest is worth knowing while the store is away
         return backups.last().then((at = 0) => one(at / 1000), () => []); // prettier-ignore
       },
+    },
+    {
+      name: "citadel_spans_total",
+      type: "counter",
+      help: "Spans for a collector; dropped: more than could be sent.",
+      values: () => by("result", Object.entries(spans)),
     },
     {
       name: "citadel_alerts_firing",
