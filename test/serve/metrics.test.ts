@@ -712,6 +712,7 @@ test("C4, G6: the dashboard and the rules ask only for what is exported, with la
   ).toEqual([
     "citadel_build_info",
     "citadel_config_updates_total",
+    "citadel_spans_total",
     "citadel_websocket_frames_total",
   ]);
 });
