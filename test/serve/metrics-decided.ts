@@ -32,4 +32,6 @@ export const decided: readonly (readonly [
   ["citadel_webhook_queue", "gauge"],
   ["citadel_jobs_total", "counter", { job: undefined, result: ["ok", "failed"] }],
   ["citadel_last_backup_timestamp_seconds", "gauge"],
+  // besides what the table of metrics has: what became of spans is seen nowhere else
+  ["citadel_spans_total", "counter", { result: ["sent", "failed", "dropped"] }],
 ];
