@@ -83,6 +83,7 @@ async function holds(home: string, start: (site: Site) => Promise<void>): Promis
   expect(got.status).toBe(200);
   expect(got.text).toContain(`https://${host}/@acme/one/-/`);
   expect(got.text).not.toContain("evil.invalid");
+  expect((await get("/-/package/@acme%2fone/dist-tags")).status).toBe(200);
   // who asks is whom the proxy sees, whatever a client claims
   const whoami = async (from: string, ...cidr: string[]) => {
     const answer = await request(`${servers[0].url}/-/npm/v1/tokens`, { method: "POST", token, headers: { "content-type": "application/json" }, body: JSON.stringify({ password: "correct horse 1", readonly: true, cidr_whitelist: cidr }) }); // prettier-ignore

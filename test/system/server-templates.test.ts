@@ -222,12 +222,18 @@ test("G6: Dockerfile: what it copies, sets and runs is there, and its health che
   }
   const [ci = "", prune = "", data = "", ...others] = of("RUN");
   expect(others).toEqual([]);
-  for (const command of [ci, prune])
-    await mustRun("/bin/sh", ["-ec", `${command} --dry-run --offline --ignore-scripts`], {
-      cwd: context,
-    });
+  const dry = "--dry-run --offline --ignore-scripts";
+  const inContext = async (command: string) =>
+    expect((await mustRun("/bin/sh", ["-ec", command], { cwd: context })).output).not.toMatch(/unknown cli/i); // prettier-ignore
+  await inContext(`${ci} ${dry}`);
+  // all that the build of the clone compiles and runs is there
+  await inContext(`${process.execPath} ${join(root, "node_modules/typescript/bin/tsc")} -b --dry`);
   const manifest = JSON.parse(await readFile(join(context, "package.json"), "utf8"));
   for (const [, script = ""] of manifest.scripts.build.matchAll(/node (scripts\S+)/g)) expect(existsSync(join(context, script)), script).toBe(true); // prettier-ignore
+  const lock = JSON.parse(await readFile(join(context, "package-lock.json"), "utf8"));
+  const workspaces = Object.keys(lock.packages).filter((path) => !path.includes("node_modules"));
+  for (const path of [...workspaces, ...manifest.files]) expect(existsSync(join(context, path)), path).toBe(true); // prettier-ignore
+  await inContext(prune.replace(" && ", ` ${dry} && `));
   expect(data).toBe("install -d -m 0700 -o 10001 -g 10001 /data");
   const [, check = "[]"] = /CMD (\[.*\])$/.exec(of("HEALTHCHECK")[0] ?? "") ?? [];
   const [, ...args] = JSON.parse(check) as string[];
