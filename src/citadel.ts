@@ -261,10 +261,14 @@ export async function openCitadel({
     return createApiKeys(accounts, settings.security.apiKeyExpiry, notices);
   });
   const limits = lazy(async () => {
-    const { openLimits } = await import("./limits/limits.ts");
+    const [{ openLimits }, { blockKind }] = await Promise.all([
+      import("./limits/limits.ts"),
+      import("./limits/kind.ts"),
+    ]);
+    const history = store.ledger(blockKind());
     const { url } = settings.redis;
     const redis = url === undefined ? url : await withSecrets(url, "redis.url", secret);
-    return openLimits({ driver: documents.driver, redis, schemes, notices });
+    return openLimits({ driver: documents.driver, redis, schemes, notices, history });
   });
   const scopes = createScopes({ store, accounts });
   const open = settings.server.host.every(isLoopback);

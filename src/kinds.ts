@@ -4,6 +4,7 @@ import { rulesKind } from "./access/rules-kind.ts";
 import { advisoriesKind } from "./advisories/kind.ts";
 import { hookKind } from "./hooks/kind.ts";
 import { keyKind } from "./keys/kind.ts";
+import { blockKind } from "./limits/kind.ts";
 import { liveKind } from "./live/kind.ts";
 import { policyKind } from "./policy/kind.ts";
 import { batchKind } from "./registry/batch/kind.ts";
@@ -29,6 +30,7 @@ export function kinds(): readonly Kind<any, any>[] {
     rulesKind(),
     policyKind(),
     liveKind(),
+    blockKind(),
     advisoriesKind(),
     keyKind(),
     batchKind(),

@@ -37,6 +37,7 @@ interface Told {
   readonly request?: Told;
   readonly total?: number;
   readonly outcome?: string;
+  readonly client?: string;
   readonly endpoint?: string;
   readonly name?: string;
   readonly issuer?: string;
@@ -143,6 +144,8 @@ const texts: Readonly<Record<string, Tell>> = {
   "policy.restore": () => "restore an earlier policy",
   "config.bytes": ({ offset = 0, old, new: now }) =>
     `byte ${hex(offset)}: ${bytes(old)} becomes ${bytes(now)}`,
+  "block.block": ({ client, to, reason }) => `block ${client} until ${to}${because(reason)}`,
+  "block.unblock": ({ client }) => `answer ${client} again`,
   "advisories.import": ({ total }) => `import; ${total} advisories now`,
   "advisories.remove": ({ total }) => `remove; ${total} advisories now`,
   "key.add": ({ key }) => `new key ${key?.keyid}`,

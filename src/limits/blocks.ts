@@ -1,7 +1,9 @@
 import type { Driver } from "../driver/index.ts";
 import { logger } from "../log.ts";
 import type { Notices } from "../notices/notices.ts";
+import type { Actor, Ledger } from "../store/types.ts";
 import { temporary } from "../store/temporary.ts";
+import { blockDocument, type BlockEvent, type BlockState } from "./kind.ts";
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
@@ -24,13 +26,20 @@ export interface Block {
   readonly reason: string;
 }
 
+export interface BlockOptions {
+  /** @default longer each time */
+  readonly minutes?: number | undefined;
+  /** @default the server itself */
+  readonly by?: Actor;
+}
+
 export interface Blocks {
   /** The block that a client is under, as of the last look: another server's after ten seconds at most. */
   find(client: string): Block | undefined;
-  /** @param minutes @default longer each time */
-  block(client: string, reason: string, minutes?: number): Promise<Block>;
+  /** @param by stands in the history */
+  block(client: string, reason: string, options?: BlockOptions): Promise<Block>;
   /** @returns false when there was none */
-  unblock(client: string): Promise<boolean>;
+  unblock(client: string, by?: Actor): Promise<boolean>;
   list(): Promise<readonly Block[]>;
   /** Looks for blocks of other servers from now on. */
   follow(): void;
@@ -38,7 +47,11 @@ export interface Blocks {
 }
 
 /** Blocks below `t/blocks/` of a store: for all servers, beyond restarts, and gone by themselves. */
-export function createBlocks(driver: Driver, notices: Pick<Notices, "note">): Blocks {
+export function createBlocks(
+  driver: Driver,
+  notices: Pick<Notices, "note">,
+  history: Pick<Ledger<BlockState, BlockEvent>, "change">,
+): Blocks {
   const log = logger("limits");
   const stored = temporary<Block>(driver, "blocks");
   let known = new Map<string, Block>();
@@ -60,7 +73,7 @@ export function createBlocks(driver: Driver, notices: Pick<Notices, "note">): Bl
       return block && block.until > Date.now() ? block : undefined;
     },
 
-    async block(client, reason, minutes) {
+    async block(client, reason, { minutes, by } = {}) {
       let first = true;
       const made = await stored.change(client, (found) => {
         const now = Date.now();
@@ -73,11 +86,14 @@ export function createBlocks(driver: Driver, notices: Pick<Notices, "note">): Bl
         return { next: { value, until: value.until + forgiven }, answer: value };
       });
       known.set(client, made);
+      const to = new Date(made.until).toISOString();
+      if (by)
+        await history.change(blockDocument, by, () => [{ type: "block", client, to, reason }]);
       if (first) await notices.note("client.blocked", blockItem(made));
       return made;
     },
 
-    async unblock(client) {
+    async unblock(client, by) {
       const was = await stored.change(client, (found) => {
         const now = Date.now();
         const block = found?.value;
@@ -85,6 +101,7 @@ export function createBlocks(driver: Driver, notices: Pick<Notices, "note">): Bl
         return { next: { value: { ...block, until: now }, until: now + minute }, answer: true };
       });
       known.delete(client);
+      if (was && by) await history.change(blockDocument, by, () => [{ type: "unblock", client }]);
       return was;
     },
 

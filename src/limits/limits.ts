@@ -1,9 +1,11 @@
 import { boundOf } from "../backends.ts";
 import { openDriver, type Driver, type Schemes } from "../driver/index.ts";
 import type { Notices } from "../notices/notices.ts";
+import type { Ledger } from "../store/types.ts";
 import { temporary } from "../store/temporary.ts";
 import { createBlocks, type Blocks } from "./blocks.ts";
 import { createBuckets, type Buckets } from "./buckets.ts";
+import type { BlockEvent, BlockState } from "./kind.ts";
 
 /** What keeps single clients from taking all there is. */
 export interface Limits {
@@ -19,6 +21,8 @@ export interface LimitsOptions {
   readonly redis: string | undefined;
   readonly schemes: Schemes;
   readonly notices: Pick<Notices, "note">;
+  /** of blocks that administrators make */
+  readonly history: Pick<Ledger<BlockState, BlockEvent>, "change">;
 }
 
 /**
@@ -31,6 +35,7 @@ export async function openLimits({
   redis,
   schemes,
   notices,
+  history,
 }: LimitsOptions): Promise<Limits> {
   const own = redis === undefined ? undefined : await openDriver(redis, schemes);
   const over = own ?? driver;
@@ -38,7 +43,7 @@ export async function openLimits({
   const buckets = createBuckets({
     shared: together ? temporary<number>(over, "limits", { relaxed: true }) : undefined,
   });
-  const blocks = createBlocks(driver, notices);
+  const blocks = createBlocks(driver, notices, history);
   blocks.follow();
   return {
     buckets,

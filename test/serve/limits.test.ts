@@ -46,6 +46,9 @@ async function served(here: Place): Promise<Place> {
   };
   return { ...here, app, ask, [Symbol.asyncDispose]: () => here[Symbol.asyncDispose]() };
 }
+/** Of what servers do by themselves there is no history. */
+const alone = { change: () => Promise.reject(new Error("nobody did anything")) };
+
 const statuses = async (here: Place, count: number, path: string, more: object = {}) => {
   const all: number[] = [];
   for (let n = 0; n < count; n++) all.push((await here.ask(path, more)).status);
@@ -288,7 +291,7 @@ test("C2, attack 38: whoever goes on is not answered for a while, on every serve
   expect((again.until - again.since) / 60_000).toBe(5);
   await blocks.unblock(outside);
   expect((await blocks.block(outside, "x")).count).toBe(3);
-  const elsewhere = createBlocks(here.citadel.store.driver, here.citadel.notices);
+  const elsewhere = createBlocks(here.citadel.store.driver, here.citadel.notices, alone);
   elsewhere.follow();
   await until(async () => elsewhere.find(outside) !== undefined);
   elsewhere.close();
@@ -326,6 +329,11 @@ test("C3: administrators see failures, violations and blocks, and lift or make t
     );
   await here.citadel.accounts.create({ name: "eve", password: "correct horse 1" }, operator);
   const eve = await here.citadel.accounts.issue("eve", {}, operator);
+  const log = await here.ask("/_dashboard/api/log?kind=block", local);
+  expect(log.json().items.flatMap(({ who, events }: any) => [who, events[0].text])).toEqual([
+    ...["root", "answer 198.51.100.4 again"],
+    ...["root", expect.stringMatching(/^block 198\.51\.100\.4 until 2\S+Z: /)],
+  ]);
   for (const each of ["metrics", "blocks"])
     expect((await here.ask(`${path}/${each}`, { ...local, token: eve.token })).status).toBe(403);
 });
@@ -337,6 +345,7 @@ test("C2: over a real Redis too; when it is gone every process goes on alone", a
   await using here = await place();
   const options = {
     ...{ driver: here.citadel.store.driver, notices: here.citadel.notices, redis: redis.store() },
+    history: alone,
     schemes: new Map([["redis", join(root, "drivers/redis/dist/index.js")]]),
   };
   const all = await Promise.all(Array.from({ length: 4 }, () => openLimits(options)));

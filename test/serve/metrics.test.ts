@@ -536,7 +536,7 @@ test("C4: an alert that is silenced for a while is told to nobody, on any server
     vi.advanceTimersByTime(500);
   };
   expect((await silence({ rule: "blocked-clients", for: "2h", reason: "known" })).status).toBe(201);
-  await blocks.block("192.0.2.1", "a test", 300);
+  await blocks.block("192.0.2.1", "a test", { minutes: 300 });
   await turn();
   const shown = async () =>
     (await here.ask(at, { token: root })).json().items.find(({ rule }: any) => rule === "blocked-clients"); // prettier-ignore

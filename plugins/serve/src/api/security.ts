@@ -1,6 +1,7 @@
 import { CitadelError } from "@citadel/core";
 import { countedClient } from "@citadel/core/access";
 import { blockItem } from "@citadel/core/limits";
+import { actorOf } from "@citadel/core/registry";
 import { Hono } from "hono";
 import * as z from "zod";
 import { administrator } from "../context.ts";
@@ -44,21 +45,22 @@ const getBlocks: Handler = async (c) => {
 };
 
 const postBlock: Handler = async (c) => {
-  await administrator(c.env.shared, c.env.asked);
+  const by = actorOf(await administrator(c.env.shared, c.env.asked));
   const body = check(blockSchema, await readJson(c.req.raw, 4096));
   const client = countedClient(body.address);
   if (client === undefined)
     throw new CitadelError("E_INVALID_DOCUMENT", "this machine itself cannot be blocked");
   const { blocks } = await c.env.shared.citadel.limits();
-  return c.json(blockItem(await blocks.block(client, body.reason, body.minutes)), 201);
+  const { reason, minutes } = body;
+  return c.json(blockItem(await blocks.block(client, reason, { minutes, by })), 201);
 };
 
 const deleteBlock: Handler = async (c) => {
-  await administrator(c.env.shared, c.env.asked);
+  const by = actorOf(await administrator(c.env.shared, c.env.asked));
   const { blocks } = await c.env.shared.citadel.limits();
   const client = param(c, "client");
   // no address is longer
-  if (client.length > 64 || !(await blocks.unblock(client)))
+  if (client.length > 64 || !(await blocks.unblock(client, by)))
     throw new CitadelError("E_NOT_FOUND", "this client is not blocked");
   return c.body(null, 204);
 };

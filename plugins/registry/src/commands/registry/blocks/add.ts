@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { parseDuration } from "@citadel/core";
-import { countedClient } from "@citadel/core/access";
+import { countedClient, operator } from "@citadel/core/access";
 import { CitadelCommand } from "@citadel/core/command";
 import { CitadelError } from "@citadel/core/errors";
 import { blockItem } from "@citadel/core/limits";
@@ -37,7 +37,10 @@ export default class RegistryBlocksAdd extends CitadelCommand {
       throw new CitadelError("E_USAGE", "this machine itself cannot be blocked");
     const { blocks } = await (await this.citadel()).limits();
     const made = blockItem(
-      await blocks.block(client, flags.reason.slice(0, 200), lasting / minute),
+      await blocks.block(client, flags.reason.slice(0, 200), {
+        minutes: lasting / minute,
+        by: operator,
+      }),
     );
     this.success(`${client} is not answered until ${made.until}`);
     return made;

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { countedClient } from "@citadel/core/access";
+import { countedClient, operator } from "@citadel/core/access";
 import { CitadelCommand } from "@citadel/core/command";
 import { CitadelError } from "@citadel/core/errors";
 import { string as text } from "@oclif/core/args";
@@ -16,7 +16,7 @@ export default class RegistryBlocksRemove extends CitadelCommand {
     const client = isIP(args.client) === 0 ? args.client : (countedClient(args.client) ?? "");
     const { blocks } = await (await this.citadel()).limits();
     // no name of a client is longer
-    if (client.length > 64 || !(await blocks.unblock(client)))
+    if (client.length > 64 || !(await blocks.unblock(client, operator)))
       throw new CitadelError("E_NOT_FOUND", "this client is not blocked", {
         hint: ["see those that are: citadel registry:blocks"],
       });
