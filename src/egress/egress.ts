@@ -1,9 +1,11 @@
 import { lookup, type LookupAddress } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
 import type { Agent, buildConnector, Dispatcher } from "undici";
+import { environment } from "../config/environment.ts";
 import { CitadelError, errorCode } from "../errors.ts";
 import { publicAddresses } from "./addresses.ts";
 import { decoded } from "./body.ts";
+import { createTunnels, proxiesOf, type Tunnels } from "./proxy.ts";
 import type { Egress, EgressOptions, EgressRequest, Reply, Timeouts } from "./types.ts";
 
 const usual: Required<Timeouts> = { connect: 10_000, first: 30_000, idle: 30_000, whole: 120_000 };
@@ -12,18 +14,22 @@ const redirected = new Set([301, 302, 303, 307, 308]);
 /** what belongs to one origin */
 const personal = new Set(["authorization", "cookie", "proxy-authorization"]);
 
-type Undici = Pick<typeof import("undici"), "Agent" | "buildConnector" | "request">;
+type Undici = Pick<typeof import("undici"), "Agent" | "buildConnector" | "Pool" | "request">;
 
 /**
- * Makes a way out. Nothing is loaded before the first request. Host names are resolved once for each connection, all their
- * addresses are checked, and the connection goes to one of these; so what a name server says afterwards changes nothing.
+ * Makes a way out, through a proxy where the environment names one. Nothing is loaded before the first request. Host names are
+ * resolved once for each connection, all their addresses are checked, and the connection goes to one of these; so what a name server
+ * says afterwards changes nothing. A proxy is told that address; but of hosts that are allowed it is told the name.
+ * @throws E_CONFIG for a proxy that is none
  */
 export function createEgress(options: EgressOptions = {}): Egress {
   const { redirects = 5, plain = true, credentials } = options;
   const allowed = placesOf(options.allow ?? []);
   const only = options.only && placesOf(options.only);
   const isPublic = publicAddresses();
-  let loading: Promise<{ readonly undici: Undici; readonly agent: Agent }> | undefined;
+  const { env = environment(), connections = 32 } = options;
+  const proxyOf = proxiesOf(env);
+  let loading: Promise<{ readonly undici: Undici; readonly agent: Agent; readonly tunnels: Tunnels }> | undefined; // prettier-ignore
 
   const check = (url: URL): void => {
     const { protocol, username, password } = url;
@@ -59,15 +65,24 @@ export function createEgress(options: EgressOptions = {}): Egress {
         ...(more as object),
       });
     const [open, checked] = [connector({}), connector({ lookup: guarded })];
+    const timeout = options.timeouts?.connect ?? usual.connect;
+    const tunnels = createTunnels(undici, open, { connections, timeout });
     const agent = new undici.Agent({
-      connections: options.connections ?? 32,
+      connections,
       keepAliveTimeout: 30_000,
       connect: (to, done) => {
         const url = new URL(`${to.protocol}//${to.host ?? to.hostname}`);
-        return (allowed(url) ? open : checked)(to, done);
+        const proxy = proxyOf(url);
+        if (!proxy) return (allowed(url) ? open : checked)(to, done);
+        if (allowed(url)) return tunnels.open(proxy, to.hostname, to, done);
+        guarded(to.hostname, {}, (error, address) =>
+          error || typeof address !== "string"
+            ? done(error ?? refused(url, closed), null)
+            : tunnels.open(proxy, address, to, done),
+        );
       },
     });
-    return { undici, agent };
+    return { undici, agent, tunnels };
   }
 
   async function fetch(target: string | URL, request: EgressRequest = {}): Promise<Reply> {
@@ -132,6 +147,7 @@ export function createEgress(options: EgressOptions = {}): Egress {
     async close() {
       const opened = await loading?.catch(() => undefined);
       await opened?.agent.destroy();
+      await opened?.tunnels.close();
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { Environment } from "../config/environment.ts";
 import type { Later } from "../config/reference.ts";
 /** Milliseconds that each phase of a request may take. */
 export interface Timeouts {
@@ -29,6 +30,8 @@ export interface EgressOptions {
   readonly timeouts?: Timeouts;
   /** open connections to one origin @default 32 */
   readonly connections?: number;
+  /** where variables say which proxies are used @default that of this process */
+  readonly env?: Environment;
 }
 
 export interface EgressRequest {

@@ -1,7 +1,16 @@
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { createEgress, type Egress, type EgressOptions } from "@citadel/core/egress";
 import { expect, onTestFinished, test } from "vitest";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:https";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { hostname } from "node:os";
+import { certificate } from "../servers/certificate.ts";
+import { connectProxy } from "../servers/connect-proxy.ts";
 import { liar, type Liar } from "../servers/liar.ts";
+import { citadel } from "../support/citadel.ts";
+import { tempFolder } from "../support/temp.ts";
 
 async function server(): Promise<Liar> {
   const made = await liar();
@@ -158,3 +167,93 @@ test("B9: nobody there, and no such name, are the same to the caller", async () 
   const nowhere = "http://no-such-host.invalid/";
   expect(await codeOf(out().fetch(nowhere))).toBe("E_REMOTE_UNAVAILABLE");
 });
+
+async function proxied(options: EgressOptions & { env: Record<string, string> }) {
+  const there = await server();
+  there.on("*", (_request, response) => response.end("here"));
+  const proxy = await connectProxy((target) =>
+    target.startsWith("closed") ? undefined : Number(new URL(there.url).port),
+  );
+  onTestFinished(() => proxy[Symbol.asyncDispose]());
+  const address = proxy.url.replace("//", "//me:p%40ss@");
+  const env = Object.fromEntries(
+    Object.entries(options.env).map(([key, value]) => [key, value.replace("PROXY", address)]),
+  );
+  return { there, proxy, targets: () => proxy.asked.map(({ target }) => target), egress: out({ ...options, env }) }; // prettier-ignore
+}
+
+test("B9: what the environment says of proxies counts: by scheme, with NO_PROXY, and never for this machine", async () => {
+  const allow = ["registry.corp.example", "other.example", "closed.example"];
+  const env = { http_proxy: "PROXY", NO_PROXY: ".spared.example, other.example:8080" };
+  const { there, proxy, targets, egress } = await proxied({ allow: [...allow, "127.0.0.1"], env });
+  const reply = await egress.fetch("http://registry.corp.example/a");
+  expect((await reply.bytes()).toString()).toBe("here");
+  expect(proxy.asked).toEqual([
+    {
+      target: "registry.corp.example:80",
+      as: `Basic ${Buffer.from("me:p@ss").toString("base64")}`,
+    },
+  ]);
+  expect(there.requests.at(-1)?.headers).toMatchObject({ host: "registry.corp.example" });
+  expect(there.requests.at(-1)?.headers).not.toHaveProperty("proxy-authorization");
+  await (await egress.fetch("http://other.example:81/")).bytes();
+  expect(targets()).toEqual(["registry.corp.example:80", "other.example:81"]);
+  // spared ones are asked for directly, where there is nobody
+  for (const url of ["http://other.example:8080/", "http://a.spared.example/"])
+    expect(await codeOf(egress.fetch(url)), url).toMatch(
+      /^E_REMOTE_(?:UNAVAILABLE|ADDRESS|TIMEOUT)$/,
+    );
+  expect((await egress.fetch(there.url)).status).toBe(200);
+  expect(targets()).toHaveLength(2);
+  const refused = egress.fetch("http://closed.example/");
+  await expect(refused).rejects.toMatchObject({
+    code: "E_REMOTE_UNAVAILABLE",
+    message: `closed.example cannot be reached: the proxy ${new URL(proxy.url).host} refuses it with status 403`,
+  });
+});
+
+test("attack 10: through a proxy too a connection goes to an address that was checked, and to no private one", async () => {
+  const { targets, egress, there } = await proxied({ env: { HTTP_PROXY: "PROXY" } });
+  // of the public internet, and of nobody
+  await (await egress.fetch("http://[2f00::1]:8080/")).bytes();
+  expect(targets()).toEqual(["[2f00::1]:8080"]);
+  for (const host of ["127.0.0.1", "10.0.0.1", "169.254.169.254", "localhost", hostname()])
+    expect(await codeOf(egress.fetch(`http://${host}:8080/`)), host).toMatch(/^E_REMOTE_(?:ADDRESS|UNAVAILABLE)$/); // prettier-ignore
+  expect(targets()).toHaveLength(1);
+  expect(there.count()).toBe(1);
+});
+
+test("B9: TLS goes through the proxy to the other end, whose certificate is checked against its name", async () => {
+  const name = "registry.corp.example";
+  const [temp, files] = [await tempFolder("tunnel"), await certificate([name])];
+  const [cert, key] = await Promise.all([readFile(files.cert), readFile(files.key)]);
+  const registry = createServer({ cert, key }, (_request, response) =>
+    response.end(JSON.stringify({ objects: [], total: 0 })),
+  ).listen(0, "127.0.0.1");
+  await once(registry, "listening");
+  const { port } = registry.address() as AddressInfo;
+  await using proxy = await connectProxy(() => port);
+  const search = (host: string) =>
+    citadel(temp.path, ["registry:search", "x", "--registry", `https://${host}/`, "--json"], {
+      env: { NODE_EXTRA_CA_CERTS: files.cert, HTTPS_PROXY: proxy.url },
+    });
+  try {
+    expect(JSON.parse((await search(name)).stdout)).toEqual({ items: [], total: 0 });
+    const other = JSON.parse((await search("other.corp.example")).stdout);
+    expect(other.error.message).toContain("ERR_TLS_CERT_ALTNAME_INVALID");
+    expect(proxy.asked.map(({ target }) => target)).toEqual([`${name}:443`, "other.corp.example:443"]); // prettier-ignore
+    const wrong = await citadel(
+      temp.path,
+      ["registry:search", "x", "--registry", `https://${name}/`],
+      {
+        env: { HTTPS_PROXY: "socks5://me:secret@127.0.0.1:1" },
+      },
+    );
+    expect([wrong.code, wrong.output]).toEqual([2, expect.stringContaining("HTTPS_PROXY is no http or https address")]); // prettier-ignore
+    expect(wrong.output).not.toContain("secret");
+  } finally {
+    registry.closeAllConnections();
+    registry.close();
+    await Promise.all([temp.remove(), files.remove()]);
+  }
+}, 30_000);
