@@ -211,6 +211,8 @@ test("C4: the export passes a strict parser in both formats, and has the metrics
       expected.toSorted(),
     );
     expect(families.has("nodejs_eventloop_lag_p99_seconds")).toBe(true);
+    const revision = families.get("citadel_build_info")?.lines[0]?.labels.get("revision");
+    expect(revision).toMatch(/^(?:[\da-f]{12}(?:-dirty)?|release)$/);
     for (const [name, { lines }] of own) {
       const row = rows.find(
         (each) => each.name.replace(/_total$/, "") === name.replace(/_total$/, ""),
