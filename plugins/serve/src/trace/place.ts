@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 
 /** Where in a trace something is done: W3C Trace Context. */
 export interface Place {
@@ -55,15 +55,28 @@ export function fieldsOf({ trace, span, flags, state }: Place): Readonly<Record<
   return state === undefined ? { traceparent } : { traceparent, tracestate: state };
 }
 
-/** A place below another, or the first of a trace. @param flags @default those of the other one */
-export function below(above: Place | undefined, flags = above?.flags ?? 0): Place {
-  return {
+/** Makes places below others, or, without one, the first of a trace. @param flags @default those of the other one */
+export type Below = (above: Place | undefined, flags?: number) => Place;
+
+export function createBelow(): Below {
+  const idOf = createIds();
+  return (above, flags = above?.flags ?? 0) => ({
     trace: above?.trace ?? idOf(16),
     span: idOf(8),
     flags,
     ...(above?.state !== undefined && { state: above.state }),
-  };
+  });
 }
 
-/** Never only zeros, but once in 2^64. */
-const idOf = (bytes: number): string => randomBytes(bytes).toString("hex");
+/** Random ids, of so many bytes each. They are no secrets; asking the system for each would cost more than all else about a span. */
+function createIds(): (bytes: number) => string {
+  const pool = Buffer.alloc(4096);
+  let at = pool.length;
+  return (bytes) => {
+    if (at + bytes > pool.length) {
+      randomFillSync(pool);
+      at = 0;
+    }
+    return pool.toString("hex", at, (at += bytes));
+  };
+}

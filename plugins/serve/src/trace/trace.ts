@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { errorObject } from "@citadel/core";
 import type { Attributes, Tracing } from "@citadel/core/egress";
-import { below, fieldsOf, sampled, type Place } from "./place.ts";
+import { createBelow, fieldsOf, sampled, type Place } from "./place.ts";
 
 /** Something that was done, as part of a trace. */
 export interface Span {
@@ -48,6 +48,7 @@ export interface Trace {
 /** @param ratio which part of what begins here is recorded: 0 to 1 */
 export function createTrace(ratio: number): Trace {
   const under = new AsyncLocalStorage<Place & { readonly clock?: number }>();
+  const below = createBelow();
   const unrecorded: Place = { trace: "", span: "", flags: 0 };
   let take: ((span: Span) => void) | undefined;
 
