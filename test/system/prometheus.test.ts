@@ -204,14 +204,6 @@ test("C4, G6: each alert of the template fires for its figures and for no others
 
 test("C4, G6: Prometheus scrapes a server with a credential and answers every query of the dashboard and the rules", async () => {
   const [prometheus, promtool] = [await program("prometheus"), await program("promtool")];
-  const { home } = await write();
-  const server = await serve({ home: join(home, "server") });
-  onTestFinished(() => server.stop());
-  const exported = await request(`${server.url}/-/metrics`);
-  const checked = await run(promtool, ["check", "metrics"], { input: exported.body });
-  // what Node's own figures are called is the library's choice
-  expect(checked.output.split("\n").filter((line) => line && !/^nodejs_\w+ .*(?:suffix|include type)/.test(line))).toEqual([]); // prettier-ignore
-
   // from behind a proxy, where nobody is of this machine
   const relay = createServer((asked, answer) => {
     const headers = { ...asked.headers, "x-forwarded-for": "192.0.2.7", host: new URL(server.url).host }; // prettier-ignore
@@ -225,7 +217,14 @@ test("C4, G6: Prometheus scrapes a server with a credential and answers every qu
     relay.closeAllConnections();
     relay.close();
   });
-  const { at } = await write(`http://127.0.0.1:${(relay.address() as AddressInfo).port}/`);
+  const { at, home } = await write(`http://127.0.0.1:${(relay.address() as AddressInfo).port}/`);
+  const server = await serve({ home: join(home, "server") });
+  onTestFinished(() => server.stop());
+  const exported = await request(`${server.url}/-/metrics`);
+  const checked = await run(promtool, ["check", "metrics"], { input: exported.body });
+  // what Node's own figures are called is the library's choice
+  expect(checked.output.split("\n").filter((line) => line && !/^nodejs_\w+ .*(?:suffix|include type)/.test(line))).toEqual([]); // prettier-ignore
+
   const token = join(home, "token");
   await writeFile(token, "npm_wrong\n");
   const config = join(at, "prometheus.yml");
