@@ -125,6 +125,7 @@ test("B6: by keyboard alone from the search to a package and back", async ({ ski
   await page.keyboard.press("Enter");
   await page.waitForURL(`${server.url}/_dashboard/package/left-margin`);
   await page.unroute("**/api/packages?*");
+  await page.locator("h1", { hasText: "left-margin" }).waitFor();
   await page.keyboard.press("?");
   const help = page.getByRole("dialog", { name: "Keys" });
   await help.waitFor();
@@ -138,8 +139,12 @@ test("B6: by keyboard alone from the search to a package and back", async ({ ski
   ] as const) {
     await page.keyboard.type(keys);
     await heading(page, name);
-    expect(await page.evaluate("document.activeElement.tagName")).toBe("H1");
+    await expect.poll(() => page.evaluate("document.activeElement.tagName")).toBe("H1");
   }
+  await page.keyboard.type("gt");
+  await page.waitForURL(`${server.url}/_dashboard/terminal`);
+  await page.goBack();
+  await heading(page, "Configuration");
   // switched off, they are letters
   await page.keyboard.press("?");
   await help.getByRole("switch").click();
@@ -225,12 +230,24 @@ test("B6: a byte that is edited is in the file and in another window within a se
 
   // a switch is one write of one byte, and can be taken back
   const debug = one.getByRole("switch", { name: /DEBUG/ });
+  await one.route("**/api/config", async (route) => {
+    await wait(200);
+    await route.continue();
+  });
   await debug.click();
+  await one.getByText("Being written: 0x08 flags 0–7 226 → 230").waitFor();
   await other.locator("[role=switch][aria-checked=true]", { hasText: "DEBUG" }).waitFor();
   expect((await readFile(lock()))[8]).toBe(0xe2 | 4);
   await one.getByRole("button", { name: "Undo" }).click();
   await other.locator("[role=switch][aria-checked=false]", { hasText: "DEBUG" }).waitFor();
   expect((await readFile(lock()))[8]).toBe(0xe2);
+  for (const [name, text] of [
+    ["JSON", '"registryHash": "'],
+    ["commands", "citadel config:set rows 40\n"],
+  ] as const) {
+    await one.getByRole("tab", { name }).click();
+    expect(await one.locator(".block pre").innerText()).toContain(text);
+  }
   await one.getByRole("tab", { name: "environment" }).click();
   await one.getByRole("button", { name: "Copy the configuration as environment" }).click();
   const hex = (await readFile(lock())).subarray(0, 13).toString("hex");
@@ -302,6 +319,14 @@ test("B6: the figures are those of /metrics and of local:stats", async ({ skip }
   const exported = (pattern: RegExp): number =>
     Array.from(text.matchAll(pattern)).reduce((sum, [, value]) => sum + Number(value), 0);
   expect(exported(/^citadel_packages\{origin="local"\} (\d+)/gm)).toBe(stats.packages.total);
+  for (const [name, family] of [
+    ["Downloads", "tarball_downloads_total"],
+    ["Configuration", "config_updates_total"],
+  ] as const)
+    expect([name, await figure(name)]).toEqual([
+      name,
+      String(exported(new RegExp(`^citadel_${family}\\S* (\\d+)$`, "gm"))),
+    ]);
   expect(await page.getByText(`${stats.packages.versions} versions`).count()).toBe(1);
   expect(await figure("Publishes")).toBe(
     String(exported(/^citadel_publishes_total\{result="ok"\} (\d+)/gm)),

@@ -1,11 +1,12 @@
 // B6, attacks 29 and 30: the pages of packages in a real browser.
+import { createHash } from "node:crypto";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { openBrowser, pictureOf } from "../support/browser.ts";
 import { serve, type Server } from "../support/citadel.ts";
 import { request } from "../support/http.ts";
-import { pack, publish, signIn, type Manifest } from "../support/packages.ts";
+import { pack, publish, publishDocument, put, signIn, type Manifest } from "../support/packages.ts";
 import { heavyReadmes, hostileReadmes } from "../support/readmes.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { createWindows, violations, type Windows } from "../support/windows.ts";
@@ -45,6 +46,29 @@ const tool = (version: string): Manifest => ({
   ...(version === "2.0.0" && { scripts: { postinstall: "node build.js" } }),
 });
 
+const proofOf = (version: string) => `@acme/toolbox-${version}.sigstore`;
+/** A provenance as npm sends it; who signed it is not looked at here. */
+function proof(version: string, tarball: Buffer) {
+  const digest = { sha512: createHash("sha512").update(tarball).digest("hex") };
+  const statement = {
+    _type: "https://in-toto.io/Statement/v1",
+    subject: [{ name: `pkg:npm/%40acme/toolbox@${version}`, digest }],
+    predicateType: "https://slsa.dev/provenance/v1",
+    predicate: { buildDefinition: {} },
+  };
+  const data = JSON.stringify({
+    mediaType: "application/vnd.dev.sigstore.bundle.v0.3+json",
+    verificationMaterial: { certificate: { rawBytes: "AA==" }, tlogEntries: [] },
+    dsseEnvelope: {
+      payload: Buffer.from(JSON.stringify(statement)).toString("base64"),
+      payloadType: "application/vnd.in-toto+json",
+      signatures: [{ sig: "AA==", keyid: "" }],
+    },
+  });
+  const content_type = "application/vnd.dev.sigstore.bundle.v0.3+json";
+  return { content_type, data, length: data.length };
+}
+
 beforeAll(async () => {
   browser = await openBrowser();
   temp = await tempFolder("packages");
@@ -57,12 +81,17 @@ beforeAll(async () => {
   await send({ name: "grain", version: "1.0.0", dependencies: { "@acme/toolbox": "*" } });
   await send({ name: "tiny", version: "1.0.0", dependencies: { grain: "1" } });
   await send({ name: "tiny", version: "2.0.0" });
-  for (const version of ["1.0.0", "1.1.0", "2.0.0"])
-    await send(tool(version), {
+  for (const version of ["1.0.0", "1.1.0", "2.0.0"]) {
+    const manifest = tool(version);
+    const tarball = pack(manifest, {
       ...{ "README.md": readme, "docs/numbers.md": "# Numbers\n" },
       "logo.svg": "<svg xmlns='http://www.w3.org/2000/svg' width='20' height='20'/>",
       "lib/a.js": Array.from({ length: 40 }, (_, n) => `line(${n}, "${version}");`).join("\n"),
     });
+    const document = publishDocument(server.url, manifest, tarball);
+    if (version === "1.1.0") document._attachments[proofOf(version)] = proof(version, tarball);
+    expect((await put(server.url, token, document)).status).toBe(201);
+  }
   for (const [n, [, text]] of attacks.entries())
     await send({ name: "hostile", version: `1.0.${n}` }, { "README.md": `START${n}\n\n${text}` });
   await send(
@@ -154,11 +183,19 @@ test("B6: README, install lines, keys, versions, files, differences", async ({ s
   await page.getByRole("navigation", { name: "On this page" }).getByText("More").click();
   expect(page.url()).toContain("#user-content-more");
 
+  const warning = page.getByRole("region", { name: "Less is proven of this version" });
+  await warning.getByText("1.1.0 came with a provenance").waitFor();
+  const rc = page.getByText(`@acme:registry=${server.url}/`, { exact: true });
+  expect(await rc.count()).toBe(1);
+
   await page.keyboard.press("v");
+  for (const major of ["1.x", "2.x"]) await page.getByRole("rowheader", { name: major }).waitFor();
   await page.getByLabel("Which versions does a range take?").fill("^1.0.1");
   await page.getByText("1 of 3 versions").waitFor();
   await page.getByRole("link", { name: "1.1.0", exact: true }).click();
   await page.waitForURL(`**${at}/v/1.1.0`);
+  await page.getByText("comes with it").waitFor();
+  expect(await warning.count()).toBe(0);
   await page.keyboard.press(".");
   await page.getByRole("link", { name: "lib/" }).click();
   await page.getByRole("link", { name: "a.js" }).click();
@@ -227,6 +264,11 @@ test("B6: no page of a package shuts anybody out, in both themes and at two widt
     const wide = await page.evaluate("document.documentElement.scrollWidth");
     if (wide !== 360) found.push(`${to} of a long name: ${String(wide)} wide`);
   }
+  // where the system has its own colours, the tab that is shown still looks otherwise
+  await page.emulateMedia({ forcedColors: "active" });
+  const edge = (selector: string) =>
+    page.evaluate(`getComputedStyle(document.querySelector(".sections ${selector}")).borderColor`);
+  expect(await edge("a[aria-current]")).not.toBe(await edge("a:not([aria-current])"));
   expect(found).toEqual([]);
   await page.getByRole("link", { name: "we\u{fffd}ird\u{fffd}<b>.js" }).click();
   await page.locator(".code", { hasText: "strange" }).waitFor();

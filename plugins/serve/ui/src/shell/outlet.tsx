@@ -31,7 +31,7 @@ export function Outlet() {
 
   if (sessionFailure.value && !session.value)
     return (
-      <Page title="The server does not answer">
+      <Page title="The registry is not available">
         <Failed failure={sessionFailure.value} again={() => void loadSession()} />
       </Page>
     );

@@ -30,6 +30,8 @@ export interface SummaryItem {
 
 const sum = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((all, each) => all + each, 0);
+const total = (parts: SummaryItem["storage"]): number =>
+  parts.reduce((all, each) => all + each.bytes, 0);
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const ms = (value: number | undefined): string =>
   value === undefined ? "–" : `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
@@ -47,10 +49,11 @@ export const Summary = ({
     <Figure label="Packages" value={count(packages)}>
       {count(versions)} {versions === 1 ? "version" : "versions"}
     </Figure>
-    <Figure label="Stored" value={bytes(storage.reduce((all, each) => all + each.bytes, 0))}>
-      {storage
-        .filter((each) => each.bytes > 0)
-        .map(({ backend, kind, bytes: size }) => `${kind} ${bytes(size)} in ${backend}`)
+    <Figure label="Stored" value={bytes(total(storage))}>
+      {[...Map.groupBy(storage, ({ kind }) => kind)]
+        .map(([kind, parts]) => [kind, total(parts)] as const)
+        .filter(([, size]) => size > 0)
+        .map(([kind, size]) => `${kind} ${bytes(size)}`)
         .join(", ")}
     </Figure>
     <Figure label="Requests" value={count(totals.requests)}>
