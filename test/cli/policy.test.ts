@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
-import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { tempFolder } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 test("H3: rules, a request, its approval, the verdict and undo at the command line", async () => {
   const home = await tempFolder("policy");

@@ -3,13 +3,16 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { citadel, serve, type Server } from "../support/citadel.ts";
+import { serve, type Server } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { clientTools, type ClientTools } from "../support/clients.ts";
 import { osv } from "../support/osv.ts";
 import { pack, publish, signIn } from "../support/packages.ts";
 import type { Ran } from "../support/run.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { seat, type ClientId, type Seat } from "./client.ts";
+
+const { citadel } = oneProcess();
 
 const ghsa = "GHSA-p6mc-m468-83gw";
 const patience = 120_000;

@@ -322,9 +322,9 @@ export async function seat(
   const home = join(where.folder, `${id}-${user.name}`);
   await mkdir(home, { recursive: true });
   const [file = "", ...first] = tools[id];
-  const { PATH, TMPDIR } = process.env;
+  const { PATH, TMPDIR, NODE_COMPILE_CACHE } = process.env;
   const env = {
-    PATH,
+    ...{ PATH, NODE_COMPILE_CACHE },
     ...(TMPDIR === undefined ? {} : { TMPDIR }),
     HOME: home,
     NO_COLOR: "1",

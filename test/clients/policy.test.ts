@@ -4,12 +4,15 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { liar, type Liar } from "../servers/liar.ts";
-import { citadel, serve, type Server } from "../support/citadel.ts";
+import { serve, type Server } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { clientTools, type ClientTools } from "../support/clients.ts";
 import { signIn } from "../support/packages.ts";
 import { tempFolder, type Temp } from "../support/temp.ts";
 import { stock } from "../upstream/behind.ts";
 import { clients, seat, type ClientId } from "./client.ts";
+
+const { citadel } = oneProcess();
 
 const ids = Object.keys(clients) as ClientId[];
 const patience = 120_000;

@@ -5,11 +5,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 
 import { seat } from "../clients/client.ts";
-import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { clientTools } from "../support/clients.ts";
 import { until } from "../support/until.ts";
 import type { Cluster } from "./cluster.ts";
 import { differences, freshnessOf, searched, type Storm } from "./storm.ts";
+
+const { citadel } = oneProcess();
 
 /** Everything acknowledged is there, once, through every server, in the search too; and the store is sound. */
 export async function check(

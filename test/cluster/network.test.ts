@@ -55,7 +55,7 @@ describe("G5 four servers, one killed every second, connections cut", () => {
         }));
         const result = await storm({
           ...cluster,
-          ms: seconds * 1000 || 15_000,
+          ms: seconds * 1000 || 8000,
           bound: 0,
           install: installer(cluster),
           installers,
@@ -83,7 +83,7 @@ describe("G5 four servers, one killed every second, connections cut", () => {
         await using cluster = await startCluster(servers, () => ({ CITADEL_STORE: bucket.href }));
         const result = await storm({
           ...cluster,
-          ms: seconds * 1000 || 12_000,
+          ms: seconds * 1000 || 8000,
           bound: 1000,
           install: installer(cluster),
           installers,

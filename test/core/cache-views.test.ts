@@ -8,9 +8,12 @@ import {
   type Views,
 } from "@citadel/core/registry";
 import { expect, onTestFinished, test } from "vitest";
-import { citadel, serve } from "../support/citadel.ts";
+import { serve } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { request } from "../support/http.ts";
 import { tempFolder } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 const base = "http://127.0.0.1:4873/";
 const forms = ["full", "short"] as const;

@@ -85,12 +85,11 @@ describe("H1 H4 kill -9 after a step of a publish", () => {
       const tried: Tried[] = [];
       // the signing key is a document too, and would be made by the first publish
       expect((await citadel(home, ["registry:keys:rotate", "--yes"])).code).toBe(0);
+      // accounts are documents too: the n-th passing is counted in a server that only publishes
+      server = await serve({ home });
+      const token = await signIn(server.url, "ann");
+      await server.stop();
       for (const nth of [1, 2, 5]) {
-        server = await serve({ home });
-        const token = await signIn(server.url, "ann");
-        await server.stop();
-
-        // accounts are documents too: the n-th passing is counted in a server that only publishes
         server = await serve({ home, env: { CITADEL_CRASH_AT: `${point}:${nth}` } });
         const part = Array.from({ length: 10 }, (_, i) =>
           draft(`step-${point}`, `${nth}.${i}.0`, nth * 10 + i),
@@ -109,7 +108,7 @@ describe("H1 H4 kill -9 after a step of a publish", () => {
         const [lost] = part.filter((one) => !one.acknowledged);
         if (nth !== 5 && lost) expect(await nothingHalf(server, [lost])).toBe(moved ? 1 : 0);
         // the client tries again, as npm does after a dropped connection
-        await publishAll(server, await signIn(server.url, "ann"), part, 2);
+        await publishAll(server, token, part, 2);
         expect(part.every((one) => one.acknowledged)).toBe(true);
         await server.stop();
       }

@@ -5,9 +5,12 @@ import { DatabaseSync } from "node:sqlite";
 
 import { expect } from "vitest";
 
-import { citadel, type Server } from "../support/citadel.ts";
+import { type Server } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { request } from "../support/http.ts";
 import { pack, packument, publishDocument, put, sha512, tarballOf } from "../support/packages.ts";
+
+const { citadel } = oneProcess();
 
 /** One publish that was tried, and what its client heard. */
 export interface Tried {

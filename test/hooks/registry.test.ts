@@ -5,11 +5,14 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 
 import { age, server, stock } from "../upstream/behind.ts";
-import { citadel, root as home } from "../support/citadel.ts";
+import { root as home } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { receiver, type Delivery } from "../support/receiver.ts";
 import { tempFolder } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 import { hooked, type Hooked } from "./harness.ts";
+
+const { citadel } = oneProcess();
 
 const operator = { name: "local", via: "cli" } as const;
 const secret = `whsec_${Buffer.alloc(24, 7).toString("base64")}`;

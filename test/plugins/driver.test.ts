@@ -115,7 +115,7 @@ test(
     await citadel(home, ["plugins:link", "--no-install", at]);
 
     const url = `forgetful:${folder.path}/forgetful.log`;
-    const ran = await citadel(home, ["driver:test", url, "--race", "6s", "--json"], { timeout: 200_000 }); // prettier-ignore
+    const ran = await citadel(home, ["driver:test", url, "--race", "2s", "--json"], { timeout: 200_000 }); // prettier-ignore
     expect(ran.code, ran.output).toBe(6);
     const report = JSON.parse(ran.stdout) as Report;
     expect(report.sound).toBe(false);

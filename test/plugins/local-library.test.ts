@@ -6,9 +6,11 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { LocalRegistry, openLocalRegistry } from "@citadel/plugin-local";
 import { afterAll, describe, expect, test } from "vitest";
-import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { pack, sha512 } from "../support/packages.ts";
 import { tempFolder } from "../support/temp.ts";
+
+const { citadel } = oneProcess();
 
 const folder = await tempFolder("local-library");
 afterAll(() => folder.remove());

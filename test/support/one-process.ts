@@ -50,6 +50,7 @@ export function oneProcess(): { readonly citadel: typeof citadel } {
     async citadel(home, args, options = {}) {
       const { cwd = process.cwd(), env, input = "", ...other } = options;
       const own =
+        process.env["CITADEL_BIN"] !== undefined ||
         starting.test([args.slice(0, 2).join(":"), ...args].join(" ")) ||
         Object.keys(env ?? {}).some((name) => settled.test(name)) ||
         Object.keys(other).length > 0;

@@ -1,11 +1,13 @@
 import { expect, test } from "vitest";
 import { gzipSync } from "node:zlib";
 import { pack } from "../support/packages.ts";
-import { citadel } from "../support/citadel.ts";
+import { oneProcess } from "../support/one-process.ts";
 import { tempFolder } from "../support/temp.ts";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { age, behind, pathOf, server, short, stock } from "./behind.ts";
+
+const { citadel } = oneProcess();
 
 const minute = 60_000;
 const admin = { principal: { kind: "local", name: "local", admin: true }, via: "cli" } as const;
