@@ -117,6 +117,14 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
     return held;
   }
 
+  /** Why a version is refused, where the package has it. */
+  async function refusalOf(remote: Remote, name: string, version: string) {
+    const held = await any(remote, name);
+    const release = held.outline.releases.get(version);
+    const { refusal } = release ? await packages.judge(held, release) : {};
+    return refusal && new PolicyError(aboutOf(held, version), refusal);
+  }
+
   /** The view again when something is not in it: it may be an old one. */
   async function findIn<T>(
     show: (again: boolean) => Promise<Shown>,
@@ -140,7 +148,10 @@ export async function openUpstream(options: UpstreamOptions): Promise<Upstream> 
       const [version, shown] = await findIn(
         (again) => packages.show(remote, name, "full", base, again),
         (one) => versionFor(choicesOf(one), wanted),
-      );
+      ).catch(async (error: unknown) => {
+        // of a package of which nothing is left: it is about the newest
+        throw (error instanceof PolicyError && (await refusalOf(remote, name, wanted))) || error;
+      });
       const refusal = shown.plan.hidden.get(wanted);
       if (refusal) throw new PolicyError(aboutOf(shown.held, wanted), refusal);
       if (version === undefined) throw versionNotFound(choicesOf(shown), spec);

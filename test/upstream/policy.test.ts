@@ -52,3 +52,26 @@ test("H3: an exception shows a version at once and hides it again when it ends; 
     expect([(await seen()).versions, await tarball()]).toEqual([["1.0.0"], 403]);
   });
 });
+
+test("H3: of a package of which nothing is left, who asks for a version is told why that one is refused", async () => {
+  const there = await server();
+  stock(there, "one", { versions: { "1.0.0": {}, "1.1.0": {} } });
+  const here = await behind(there);
+  const policies = await here.citadel.policies();
+  for (const [range, reason] of [
+    ["1.0.0", "old"],
+    ["1.1.0", "new"],
+  ] as const)
+    await policies.apply(commandLine, {
+      type: "rule",
+      rule: { kind: "block", pattern: "one", range, reason },
+    });
+  for (const [path, about] of [
+    ["/one/1.0.0", /^one@1\.0\.0 is withheld.*: old \(rule block:one@1\.0\.0\)/],
+    ["/one/latest", /^one@1\.1\.0 is withheld.*: new /],
+    ["/one/2.0.0", /^one@1\.1\.0 is withheld/],
+  ] as const) {
+    const got = await here.ask(path);
+    expect([got.status, got.json().error]).toEqual([403, expect.stringMatching(about)]);
+  }
+});
