@@ -253,7 +253,8 @@ test("C4, G6: Prometheus scrapes a server with a credential and answers every qu
     const { data } = answer.json() as { data: { result: { value: [number, string] }[] } };
     return data.result.map(({ value }) => value[1]);
   };
-  const up = (value: string) => until(async () => (await ask('up{job="citadel"}').catch(() => []))[0] === value); // prettier-ignore
+  // it takes up targets every five seconds
+  const up = (value: string) => until(async () => (await ask('up{job="citadel"}').catch(() => []))[0] === value, 300); // prettier-ignore
   await up("0");
   // as the file says, for a user that there is
   const [, told = ""] = /: citadel (token:create .*)$/m.exec(text) ?? [];
