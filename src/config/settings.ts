@@ -71,6 +71,8 @@ export interface Settings {
   };
   /** the live protocol */
   readonly live: {
+    /** file of the thirteen bytes; undefined: the one in the data folder */
+    readonly file: string | undefined;
     /** sockets of one process */
     readonly connections: number;
     /** of one session or token */

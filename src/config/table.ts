@@ -195,6 +195,11 @@ export const table: { readonly [K in SettingKey]: Setting<ValueOf<K>> } = {
     description: "samples that are kept, and looked at for alerts",
     variables: ["METRICS_HISTORY_SIZE"],
   },
+  "live.file": {
+    type: file,
+    default: undefined,
+    description: "file of the thirteen bytes, instead of the one in the data folder",
+  },
   "live.connections": {
     type: integer(0, 100_000),
     default: 100,

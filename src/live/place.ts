@@ -9,10 +9,10 @@ export interface LivePlace {
 }
 
 export function livePlace(
-  { server, upstream }: Pick<Settings, "server" | "upstream">,
+  { server, upstream, live }: Pick<Settings, "server" | "upstream" | "live">,
   dirs: Pick<Dirs, "data">,
 ): LivePlace {
   const url = server.publicUrl ?? `http://localhost:${server.port}/`;
   const proxy = upstream.registries.length > 0;
-  return { path: join(dirs.data, "citadel.lockb"), defaults: { url, proxy } };
+  return { path: live.file ?? join(dirs.data, "citadel.lockb"), defaults: { url, proxy } };
 }

@@ -59,8 +59,6 @@ const budgets: ReadonlyMap<string, number> = new Map([
   // keys are made and sealed
   ["secrets:identity", 465],
   ["secrets:init", 465],
-  ["rss:fetch", 315],
-  ["rss:list", 315],
   // two stores at once
   ["sync:download", 320],
   ["sync:status", 320],

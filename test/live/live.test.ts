@@ -291,4 +291,9 @@ test("B5: at the command line: seen, changed, exported", async () => {
     expect([theirs.code, theirs.stderr]).toEqual([2, expect.stringContaining("lockfile of Bun")]);
   }
   expect(await readFile(path)).toEqual(bun);
+  const other = { env: { CITADEL_LIVE_FILE: join(temp.path, "other.lockb") } };
+  expect((await citadel(temp.path, ["config:set", "rows", "9"], other)).code).toBe(0);
+  expect(await header(other.env.CITADEL_LIVE_FILE)).toBe("0165e89b06000000e201095000");
+  const theirs = await ask("serve", "--port", "0", "--config-file", path);
+  expect([theirs.code, theirs.stderr]).toEqual([2, expect.stringContaining("lockfile of Bun")]);
 }, 30_000);

@@ -38,6 +38,10 @@ export default class Serve extends CitadelCommand {
       description: "host:port or port, as Verdaccio takes it",
       exclusive: ["port", "host"],
     }),
+    "config-file": string({
+      helpValue: "<file>",
+      description: "file of the thirteen bytes (citadel.lockb in the data folder)",
+    }),
     workers: integer({ min: 1, max: 256, description: "processes that share the work (1)" }),
     open: boolean({ description: "show the dashboard in the browser, signed in" }),
   };
@@ -45,6 +49,7 @@ export default class Serve extends CitadelCommand {
     port: "server.port",
     host: "server.host",
     workers: "server.workers",
+    "config-file": "live.file",
   };
 
   #serving: Serving | undefined;
