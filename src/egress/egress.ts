@@ -5,7 +5,7 @@ import { environment } from "../config/environment.ts";
 import { CitadelError, errorCode } from "../errors.ts";
 import { publicAddresses } from "./addresses.ts";
 import { decoded } from "./body.ts";
-import { createTunnels, proxiesOf, type Tunnels } from "./proxy.ts";
+import type { Tunnels } from "./proxy.ts";
 import type { Egress, EgressOptions, EgressRequest, Reply, Timeouts } from "./types.ts";
 
 const usual: Required<Timeouts> = { connect: 10_000, first: 30_000, idle: 30_000, whole: 120_000 };
@@ -20,7 +20,6 @@ type Undici = Pick<typeof import("undici"), "Agent" | "buildConnector" | "Pool" 
  * Makes a way out, through a proxy where the environment names one. Nothing is loaded before the first request. Host names are
  * resolved once for each connection, all their addresses are checked, and the connection goes to one of these; so what a name server
  * says afterwards changes nothing. A proxy is told that address; but of hosts that are allowed it is told the name.
- * @throws E_CONFIG for a proxy that is none
  */
 export function createEgress(options: EgressOptions = {}): Egress {
   const { redirects = 5, plain = true, credentials } = options;
@@ -28,7 +27,6 @@ export function createEgress(options: EgressOptions = {}): Egress {
   const only = options.only && placesOf(options.only);
   const isPublic = publicAddresses();
   const { env = environment(), connections = 32 } = options;
-  const proxyOf = proxiesOf(env);
   let loading: Promise<{ readonly undici: Undici; readonly agent: Agent; readonly tunnels: Tunnels }> | undefined; // prettier-ignore
 
   const check = (url: URL): void => {
@@ -65,6 +63,8 @@ export function createEgress(options: EgressOptions = {}): Egress {
         ...(more as object),
       });
     const [open, checked] = [connector({}), connector({ lookup: guarded })];
+    const { createTunnels, proxiesOf } = await import("./proxy.ts");
+    const proxyOf = proxiesOf(env);
     const timeout = options.timeouts?.connect ?? usual.connect;
     const tunnels = createTunnels(undici, open, { connections, timeout });
     const agent = new undici.Agent({

@@ -72,7 +72,7 @@ export interface Egress {
   /**
    * Sends a request. An answer of any status is an answer.
    * @throws E_REMOTE_ADDRESS for an address that must not be reached; E_REMOTE_UNAVAILABLE when there is no connection or
-   *   it breaks; E_REMOTE_TIMEOUT; E_REMOTE_ANSWER for what is no HTTP, too large or redirected without end; E_CANCELLED
+   *   it breaks; E_CONFIG for a proxy that is none; E_REMOTE_TIMEOUT; E_REMOTE_ANSWER for what is no HTTP, too large or redirected without end; E_CANCELLED
    */
   fetch(url: string | URL, request?: EgressRequest): Promise<Reply>;
   close(): Promise<void>;
