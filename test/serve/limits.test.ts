@@ -203,6 +203,17 @@ describe("C2: a bucket that several processes fill", () => {
     for (const each of both) each.close();
   });
 
+  test("attack 53: of any number of clients the least used are forgotten; who asks little is in no store", () => {
+    const shared = store();
+    const buckets = createBuckets({ shared });
+    const left = (n: number) => buckets.takeNow(`192.0.2.${n}`, 1, allowance).remaining;
+    expect([left(0), left(0)]).toEqual([999, 998]);
+    for (let n = 1; n <= 100_000; n++) left(n);
+    expect([left(0), left(100_000)]).toEqual([999, 998]);
+    expect(shared.asked).toBe(0);
+    buckets.close();
+  });
+
   test("a store that does not answer holds up a request for a moment only", async () => {
     vi.useFakeTimers({ now: 0 });
     const buckets = createBuckets({ shared: { change: () => new Promise(() => {}) } });
