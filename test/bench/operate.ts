@@ -2,7 +2,7 @@
  * What operating a registry costs, and whether its limits hold: `npm run bench:operate`. Prints figures, asserts nothing.
  *
  * `node test/bench/operate.ts monitoring [seconds] [pairs]`: a mix of requests with METRICS on and off, in turn, on one server: first as
- * many as it can answer, in pairs; then 200 a second, with what they cost. The server has one core, the load the other. On a core that
+ * many as it can answer, in pairs; then 200 a second, and none, with what they cost. The server has one core, the load the other. On a core that
  * is full, requests per second of processor time are what others on the machine disturb least.
  * `… limits [seconds]`: one client asks four workers for as much as it can, over SQLite and with Redis, then two servers at once.
  * `… search [packages]`: searches through both APIs over so many packages.
@@ -26,6 +26,8 @@ const [what, ...amounts] = process.argv.slice(2);
 const [first, second] = amounts.map(Number);
 const temp = await tempFolder("bench-operate");
 const windowSeconds = 3;
+const idleSeconds = 10;
+const ofACore = (used: number, seconds: number): string => `${((used * 1000) / seconds).toFixed(1)} ms of a core per second`; // prettier-ignore
 const print = (name: string, value: string): void => console.log(`${name.padEnd(52)} ${value}`);
 try {
   if (what === undefined || what === "monitoring") await monitoring(first ?? 300, second ?? 20);
@@ -82,6 +84,10 @@ async function monitoring(seconds: number, pairs: number): Promise<void> {
     for (const on of [true, false]) {
       await switchTo(on);
       await paced(server, paths, seconds / 2, on);
+      const before = await processorSeconds(server.pid);
+      await sleep(idleSeconds * 1000);
+      const used = (await processorSeconds(server.pid)) - before;
+      print(`nothing to do, monitoring ${on ? "on" : "off"}`, ofACore(used, idleSeconds));
     }
   } finally {
     await server.stop();
@@ -110,7 +116,7 @@ async function paced(server: Server, paths: readonly string[], seconds: number, 
   const long = (performance.now() - began) / 1000;
   print(
     `200/s for ${Math.round(long)} s, monitoring ${on ? "on" : "off"}`,
-    `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${((used * 1000) / long).toFixed(1)} ms of a core per second`,
+    `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${ofACore(used, long)}`,
   );
 }
 
