@@ -3,7 +3,8 @@
  *
  * `node test/bench/operate.ts monitoring [seconds] [pairs]`: a mix of requests with METRICS on and off, in turn, on one server: first as
  * many as it can answer, in pairs; then 200 a second, and none, with what they cost. The server has one core, the load the other. On a core that
- * is full, requests per second of processor time are what others on the machine disturb least.
+ * is full, requests per second of processor time are what others on the machine disturb least; how far two windows that are alike lie
+ * apart says what that is worth.
  * `… limits [seconds]`: one client asks four workers for as much as it can, over SQLite and with Redis, then two servers at once.
  * `… search [packages]`: searches through both APIs over so many packages.
  */
@@ -67,20 +68,22 @@ async function monitoring(seconds: number, pairs: number): Promise<void> {
       return [requests, finished / ((await processorSeconds(server.pid)) - before)];
     };
     await full(true); // compiled by now
-    const [throughput, work]: [number[], number[]] = [[], []];
-    let last: readonly [number, number] = [0, 0];
+    const throughput: number[] = [];
+    const work: number[] = [];
+    const control: number[] = [];
     for (let pair = 0; pair < pairs; pair++) {
-      // which comes first changes, so that a machine that slows down favours neither
+      // which comes first changes, so that a machine that slows down favours neither; two windows without tell how far equals are apart
       const first = await full(pair % 2 === 0);
-      const second = await full(pair % 2 !== 0);
-      const [on, off] = pair % 2 === 0 ? [first, second] : [second, first];
-      throughput.push(on[0] / off[0]);
-      work.push(on[1] / off[1]);
-      last = on;
+      const [requests, each] = await full(false);
+      const last = await full(pair % 2 !== 0);
+      const [on, off] = pair % 2 === 0 ? [first, last] : [last, first];
+      throughput.push(on[0] / requests);
+      work.push(on[1] / each);
+      control.push(off[1] / each);
     }
-    print("requests a second, a second of processor time", last.map(round).join(", "));
     print("throughput with monitoring, of that without", spread(throughput));
     print("requests per processor second, the same", spread(work));
+    print("the same of two windows without", spread(control));
     for (const on of [true, false]) {
       await switchTo(on);
       await paced(server, paths, seconds / 2, on);
