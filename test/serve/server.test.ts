@@ -376,13 +376,15 @@ describe("B1 citadel serve", () => {
     return text.trim().split(/\s+/).filter(Boolean).map(Number);
   }
 
-  test("--verbose writes a line per request, without tokens", async () => {
-    await using server = await started({ args: ["--verbose"] });
+  test("--verbose writes a line per request, with the client behind a proxy, without tokens", async () => {
+    const env = { CITADEL_SERVER_TRUST_PROXY: "127.0.0.1" };
+    await using server = await started({ args: ["--verbose"], env });
     const token = await signIn(server.url, "ann");
-    await request(`${server.url}/one?token=${token}`, { token });
+    const headers = { "x-forwarded-for": "192.0.2.7" };
+    await request(`${server.url}/one?token=${token}`, { token, headers });
     await request(`${server.url}/-/user/token/${token}`, { method: "DELETE", token });
     await server.sees("DELETE", () => {});
-    expect(server.log()).toContain('"path":"/one"');
+    expect(server.log()).toMatch(/"path":"\/one".*"client":"192\.0\.2\.7"/);
     expect(server.log()).not.toContain(token);
     expect(server.log()).not.toContain(token.slice(4));
   });

@@ -55,6 +55,8 @@ export interface App {
   readonly vault: ServerVault;
   /** what its requests are part of; undefined where that makes no difference */
   readonly trace: Trace | undefined;
+  /** Address of whoever asks, behind proxies that are trusted. */
+  clientOf(asked: Asked): string | undefined;
   /** Decides over the upgrade of a connection to a WebSocket: an answer refuses it. Never rejects. */
   upgrade(asked: Asked): Promise<Accepted | Answer>;
   /** Ends all WebSockets; one that is opened later is ended at once. */
@@ -132,6 +134,7 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
     monitor,
     vault,
     trace,
+    clientOf: (asked) => guard.client(asked),
     async upgrade(asked) {
       const ticket = await gate?.enter(asked, false);
       try {

@@ -40,7 +40,7 @@ export async function listenOnBun({ app, host, port, log }: ListenOptions): Prom
   const upgrade = async (request: Request, self: BunServer): Promise<Response | undefined> => {
     const asked = new AskedBun(request, self);
     let status = 101;
-    const done = log?.(asked.method, asked.path, asked.peer, () => status, () => undefined); // prettier-ignore
+    const done = log?.(asked.method, asked.path, app.clientOf(asked), () => status, () => undefined); // prettier-ignore
     const decided = await app.upgrade(asked);
     if ("status" in decided) ({ status } = decided);
     done?.();
@@ -94,12 +94,13 @@ function answer(
 async function logged(
   app: ListenOptions["app"],
   request: Request,
-  { method, path, peer }: Asked,
+  asked: Asked,
   log: NonNullable<ListenOptions["log"]>,
 ): Promise<Response> {
   let status = 0;
   let trace: string | undefined;
-  const done = log(method, path, peer, () => status, () => trace); // prettier-ignore
+  const { method, path, peer } = asked;
+  const done = log(method, path, app.clientOf(asked), () => status, () => trace); // prettier-ignore
   const traced = (id: string): void => void (trace = id);
   const response = await app.fetch(request, { address: peer, traced });
   ({ status } = response);

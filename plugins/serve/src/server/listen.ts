@@ -8,7 +8,7 @@ import { listenOnNode, type Listener } from "./node.ts";
 import { holderOf } from "@citadel/core/port";
 
 export interface ServerOptions {
-  readonly app: Pick<App, "fetch" | "install" | "upgrade">;
+  readonly app: Pick<App, "fetch" | "install" | "upgrade" | "clientOf">;
   /** addresses to listen on */
   readonly hosts: readonly string[];
   /** 0: a free one, the same on every address */

@@ -26,7 +26,7 @@ export interface Listener {
 }
 
 export interface ListenOptions {
-  readonly app: Pick<App, "fetch" | "install" | "upgrade">;
+  readonly app: Pick<App, "fetch" | "install" | "upgrade" | "clientOf">;
   readonly host: string;
   /** 0: a free one */
   readonly port: number;
@@ -56,18 +56,19 @@ export async function listenOnNode({ app, host, port, fd, log }: ListenOptions):
 
   const server = createServer(limits, (request, response) => {
     if (closing) response.shouldKeepAlive = false;
+    const asked = new NodeAsked(request, traces);
     if (log)
       response.once(
         "close",
         log(
-          request.method ?? "",
-          request.url ?? "",
-          request.socket.remoteAddress,
+          asked.method,
+          asked.path,
+          app.clientOf(asked),
           () => response.statusCode,
           () => traces?.get(request),
         ),
       );
-    const answer = app.install(new NodeAsked(request, traces));
+    const answer = app.install(asked);
     if (answer === undefined) void rest(request, response);
     else if (answer instanceof Promise)
       answer.then((done) => send(response, done)).catch(() => response.destroy());
@@ -136,7 +137,7 @@ function createUpgrade(app: ListenOptions["app"], log: RequestLog | undefined) {
       socket.once("error", gone);
       const asked = new NodeAsked(request);
       let status = 101;
-      const done = log?.(asked.method, asked.path, asked.peer, () => status, untraced);
+      const done = log?.(asked.method, asked.path, app.clientOf(asked), () => status, untraced);
       const decided = await app.upgrade(asked);
       if ("status" in decided) ({ status } = decided);
       done?.();

@@ -34,6 +34,7 @@ export default async function startReader(citadel: Citadel): Promise<Reader> {
   };
   const server = await startServer({
     app: {
+      clientOf: app.clientOf,
       install(asked) {
         const refused = refuse(asked);
         if (refused) return refused;
