@@ -10,7 +10,7 @@ export default class StoreBackupFinished extends CitadelCommand {
   static override description =
     "For whatever makes backups, such as the script of the template `backup`: hooks are told of backup.finished, dashboards of a notice, and a good one shows in the metrics as citadel_last_backup_timestamp_seconds.";
   static override examples = [
-    "<%= config.bin %> <%= command.id %> --place /var/backups/citadel/2026-11-28T030000Z",
+    "<%= config.bin %> <%= command.id %> --place /var/backups/citadel",
     "<%= config.bin %> <%= command.id %> --failed",
   ];
   static override flags = {
