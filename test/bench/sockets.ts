@@ -1,4 +1,4 @@
-// C5: 1000 sockets for a minute. In its last quarter the server must take no more memory than in its second, but for a tenth.
+// C5: 1000 sockets for a minute. In its last quarter the server must keep no more memory than in its second, but for a tenth.
 //   npm run test:sockets [-- <sockets> <seconds>]
 import { soak } from "../live/soak.ts";
 

@@ -36,6 +36,7 @@ export async function soak({ sockets: count, seconds, warm }: SoakOptions): Prom
       CITADEL_LIVE_CONNECTIONS: String(count + 1),
       CITADEL_LIVE_CONNECTIONS_PER_SESSION: String(count + 1),
       CITADEL_FEATURE_BINARY_PROTOCOL: "1",
+      NODE_OPTIONS: `--import=${new URL("fixtures/collect.js", import.meta.url).href}`,
     },
   });
   try {
