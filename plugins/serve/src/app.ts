@@ -178,8 +178,9 @@ export function createApp({ citadel, limits, hosts = [], processes = alone() }: 
       figures.answered(asked.method, status);
       const size = asked.method === "HEAD" ? 0 : Number(headers.get("content-length") ?? 0);
       meter.went(began, route, asked.method, status, size);
-      // whether or not anybody wanted them; a body of which nobody says how long it is does not count
-      meter.sent(Number(asked.header("content-length") ?? 0));
+      // of what is refused the length is but a claim: nobody has read it
+      if (status < 400 && !harmless.has(asked.method))
+        meter.sent(Number(asked.header("content-length")) || 0);
       if (!ticket) return response;
       const told = ticket.done({ status, headers: [], body: null }).headers;
       for (let n = 0; n < told.length; n += 2) headers.set(told[n] ?? "", told[n + 1] ?? "");

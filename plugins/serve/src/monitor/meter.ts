@@ -29,7 +29,7 @@ export interface Meter {
   came(): number;
   /** It is answered. @param route the pattern, never the path */
   went(began: number, route: string, method: string, status: number, bytes: number): void;
-  /** A request has a body of so many bytes. */
+  /** A body of so many bytes came in. */
   sent(bytes: number): void;
   downloaded(source: (typeof tarballSources)[number]): void;
   /** Does a publish of `count` versions, and counts what became of it. */
@@ -138,8 +138,9 @@ export function createMeter(trace?: Pick<Trace, "part">): Meter {
   return meter;
 }
 
-/** What anybody may send as a method must not make a series. */
+/** stands for all other methods */
 const other = "other";
+/** What anybody may send as a method must not make a series. */
 export const methods: ReadonlySet<string> = new Set([
   "GET",
   "HEAD",

@@ -40,7 +40,7 @@ export async function listenOnBun({ app, host, port, log }: ListenOptions): Prom
   const upgrade = async (request: Request, self: BunServer): Promise<Response | undefined> => {
     const asked = new AskedBun(request, self);
     let status = 101;
-    const done = log?.(asked.method, asked.path, app.clientOf(asked), () => status, () => undefined); // prettier-ignore
+    const done = log?.(asked.method, asked.path, () => app.clientOf(asked), () => status, () => undefined); // prettier-ignore
     const decided = await app.upgrade(asked);
     if ("status" in decided) ({ status } = decided);
     done?.();
@@ -100,7 +100,7 @@ async function logged(
   let status = 0;
   let trace: string | undefined;
   const { method, path, peer } = asked;
-  const done = log(method, path, app.clientOf(asked), () => status, () => trace); // prettier-ignore
+  const done = log(method, path, () => app.clientOf(asked), () => status, () => trace); // prettier-ignore
   const traced = (id: string): void => void (trace = id);
   const response = await app.fetch(request, { address: peer, traced });
   ({ status } = response);

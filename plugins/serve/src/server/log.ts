@@ -6,7 +6,7 @@ const nothing = (): void => {};
 export type RequestLog = (
   method: string,
   path: string,
-  client: string | undefined,
+  client: () => string | undefined,
   status: () => number,
   /** id of the trace that it is recorded in */
   trace: () => string | undefined,
@@ -35,10 +35,11 @@ export async function createRequestLog(isOn: () => boolean): Promise<RequestLog>
     }
     const info = logger.info.bind(logger);
     const started = performance.now();
+    const address = client(); // a connection that is closed has none
     return () => {
       const ms = Math.round((performance.now() - started) * 10) / 10;
       info(
-        { method, path: redacted(path), status: status(), ms, client, trace: trace() },
+        { method, path: redacted(path), status: status(), ms, client: address, trace: trace() },
         "request",
       );
     };

@@ -63,7 +63,7 @@ export async function listenOnNode({ app, host, port, fd, log }: ListenOptions):
         log(
           asked.method,
           asked.path,
-          app.clientOf(asked),
+          () => app.clientOf(asked),
           () => response.statusCode,
           () => traces?.get(request),
         ),
@@ -137,7 +137,13 @@ function createUpgrade(app: ListenOptions["app"], log: RequestLog | undefined) {
       socket.once("error", gone);
       const asked = new NodeAsked(request);
       let status = 101;
-      const done = log?.(asked.method, asked.path, app.clientOf(asked), () => status, untraced);
+      const done = log?.(
+        asked.method,
+        asked.path,
+        () => app.clientOf(asked),
+        () => status,
+        untraced,
+      );
       const decided = await app.upgrade(asked);
       if ("status" in decided) ({ status } = decided);
       done?.();

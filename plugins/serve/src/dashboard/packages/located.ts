@@ -31,7 +31,7 @@ const waiting = /^staged:([\da-f-]{36})$/;
 
 /**
  * The version that a number, tag or range means, for who asks, or one that waits for approval.
- * @throws E_NOT_FOUND,  E_PACKAGE_NOT_FOUND, E_VERSION_NOT_FOUND, E_POLICY, E_REMOTE_*
+ * @throws E_NOT_FOUND, E_PACKAGE_NOT_FOUND, E_VERSION_NOT_FOUND, E_POLICY, E_REMOTE_*
  */
 export async function locate(
   { shared, asked, site }: Visit,
